@@ -1,0 +1,93 @@
+//! The operations of the API, before any protocol's syntax: router, body validators and OpenAPI
+//! all fold over it. `design` makes it from the domain.
+
+use crate::domain::{CommandId, ResourceId};
+use serde::Serialize;
+
+/// All operations.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct Contract {
+    /// Version prefix, `v1`.
+    pub version: String,
+    /// Operations, by resource in order, then in the order of [`OperationKind`].
+    pub operations: Vec<Operation>,
+    /// Every problem type that the API can answer with.
+    pub problems: Vec<Problem>,
+}
+
+/// One operation. Parameters, bodies and statuses follow from its kind and its resource.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Operation {
+    /// `listProducts`, `placeOrder`
+    pub id: String,
+    /// What it does.
+    pub kind: OperationKind,
+    /// The resource; none for the system's own operations.
+    pub resource: Option<ResourceId>,
+    /// HTTP method in capitals.
+    pub method: &'static str,
+    /// Path template, `/v1/orders/{id}/place`.
+    pub path: String,
+    /// One line for people.
+    pub summary: String,
+    /// A caller without token may be allowed.
+    pub anonymous: bool,
+    /// Only `system` may call it: not in the public document.
+    pub internal: bool,
+    /// Slugs of the problems it can answer with ([`Contract::problems`]).
+    pub problems: Vec<&'static str>,
+    /// Filters and sort keys of a list; empty for others.
+    pub filters: Vec<Filter>,
+    /// Members `expand` takes: children and references.
+    pub expands: Vec<String>,
+    /// `q` is understood.
+    pub searchable: bool,
+}
+
+/// What an operation does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OperationKind {
+    /// `GET /v1/orders`
+    List,
+    /// `POST /v1/orders`
+    Create,
+    /// `GET /v1/orders/{id}`
+    Get,
+    /// `PUT /v1/orders/{id}`
+    Replace,
+    /// `PATCH /v1/orders/{id}`
+    Update,
+    /// `DELETE /v1/orders/{id}`
+    Delete,
+    /// `POST /v1/orders/{id}/place`
+    Command(CommandId),
+    /// A path of `routes`, by its index.
+    Route(usize),
+    /// `POST /v1/batch`
+    Batch,
+}
+
+/// A field that a list can be narrowed and sorted by.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Filter {
+    /// Parameter name without operator: `total`, `created_at`; money also has `total.currency`.
+    pub name: String,
+    /// Operators it takes beside the bare name, which is `eq`.
+    pub operators: Vec<&'static str>,
+    /// May stand in `sort`.
+    pub sortable: bool,
+}
+
+/// A problem type (RFC 9457).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Problem {
+    /// Last segment of the `type` URI; the page of it is in the document.
+    pub slug: &'static str,
+    /// HTTP status.
+    pub status: u16,
+    /// Title.
+    pub title: &'static str,
+    /// What it means and what a client does about it.
+    pub meaning: &'static str,
+}
