@@ -1,1 +1,4 @@
-//! runtime
+//! The running backend: the one place of time, randomness and IO.
+
+pub mod ports;
+pub mod record;

@@ -1,0 +1,5 @@
+//! What the engine needs of the outside: small `dyn` traits, each with one conformance suite that
+//! runs on every adapter.
+
+pub mod keys;
+pub mod store;
