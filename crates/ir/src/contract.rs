@@ -1,7 +1,11 @@
 //! The operations of the API, before any protocol's syntax: router, body validators and OpenAPI
 //! all fold over it. `design` makes it from the domain.
 
+pub mod problems;
+
 use crate::domain::{CommandId, ResourceId};
+use crate::expr::FieldRef;
+use crate::schema::Part;
 use serde::Serialize;
 
 /// All operations.
@@ -52,7 +56,7 @@ pub enum OperationKind {
     List,
     /// `POST /v1/orders`
     Create,
-    /// `GET /v1/orders/{id}`
+    /// `GET /v1/orders/{id}`; also HEAD, as for every GET
     Get,
     /// `PUT /v1/orders/{id}`
     Replace,
@@ -68,11 +72,16 @@ pub enum OperationKind {
     Batch,
 }
 
-/// A field that a list can be narrowed and sorted by.
+/// A field, or a part of one, that a list can be narrowed and sorted by.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Filter {
-    /// Parameter name without operator: `total`, `created_at`; money also has `total.currency`.
+    /// Parameter name without operator: `total`, `created_at`; money also has `total.currency`,
+    /// a timespan `during.start` and `during.end` (and not `during`).
     pub name: String,
+    /// The field.
+    pub field: FieldRef,
+    /// The part of it that is compared; `Units` for the amount of money.
+    pub part: Part,
     /// Operators it takes beside the bare name, which is `eq`.
     pub operators: Vec<&'static str>,
     /// May stand in `sort`.
