@@ -129,11 +129,30 @@ pub fn has_errors(diagnostics: &[Diagnostic]) -> bool {
     diagnostics.iter().any(|diagnostic| diagnostic.severity == Severity::Error)
 }
 
-/// The page of a code, decision or lint: what `mainstay explain` prints.
+/// The page of a code, decision or lint: what `mainstay explain` prints. It is the `//!` header of
+/// the source file that holds code and tests, so that the three cannot drift apart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Page {
     /// `E012`, `D003`, …
     pub code: &'static str,
-    /// Markdown; its first line is `# E012 title`.
-    pub text: &'static str,
+    /// The whole source file (`include_str!`); [`Page::markdown`] takes its header.
+    pub source: &'static str,
+}
+
+impl Page {
+    /// The page as Markdown; its first line is `# E012 title`.
+    pub fn markdown(&self) -> String {
+        let mut page = String::new();
+        for line in self.source.lines().map_while(|line| line.strip_prefix("//!")) {
+            page.push_str(line.strip_prefix(' ').unwrap_or(line));
+            page.push('\n');
+        }
+        page
+    }
+
+    /// The title: the first line without `# E012 `.
+    pub fn title(&self) -> &'static str {
+        let first = self.source.lines().next().unwrap_or_default();
+        first.trim_start_matches("//! # ").trim_start_matches(self.code).trim()
+    }
 }
