@@ -180,8 +180,11 @@ pub enum FieldRef {
     Implicit(Implicit),
 }
 
-/// The kinds of typed node. Rule of evaluation: two-valued logic, a comparison with null is false
-/// and `!=` true; overflow, division by zero and unlike currencies are errors, which deny.
+/// The kinds of typed node. Rule of evaluation: two-valued logic; a comparison with a null value is
+/// false and `!=` true, but against the literal `null` `==` and `!=` ask whether there is a value.
+/// Arithmetic over null is null. Money compares only with its own currency (else as with null), or
+/// by amount with a plain number. Overflow, division by zero and sums of unlike currencies are
+/// faults, which deny.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ExprKind {
@@ -288,6 +291,10 @@ pub enum Function {
     /// `matches(text, 'pattern')`: the pattern is a literal; RE2 syntax; not available in list
     /// filters (a type error there).
     Matches,
+    /// `currency(money)`: its code. Made by list filters (`total.currency=EUR`).
+    Currency,
+    /// `starts_with(text, text)`, exact bytes. Made by list filters (`name.prefix=ab`).
+    StartsWith,
 }
 
 /// Folds.

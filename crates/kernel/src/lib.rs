@@ -1,1 +1,4 @@
-//! kernel
+//! Pure machines: no clock, no randomness, no IO. What runs in production is what is explored and
+//! simulated.
+
+pub mod expr;
