@@ -1,1 +1,5 @@
-//! formats
+//! Text to and from the nouns of `ir`: the only crate that knows syntax. Writing can't fail;
+//! reading never stops at the first fault.
+
+pub mod diagnostic;
+pub mod requirements;
