@@ -45,16 +45,8 @@ pub trait KeyStore: Send + Sync {
     fn list(&self) -> BoxFuture<'_, Result<Vec<StoredKey>, Unavailable>>;
 
     /// Revokes by prefix; false where there is none.
-    fn revoke<'a>(
-        &'a self,
-        prefix: &'a str,
-        now: i64,
-    ) -> BoxFuture<'a, Result<bool, Unavailable>>;
+    fn revoke<'a>(&'a self, prefix: &'a str, now: i64) -> BoxFuture<'a, Result<bool, Unavailable>>;
 
     /// Notes that a key was used.
-    fn used<'a>(
-        &'a self,
-        prefix: &'a str,
-        now: i64,
-    ) -> BoxFuture<'a, Result<(), Unavailable>>;
+    fn used<'a>(&'a self, prefix: &'a str, now: i64) -> BoxFuture<'a, Result<(), Unavailable>>;
 }
