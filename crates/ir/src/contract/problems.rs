@@ -24,6 +24,8 @@ macro_rules! problems {
 }
 
 problems! {
+    MALFORMED_REQUEST "malformed-request" 400 "The request breaks the rules of HTTP"
+        "The framing, the target or a header cannot be read safely. The connection is closed.";
     MALFORMED_BODY "malformed-body" 400 "The body cannot be read"
         "The body is not well-formed JSON, repeats a member, or a member has the wrong JSON type. \
          Mend the body; sending it again does not help.";
@@ -86,6 +88,8 @@ problems! {
     UNSUPPORTED_MEDIA_TYPE "unsupported-media-type" 415 "The body has another form"
         "The `Content-Type` or `Content-Encoding` is not taken here; `Accept-Patch` names what \
          PATCH takes.";
+    MISDIRECTED "misdirected" 421 "The server does not answer for this host"
+        "The host is none of those that this server was given. Call one of its own.";
     INVALID_VALUE "invalid-value" 422 "A value is outside its type or constraint"
         "The body is well-formed, but a value breaks its type, range, length, pattern or a \
          required member is missing. `errors` point to each of them.";
@@ -104,6 +108,8 @@ problems! {
         "The header fields are larger than this server takes.";
     INTERNAL "internal" 500 "The server failed"
         "A fault of the server; `trace_id` finds it in the logs. Nothing was changed.";
+    NOT_IMPLEMENTED "not-implemented" 501 "The server does not run this"
+        "The method is unknown, or this part of the model is not run here.";
     UNAVAILABLE "unavailable" 503 "The server cannot answer now"
         "The server is full, is stopping or lacks something it needs. Repeat after `Retry-After`.";
     DEADLINE_EXCEEDED "deadline-exceeded" 504 "The answer took too long"

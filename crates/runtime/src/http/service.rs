@@ -1,0 +1,29 @@
+//! What the server calls for each request that is the backend's.
+
+use super::{Request, Response};
+use futures::future::BoxFuture;
+
+/// The backend behind the server. One value serves all cores at once; hot swaps of the plan
+/// happen inside it.
+///
+/// The server answers by itself, so a service never sees: requests that break HTTP or a limit
+/// (400, 408, 413, 414, 431), CORS preflight, `/livez`, `/readyz`, `/startupz`, `/metrics`,
+/// `/.well-known/jwks.json` of the development key, and `OPTIONS *`. It answers everything else,
+/// 404 and 405 too.
+///
+/// A call is dropped, wherever it waits, when the client goes away or the deadline passes: what
+/// must not be torn is to be one step of the store. A panic is answered 500 and logged.
+pub trait Service: Send + Sync + 'static {
+    /// Answers one request.
+    fn call(&self, request: Request) -> BoxFuture<'_, Response>;
+}
+
+/// A function is a service.
+impl<F> Service for F
+where
+    F: Fn(Request) -> BoxFuture<'static, Response> + Send + Sync + 'static,
+{
+    fn call(&self, request: Request) -> BoxFuture<'_, Response> {
+        self(request)
+    }
+}
