@@ -1,5 +1,7 @@
 //! Why a verb could not run: what happened, what caused it and what to do.
 
+use ir::{Diagnostic, Severity, Sources};
+
 /// A verb could not run. Printed as `Error / Caused by / Hint`; the process ends with 2.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Failure {
@@ -9,12 +11,22 @@ pub(crate) struct Failure {
     pub(crate) causes: Vec<String>,
     /// What to do about it.
     pub(crate) hint: Option<String>,
+    /// The faults of the model that caused it, with its texts.
+    pub(crate) faults: Option<(Sources, Vec<Diagnostic>)>,
 }
 
 impl Failure {
     /// A failure without cause or hint.
     pub(crate) fn new(message: impl Into<String>) -> Self {
-        Self { message: message.into(), causes: Vec::new(), hint: None }
+        Self { message: message.into(), causes: Vec::new(), hint: None, faults: None }
+    }
+
+    /// The model has faults, so that nothing can be made from it.
+    pub(crate) fn refused(sources: Sources, faults: Vec<Diagnostic>) -> Self {
+        let errors = faults.iter().filter(|fault| fault.severity == Severity::Error).count();
+        let count = if errors == 1 { "1 error".to_owned() } else { format!("{errors} errors") };
+        let failure = Self::new(format!("the model has {count}"));
+        Self { faults: Some((sources, faults)), ..failure }
     }
 
     /// Adds the next cause, further in.

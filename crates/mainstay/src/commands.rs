@@ -1,0 +1,3 @@
+//! The verbs: one file each, one function each, which returns data and prints nothing.
+
+pub(crate) mod check;
