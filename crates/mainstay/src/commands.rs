@@ -1,3 +1,0 @@
-//! The verbs: one file each, one function each, which returns data and prints nothing.
-
-pub(crate) mod check;
