@@ -1,1 +1,3 @@
 //! design
+
+pub mod lower;

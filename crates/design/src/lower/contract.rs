@@ -1,0 +1,274 @@
+//! The operations of the API: what has a route, who may call it without a token, which problems
+//! it can answer with.
+
+mod filters;
+mod problems;
+
+#[cfg(test)]
+mod tests;
+
+use super::schema::snake;
+use ir::contract::{Contract, Operation, OperationKind, problems as catalogue};
+use ir::domain::{Caller, Command, CommandId, Domain, Grant, Kind, Resource, ResourceId};
+
+/// The version prefix of the first version of an API.
+const VERSION: &str = "v1";
+
+/// All operations of the domain. A plain operation that nobody is allowed has no route.
+pub fn contract(domain: &Domain) -> Contract {
+    let mut operations = Vec::new();
+    for (id, resource) in domain.roots() {
+        let names = Names::of(domain, resource);
+        for kind in plain_kinds(resource) {
+            operations.push(plain(domain, id, kind, &names));
+        }
+        for (at, command) in resource.commands.iter().enumerate() {
+            operations.push(command_operation(domain, id, CommandId::of(at), command, &names));
+        }
+        for at in 0..resource.routes.len() {
+            operations.push(route(domain, id, at, &names));
+        }
+    }
+    if operations.iter().any(|operation| !operation.internal && writes(operation.kind)) {
+        operations.push(batch(domain, &operations));
+    }
+    make_ids_unique(&mut operations);
+    Contract { version: VERSION.to_owned(), operations, problems: catalogue::ALL.to_vec() }
+}
+
+/// What the ids of a resource's operations are made of.
+struct Names {
+    one: String,
+    many: String,
+    words: String,
+    words_many: String,
+    base: String,
+}
+
+impl Names {
+    fn of(domain: &Domain, resource: &Resource) -> Self {
+        let same = |other: &&Resource| other.owner.is_none() && other.name == resource.name;
+        let context = &domain.contexts[resource.context.index()].name;
+        let prefix = if domain.resources.iter().filter(same).count() > 1 {
+            camel(context, true)
+        } else {
+            String::new()
+        };
+        let words = snake(&resource.name).replace('_', " ");
+        let many = super::schema::plural(&resource.name);
+        Self {
+            one: format!("{prefix}{}", resource.name),
+            many: format!("{prefix}{many}"),
+            words_many: super::schema::plural(&words),
+            words,
+            base: format!("/{VERSION}/{}", resource.path),
+        }
+    }
+}
+
+fn plain_kinds(resource: &Resource) -> Vec<OperationKind> {
+    let access = &resource.access;
+    let kinds = [
+        (OperationKind::List, &access.read),
+        (OperationKind::Create, &access.create),
+        (OperationKind::Get, &access.read),
+        (OperationKind::Replace, &access.update),
+        (OperationKind::Update, &access.update),
+        (OperationKind::Delete, &access.delete),
+    ];
+    let allowed = kinds.into_iter().filter(|(_, grants)| !grants.is_empty());
+    allowed.map(|(kind, _)| kind).collect()
+}
+
+/// The grants that rule an operation of that kind.
+fn grants(resource: &Resource, kind: OperationKind) -> &[Grant] {
+    match kind {
+        OperationKind::List | OperationKind::Get | OperationKind::Route(_) => &resource.access.read,
+        OperationKind::Create => &resource.access.create,
+        OperationKind::Replace | OperationKind::Update => &resource.access.update,
+        OperationKind::Delete => &resource.access.delete,
+        OperationKind::Command(id) => &resource.commands[id.index()].by,
+        OperationKind::Batch => &[],
+    }
+}
+
+/// True for what changes rows.
+pub(crate) fn writes(kind: OperationKind) -> bool {
+    match kind {
+        OperationKind::List | OperationKind::Get | OperationKind::Route(_) => false,
+        OperationKind::Create | OperationKind::Replace | OperationKind::Update => true,
+        OperationKind::Delete | OperationKind::Command(_) | OperationKind::Batch => true,
+    }
+}
+
+fn plain(domain: &Domain, id: ResourceId, kind: OperationKind, names: &Names) -> Operation {
+    let Names { one, many, words, words_many, base } = names;
+    let item = format!("{base}/{{id}}");
+    let (operation, method, path, summary) = match kind {
+        OperationKind::List => (format!("list{many}"), "GET", base, format!("List {words_many}")),
+        OperationKind::Create => {
+            (format!("create{one}"), "POST", base, format!("Create {}", a(words)))
+        }
+        OperationKind::Get => (format!("get{one}"), "GET", &item, format!("Get {}", a(words))),
+        OperationKind::Replace => {
+            (format!("replace{one}"), "PUT", &item, format!("Replace {}", a(words)))
+        }
+        OperationKind::Update => {
+            (format!("update{one}"), "PATCH", &item, format!("Change {}", a(words)))
+        }
+        OperationKind::Delete => {
+            (format!("delete{one}"), "DELETE", &item, format!("Delete {}", a(words)))
+        }
+        OperationKind::Command(_) | OperationKind::Route(_) | OperationKind::Batch => {
+            unreachable!("commands, routes and the batch have their own makers")
+        }
+    };
+    let resource = domain.resource(id);
+    let grants = grants(resource, kind);
+    let list = kind == OperationKind::List;
+    let reads = !writes(kind);
+    Operation {
+        id: operation,
+        kind,
+        resource: Some(id),
+        method,
+        path: path.clone(),
+        summary,
+        anonymous: anonymous(grants),
+        internal: internal(grants),
+        problems: problems::of(domain, Some(resource), kind),
+        filters: if list { filters::filters(resource) } else { Vec::new() },
+        expands: if reads { expands(resource) } else { Vec::new() },
+        searchable: list && resource.fields.iter().any(|field| field.search),
+    }
+}
+
+fn command_operation(
+    domain: &Domain,
+    id: ResourceId,
+    command_id: CommandId,
+    command: &Command,
+    names: &Names,
+) -> Operation {
+    let resource = domain.resource(id);
+    let kind = OperationKind::Command(command_id);
+    let words = snake(&command.name).replace('_', " ");
+    let path = format!("{}/{{id}}/{}", names.base, words.replace(' ', "-"));
+    let mut summary = words;
+    if let Some(first) = summary.get_mut(..1) {
+        first.make_ascii_uppercase();
+    }
+    Operation {
+        id: format!("{}{}", camel(&command.name, false), names.one),
+        kind,
+        resource: Some(id),
+        method: "POST",
+        path,
+        summary: format!("{summary} {}", a(&names.words)),
+        anonymous: anonymous(&command.by),
+        internal: command.internal || internal(&command.by),
+        problems: problems::of(domain, Some(resource), kind),
+        filters: Vec::new(),
+        expands: Vec::new(),
+        searchable: false,
+    }
+}
+
+fn route(domain: &Domain, id: ResourceId, at: usize, names: &Names) -> Operation {
+    let resource = domain.resource(id);
+    let route = &resource.routes[at];
+    let by = &resource.field(route.by).name;
+    let (verb, summary) = match route.redirect {
+        Some(_) => ("open", format!("Open {} by its {by}", a(&names.words))),
+        None => ("find", format!("Find {} by its {by}", a(&names.words))),
+    };
+    let kind = OperationKind::Route(at);
+    Operation {
+        id: format!("{verb}{}", names.one),
+        kind,
+        resource: Some(id),
+        method: "GET",
+        path: route.path.clone(),
+        summary,
+        anonymous: true,
+        internal: false,
+        problems: problems::of(domain, Some(resource), kind),
+        filters: Vec::new(),
+        expands: Vec::new(),
+        searchable: false,
+    }
+}
+
+/// The batch can answer with whatever its operations can.
+fn batch(domain: &Domain, operations: &[Operation]) -> Operation {
+    let mut all = problems::of(domain, None, OperationKind::Batch);
+    for operation in operations.iter().filter(|other| !other.internal && writes(other.kind)) {
+        all.extend(&operation.problems);
+    }
+    Operation {
+        id: "batch".to_owned(),
+        kind: OperationKind::Batch,
+        resource: None,
+        method: "POST",
+        path: format!("/{VERSION}/batch"),
+        summary: "Do several operations of one context, all or none".to_owned(),
+        anonymous: operations.iter().any(|other| writes(other.kind) && other.anonymous),
+        internal: false,
+        problems: problems::in_order(&all),
+        filters: Vec::new(),
+        expands: Vec::new(),
+        searchable: false,
+    }
+}
+
+/// `anyone` without a condition, or with one: the condition is asked of each row.
+fn anonymous(grants: &[Grant]) -> bool {
+    grants.iter().any(|grant| grant.caller == Caller::Anyone)
+}
+
+fn internal(grants: &[Grant]) -> bool {
+    grants.iter().all(|grant| grant.caller == Caller::System)
+}
+
+/// Owned children and references.
+fn expands(resource: &Resource) -> Vec<String> {
+    let expandable = resource.fields.iter().filter(|field| match field.kind {
+        Kind::Children { .. } | Kind::Reference { .. } => !field.secret,
+        Kind::Scalar | Kind::Enum(_) | Kind::Actor(_) => false,
+    });
+    expandable.map(|field| field.name.clone()).collect()
+}
+
+fn make_ids_unique(operations: &mut [Operation]) {
+    for at in 0..operations.len() {
+        let wished = operations[at].id.clone();
+        let mut number = 2;
+        while operations[..at].iter().any(|other| other.id == operations[at].id) {
+            operations[at].id = format!("{wished}{number}");
+            number += 1;
+        }
+    }
+}
+
+/// `place_order` to `placeOrder`, or `PlaceOrder` where the first letter is a capital too.
+fn camel(name: &str, capital: bool) -> String {
+    let mut out = String::with_capacity(name.len());
+    let mut up = capital;
+    for letter in name.chars() {
+        if letter == '_' || letter == '-' {
+            up = !out.is_empty() || capital;
+        } else if up {
+            out.extend(letter.to_uppercase());
+            up = false;
+        } else {
+            out.push(letter);
+        }
+    }
+    out
+}
+
+/// With its article: `an order`.
+fn a(words: &str) -> String {
+    let vowel = words.starts_with(['a', 'e', 'i', 'o']);
+    format!("{} {words}", if vowel { "an" } else { "a" })
+}

@@ -1,0 +1,148 @@
+//! The physical schema of a domain: one table a resource, typed columns, keys, and the indexes
+//! that the API's own queries need.
+
+mod columns;
+mod indexes;
+mod names;
+mod nullable;
+mod queries;
+
+#[cfg(test)]
+mod tests;
+
+use columns::Columns;
+use ir::domain::{Domain, FieldId, Kind, Resource, ResourceId};
+use ir::model::{Isolation, Model, OnDelete};
+use ir::schema::{ForeignKey, Overlap, Part, Schema, Table};
+
+pub(crate) use names::{plural, snake};
+
+/// The column of a row's own id.
+pub(super) const ID: &str = "id";
+/// The column that `If-Match` is compared with.
+pub(super) const ROW_VERSION: &str = "row_version";
+/// When a row was made.
+pub(super) const CREATED_AT: &str = "created_at";
+/// When a row was last changed.
+pub(super) const UPDATED_AT: &str = "updated_at";
+/// The place of a child among its siblings, from 0.
+pub(super) const POSITION: &str = "position";
+
+/// The tables of all contexts. The model gives what the domain leaves out: names of existing
+/// tables and columns, and the journeys and schedules whose queries need indexes.
+pub fn schema(model: &Model, domain: &Domain) -> Schema {
+    let mut tables: Vec<Table> =
+        domain.resources().map(|(id, _)| bare_table(model, domain, id)).collect();
+    for at in 0..tables.len() {
+        let id = ResourceId::of(at);
+        let foreign_keys = foreign_keys(domain, &tables, id);
+        let overlaps = overlaps(domain.resource(id), &tables[at]);
+        tables[at].foreign_keys = foreign_keys;
+        tables[at].overlaps = overlaps;
+    }
+    for at in 0..tables.len() {
+        let id = ResourceId::of(at);
+        let wanted = queries::queries(model, domain, &tables, id);
+        tables[at].indexes = indexes::indexes(domain.resource(id), &tables[at], wanted);
+    }
+    Schema { tables }
+}
+
+/// The column that parts the tenants of a table, where they share it.
+fn tenant_column(domain: &Domain, resource: &Resource) -> Option<String> {
+    let tenancy = domain.tenancy.as_ref().filter(|_| !resource.shared)?;
+    match tenancy.isolation {
+        Isolation::Row => Some(snake(&tenancy.claim)),
+        Isolation::Schema | Isolation::Database => None,
+    }
+}
+
+fn bare_table(model: &Model, domain: &Domain, id: ResourceId) -> Table {
+    let resource = domain.resource(id);
+    let asked = asked(model, domain, resource);
+    let tenant = tenant_column(domain, resource);
+    let owner =
+        resource.owner.map(|(root, _)| format!("{}_id", snake(&domain.resource(root).name)));
+    let columns = Columns::of(domain, id, asked, tenant.as_deref(), owner.as_deref());
+    let name = asked
+        .and_then(|asked| asked.table.as_ref())
+        .map_or_else(|| plural(&snake(&resource.name)), |table| table.value.clone());
+    Table {
+        resource: id,
+        context: domain.contexts[resource.context.index()].name.clone(),
+        name,
+        primary_key: tenant.iter().cloned().chain([ID.to_owned()]).collect(),
+        tenant,
+        owner,
+        columns,
+        foreign_keys: Vec::new(),
+        indexes: Vec::new(),
+        overlaps: Vec::new(),
+    }
+}
+
+/// The resource as the model has it.
+fn asked<'a>(
+    model: &'a Model,
+    domain: &Domain,
+    resource: &Resource,
+) -> Option<&'a ir::model::Resource> {
+    let context = &domain.contexts[resource.context.index()].name;
+    let context = model.contexts.iter().find(|asked| asked.name == context.as_str())?;
+    context.resources.iter().find(|asked| asked.name == resource.name.as_str())
+}
+
+fn foreign_keys(domain: &Domain, tables: &[Table], id: ResourceId) -> Vec<ForeignKey> {
+    let table = &tables[id.index()];
+    let mut keys = Vec::new();
+    if let (Some((root, _)), Some(column)) = (domain.resource(id).owner, &table.owner) {
+        keys.extend(foreign_key(tables, table, root, column, OnDelete::Cascade, None));
+    }
+    for (field_id, field) in domain.resource(id).fields() {
+        if let Kind::Reference { target, crosses: false, on_delete } = field.kind
+            && let Some(column) = table.column(field_id, Part::Whole)
+        {
+            let column = column.name.clone();
+            keys.extend(foreign_key(tables, table, target, &column, on_delete, Some(field_id)));
+        }
+    }
+    keys
+}
+
+/// None where a tenant's rows are referred to from a table that all tenants share: there the key
+/// would need a tenant that the row does not have.
+fn foreign_key(
+    tables: &[Table],
+    from: &Table,
+    target: ResourceId,
+    column: &str,
+    on_delete: OnDelete,
+    field: Option<FieldId>,
+) -> Option<ForeignKey> {
+    let to = &tables[target.index()];
+    let tenant = match (&from.tenant, &to.tenant) {
+        (Some(tenant), Some(_)) => Some(tenant.clone()),
+        (Some(_) | None, None) => None,
+        (None, Some(_)) => return None,
+    };
+    Some(ForeignKey {
+        columns: tenant.into_iter().chain([column.to_owned()]).collect(),
+        table: target.index(),
+        to: to.primary_key.clone(),
+        on_delete,
+        field,
+    })
+}
+
+fn overlaps(resource: &Resource, table: &Table) -> Vec<Overlap> {
+    let name = |field, part| table.column(field, part).map(|column| column.name.clone());
+    let overlap = |(equal, span): &(Vec<FieldId>, FieldId)| {
+        let equal = equal.iter().filter_map(|field| name(*field, Part::Whole));
+        Some(Overlap {
+            equal: table.tenant.iter().cloned().chain(equal).collect(),
+            start: name(*span, Part::Start)?,
+            end: name(*span, Part::End)?,
+        })
+    };
+    resource.overlaps.iter().filter_map(overlap).collect()
+}

@@ -1,0 +1,198 @@
+//! The columns of a table: implicit ones first, then those of the fields.
+
+use super::nullable::may_be_null;
+use super::{CREATED_AT, ID, POSITION, ROW_VERSION, UPDATED_AT, snake};
+use ir::domain::{Domain, Field, FieldId, Kind, Resource, ResourceId, Source};
+use ir::model::{At, FieldType};
+use ir::schema::{Check, Column, Part, Storage};
+use ir::value::{MONEY_UNITS, Value};
+
+/// Columns while they are gathered; every name is taken once.
+pub(super) struct Columns {
+    taken: Vec<Column>,
+}
+
+impl Columns {
+    /// All columns of the table of a resource.
+    pub(super) fn of(
+        domain: &Domain,
+        id: ResourceId,
+        asked: Option<&ir::model::Resource>,
+        tenant: Option<&str>,
+        owner: Option<&str>,
+    ) -> Vec<Column> {
+        let mut columns = Self { taken: Vec::new() };
+        if let Some(tenant) = tenant {
+            let check = Check::Length { min: Some(1), max: None };
+            columns.implicit(tenant, Storage::Text, Some(check));
+        }
+        columns.implicit(ID, Storage::Uuid, None);
+        if let Some(owner) = owner {
+            columns.implicit(owner, Storage::Uuid, None);
+            let check = Check::Range { min: Some(0), max: None };
+            columns.implicit(POSITION, Storage::Int, Some(check));
+        } else {
+            let check = Check::Range { min: Some(1), max: None };
+            columns.implicit(ROW_VERSION, Storage::Int, Some(check));
+            columns.implicit(CREATED_AT, Storage::Timestamp, None);
+            columns.implicit(UPDATED_AT, Storage::Timestamp, None);
+        }
+        let resource = domain.resource(id);
+        for (field_id, field) in resource.fields().filter(|(_, field)| is_stored(field)) {
+            let wished = asked
+                .and_then(|asked| asked.fields.iter().find(|other| other.name == *field.name))
+                .and_then(|asked| asked.column.as_ref())
+                .map_or_else(|| snake(&field.name), |column| column.value.clone());
+            let nullable = field.optional || computed_to_null(domain, resource, field);
+            columns.field(field_id, field, &wished, nullable);
+        }
+        columns.taken
+    }
+
+    fn implicit(&mut self, name: &str, storage: Storage, check: Option<Check>) {
+        self.push(name, storage, false, None, check);
+    }
+
+    fn push(
+        &mut self,
+        wished: &str,
+        storage: Storage,
+        nullable: bool,
+        field: Option<(FieldId, Part)>,
+        check: Option<Check>,
+    ) {
+        let mut name = wished.to_owned();
+        let mut number = 2;
+        while self.taken.iter().any(|column| column.name == name) {
+            name = format!("{wished}_{number}");
+            number += 1;
+        }
+        self.taken.push(Column { name, storage, nullable, field, check });
+    }
+
+    fn field(&mut self, id: FieldId, field: &Field, name: &str, nullable: bool) {
+        let mut push = |name: &str, storage, part, check| {
+            self.push(name, storage, nullable, Some((id, part)), check);
+        };
+        match &field.declared {
+            FieldType::Money { currency } => {
+                push(name, Storage::Units, Part::Units, range(field, units_of_money));
+                let check = currency.as_ref().map(|code| Check::OneOf(vec![code.clone()]));
+                push(&format!("{name}_currency"), Storage::Currency, Part::Currency, check);
+            }
+            FieldType::Timespan => {
+                push(&format!("{name}_start"), Storage::Timestamp, Part::Start, None);
+                push(&format!("{name}_end"), Storage::Timestamp, Part::End, None);
+            }
+            declared => {
+                let (storage, check) = whole(field, declared);
+                push(name, storage, Part::Whole, check);
+            }
+        }
+        if field.search {
+            push(&format!("{name}_search"), Storage::Text, Part::Search, None);
+        }
+    }
+}
+
+/// Children have a table of their own, and `at read` is asked of the owner whenever it is read.
+fn is_stored(field: &Field) -> bool {
+    let asked_when_read = matches!(field.source, Source::Copied(At::Read, _));
+    !asked_when_read && !matches!(field.kind, Kind::Children { .. })
+}
+
+fn computed_to_null(domain: &Domain, resource: &Resource, field: &Field) -> bool {
+    match &field.source {
+        Source::Computed(expr) | Source::Copied(_, expr) => {
+            may_be_null(domain, resource, &field.declared, expr)
+        }
+        Source::Default(_) | Source::Client | Source::State => false,
+        Source::Caller | Source::Counted => false,
+    }
+}
+
+/// Storage and constraint of a field that one column holds.
+fn whole(field: &Field, declared: &FieldType) -> (Storage, Option<Check>) {
+    match &field.kind {
+        Kind::Enum(values) => return (Storage::Text, Some(Check::OneOf(values.clone()))),
+        Kind::Reference { .. } => return (Storage::Uuid, None),
+        Kind::Actor(_) => return (Storage::Text, None),
+        Kind::Scalar | Kind::Children { .. } => {}
+    }
+    match declared {
+        FieldType::String | FieldType::Text | FieldType::Url | FieldType::Email => {
+            (Storage::Text, length(field))
+        }
+        FieldType::Int => (Storage::Int, range(field, |value| scaled(value, 0))),
+        FieldType::Counter => (Storage::Int, Some(Check::Range { min: Some(0), max: None })),
+        FieldType::Decimal { precision, scale } => {
+            let widest = 10_i64.checked_pow(u32::from(*precision)).map(|power| power - 1);
+            let asked = range(field, |value| scaled(value, *scale));
+            let (min, max) = match asked {
+                Some(Check::Range { min, max }) => (min, max),
+                Some(Check::Length { .. } | Check::OneOf(_)) | None => (None, None),
+            };
+            let check = Check::Range { min: min.or(widest.map(|most| -most)), max: max.or(widest) };
+            (Storage::Decimal { scale: *scale }, Some(check))
+        }
+        FieldType::Bool => (Storage::Bool, None),
+        FieldType::Date => (Storage::Date, range(field, instant)),
+        FieldType::Time => (Storage::Time, range(field, instant)),
+        FieldType::Timestamp => (Storage::Timestamp, range(field, instant)),
+        FieldType::Duration => (Storage::Duration, range(field, instant)),
+        FieldType::Uuid => (Storage::Uuid, None),
+        FieldType::Json | FieldType::List(_) => (Storage::Json, None),
+        FieldType::Enum(_) | FieldType::Actor(_) => (Storage::Text, None),
+        FieldType::Reference { .. } => (Storage::Uuid, None),
+        FieldType::Money { .. } | FieldType::Timespan | FieldType::Many { .. } => {
+            unreachable!("money and spans have two columns, children have a table")
+        }
+    }
+}
+
+fn range(field: &Field, convert: impl Fn(&Value) -> Option<i64>) -> Option<Check> {
+    let min = field.min.as_ref().and_then(&convert);
+    let max = field.max.as_ref().and_then(&convert);
+    (min.is_some() || max.is_some()).then_some(Check::Range { min, max })
+}
+
+fn length(field: &Field) -> Option<Check> {
+    let count = |value: &Value| scaled(value, 0);
+    let min = field.min.as_ref().and_then(count);
+    let max = field.max.as_ref().and_then(count);
+    (min.is_some() || max.is_some()).then_some(Check::Length { min, max })
+}
+
+/// A number in units of 10^-scale; none where it is no number or does not fit.
+fn scaled(value: &Value, scale: u8) -> Option<i64> {
+    let (units, has) = match value {
+        Value::Int(units) => (*units, 0),
+        Value::Decimal { units, scale } => (*units, *scale),
+        Value::Money { units, .. } => (*units, MONEY_UNITS.ilog10() as u8),
+        Value::Null | Value::Bool(_) | Value::Text(_) | Value::Date(_) | Value::Time(_) => {
+            return None;
+        }
+        Value::Timestamp(_) | Value::Duration(_) | Value::Timespan { .. } => return None,
+        Value::Uuid(_) | Value::Json(_) | Value::List(_) => return None,
+    };
+    if has <= scale {
+        units.checked_mul(10_i64.checked_pow(u32::from(scale - has))?)
+    } else {
+        let cut = 10_i64.checked_pow(u32::from(has - scale))?;
+        (units % cut == 0).then_some(units / cut)
+    }
+}
+
+fn units_of_money(value: &Value) -> Option<i64> {
+    scaled(value, MONEY_UNITS.ilog10() as u8)
+}
+
+fn instant(value: &Value) -> Option<i64> {
+    match value {
+        Value::Date(days) => Some(i64::from(*days)),
+        Value::Time(micros) | Value::Timestamp(micros) | Value::Duration(micros) => Some(*micros),
+        Value::Null | Value::Bool(_) | Value::Int(_) | Value::Decimal { .. } => None,
+        Value::Money { .. } | Value::Text(_) | Value::Timespan { .. } => None,
+        Value::Uuid(_) | Value::Json(_) | Value::List(_) => None,
+    }
+}
