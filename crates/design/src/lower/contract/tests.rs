@@ -1,3 +1,5 @@
+//! The operations that domains are lowered to.
+
 use super::contract;
 use crate::lower::fixture;
 use expect_test::expect;

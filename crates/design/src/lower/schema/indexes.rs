@@ -34,7 +34,8 @@ fn primary(table: &Table) -> Vec<(String, bool)> {
 /// begins ascending and only a change of direction within it is kept.
 fn columns(table: &Table, query: &Query) -> Vec<(String, bool)> {
     let turned = query.order.first().is_some_and(|(_, down)| *down);
-    let fixed = table.tenant.iter().chain(&query.equal).map(|name| (name.clone(), false));
+    let tenant = table.tenant.iter().filter(|_| query.in_tenant);
+    let fixed = tenant.chain(&query.equal).map(|name| (name.clone(), false));
     let mut columns: Vec<(String, bool)> = fixed.collect();
     for (name, down) in &query.order {
         if columns.iter().all(|(taken, _)| taken != name) {

@@ -13,12 +13,20 @@ const BRANCHES_MAX: usize = 8;
 /// One query shape.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Query {
+    /// It asks within one tenant, where tenants share the table.
+    pub(super) in_tenant: bool,
     /// Columns compared for equality, the tenant not among them.
     pub(super) equal: Vec<String>,
     /// Columns that order the rows, `true` for descending.
     pub(super) order: Vec<(String, bool)>,
     /// What asks it, as the document prints it.
     pub(super) why: String,
+}
+
+impl Query {
+    fn new(equal: Vec<String>, order: Vec<(String, bool)>, why: String) -> Self {
+        Self { in_tenant: true, equal, order, why }
+    }
 }
 
 /// The queries of the table of a resource that its primary key does not serve.
@@ -96,7 +104,7 @@ impl Asking<'_> {
             root.field(field).name,
             root.name
         );
-        vec![Query { equal: vec![column.clone()], order: vec![(POSITION.to_owned(), false)], why }]
+        vec![Query::new(vec![column.clone()], vec![(POSITION.to_owned(), false)], why)]
     }
 
     fn rules(&self) -> Vec<Query> {
@@ -111,7 +119,7 @@ impl Asking<'_> {
                 let equal = self.equal(used);
                 if !equal.is_empty() {
                     let why = format!("{} as `{}`, newest first", self.list(), grant.text);
-                    queries.push(Query { equal, order: newest_first(), why });
+                    queries.push(Query::new(equal, newest_first(), why));
                 }
             }
         }
@@ -179,7 +187,7 @@ impl Asking<'_> {
             },
         };
         let served = equal.is_empty() && order == newest_first();
-        (!served).then(|| Query { equal, order, why: why.to_owned() })
+        (!served).then(|| Query::new(equal, order, why.to_owned()))
     }
 
     /// The columns of `-created_at,total`, the id always last.
@@ -221,7 +229,7 @@ impl Asking<'_> {
                 };
                 if !(equal.is_empty() && order == newest_first()) {
                     let why = format!("schedule `{}`: {}", schedule.name, condition.text);
-                    queries.push(Query { equal, order, why });
+                    queries.push(Query::new(equal, order, why));
                 }
             }
         }
@@ -235,7 +243,7 @@ impl Asking<'_> {
             let equal: Vec<String> =
                 overlap.equal.iter().filter(|name| Some(*name) != tenant).cloned().collect();
             let why = format!("is the span free? (never overlap by {})", listed(&equal));
-            queries.push(Query { equal, order: vec![(overlap.start.clone(), false)], why });
+            queries.push(Query::new(equal, vec![(overlap.start.clone(), false)], why));
         }
         queries
     }
@@ -255,7 +263,7 @@ impl Asking<'_> {
         }
         let names = shadows.iter().map(|name| ((*name).to_owned(), true));
         let order = [(ID.to_owned(), true)].into_iter().chain(names).collect();
-        Some(Query { equal: Vec::new(), order, why: format!("`q` of {}", self.list()) })
+        Some(Query::new(Vec::new(), order, format!("`q` of {}", self.list())))
     }
 
     fn references(&self) -> Vec<Query> {
@@ -271,11 +279,14 @@ impl Asking<'_> {
             };
             let equal = vec![column.clone()];
             let why = format!("deletion of {target}: {then}");
-            queries.push(Query { equal: equal.clone(), order: newest_first(), why });
+            // A shared row is referred to by rows of every tenant.
+            let in_tenant = key.columns.len() > 1;
+            let order = if in_tenant { newest_first() } else { Vec::new() };
+            queries.push(Query { in_tenant, ..Query::new(equal.clone(), order, why) });
             if self.resource.owner.is_none() && self.resource.field(field).filterable {
                 let name = &self.resource.field(field).name;
                 let why = format!("`{name}=` of {}, newest first", self.list());
-                queries.push(Query { equal, order: newest_first(), why });
+                queries.push(Query::new(equal, newest_first(), why));
             }
         }
         queries

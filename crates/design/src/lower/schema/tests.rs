@@ -1,3 +1,5 @@
+//! The tables, keys and indexes that domains are lowered to.
+
 use super::schema;
 use crate::lower::fixture;
 use expect_test::{Expect, expect};
@@ -219,12 +221,12 @@ fn a_journey_that_lists_by_a_condition_has_its_index_within_the_rule_of_its_acto
         &domain,
         1,
         expect![[r#"
-          ix_ordering_orders_org_shopper_id (org, shopper, id)
-            `GET /v1/orders` as `shopper when own`, newest first
-          ix_ordering_orders_org_status_id (org, status, id)
-            `GET /v1/orders` of journey `pick` where status == paid, newest first
-          ix_ordering_orders_org_shopper_status_created_at_id (org, shopper, status, created_at, id)
-            `GET /v1/orders` of journey `pick` where status == paid, sorted by -created_at
-    "#]],
+              ix_ordering_orders_org_shopper_id (org, shopper, id)
+                `GET /v1/orders` as `shopper when own`, newest first
+              ix_ordering_orders_org_status_id (org, status, id)
+                `GET /v1/orders` of journey `pick` where status == paid, newest first
+              ix_ordering_orders_org_shopper_status_created_at_id (org, shopper, status, created_at, id)
+                `GET /v1/orders` of journey `pick` where status == paid, sorted by -created_at
+        "#]],
     );
 }

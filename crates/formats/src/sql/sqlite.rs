@@ -1,0 +1,165 @@
+//! SQLite: STRICT tables named `<context>_<table>`, ids as 16 bytes, times as microseconds.
+
+use super::{
+    in_order, index_columns, is_span, list, needed_by, one_line, only, pairs, quoted, system, text,
+};
+use ir::model::OnDelete;
+use ir::schema::{Check, Column, ForeignKey, Index, Literal, Schema, Storage, Table};
+
+/// The statements that make the tables of a fresh database, in order, system tables not among
+/// them: each table, its triggers, its indexes. `holds` says which tables the database has.
+pub fn sqlite_statements(schema: &Schema, holds: &dyn Fn(&Table) -> bool) -> Vec<String> {
+    let tables = in_order(schema, holds);
+    let mut statements = Vec::new();
+    for (_, table) in &tables {
+        statements.push(create_table(schema, table));
+        statements.extend(table.indexes.iter().map(|index| create_index(table, index)));
+    }
+    statements.extend(tables.iter().flat_map(|(_, table)| triggers(schema, table)));
+    statements
+}
+
+/// The whole file for people: every statement with its reason, system tables at the end.
+pub fn write_sqlite(schema: &Schema, holds: &dyn Fn(&Table) -> bool) -> String {
+    let mut out = String::from("PRAGMA foreign_keys = ON;\n");
+    let tables = in_order(schema, holds);
+    for (_, table) in &tables {
+        out.push_str(&format!("\n{};\n", create_table(schema, table)));
+        for index in &table.indexes {
+            out.push_str(&format!("\n{}{};\n", needed_by(index), create_index(table, index)));
+        }
+        for overlap in &table.overlaps {
+            let equal = list(&overlap.equal);
+            let (start, end) = (quoted(&overlap.start), quoted(&overlap.end));
+            out.push_str(&format!(
+                "-- rows of equal {equal} never overlap from {start} to {end}: the one writer \
+                 looks before it writes\n"
+            ));
+        }
+    }
+    for trigger in tables.iter().flat_map(|(_, table)| triggers(schema, table)) {
+        out.push_str(&format!("\n-- a reference is cleared where its row goes\n{trigger};\n"));
+    }
+    out.push_str(system::SQLITE);
+    out
+}
+
+fn create_table(schema: &Schema, table: &Table) -> String {
+    let mut parts: Vec<String> = table.columns.iter().map(column).collect();
+    parts.push(format!("PRIMARY KEY ({})", list(&table.primary_key)));
+    parts.extend(table.foreign_keys.iter().map(|key| foreign_key(schema, key)));
+    for (first, second) in pairs(table) {
+        let (one, two) = (quoted(&first.name), quoted(&second.name));
+        if first.nullable {
+            parts.push(format!("CHECK (({one} IS NULL) = ({two} IS NULL))"));
+        }
+        if is_span(first) {
+            parts.push(format!("CHECK ({one} < {two})"));
+        }
+    }
+    format!("CREATE TABLE {} (\n  {}\n) STRICT", quoted(&table.sql_name()), parts.join(",\n  "))
+}
+
+fn column(column: &Column) -> String {
+    let (kind, own) = match column.storage {
+        Storage::Uuid => ("BLOB", Some("length({}) = 16")),
+        Storage::Bool => ("INTEGER", Some("{} IN (0, 1)")),
+        Storage::Currency => ("TEXT", Some("length({}) = 3")),
+        Storage::Int | Storage::Decimal { .. } | Storage::Units => ("INTEGER", None),
+        Storage::Date | Storage::Time | Storage::Timestamp => ("INTEGER", None),
+        Storage::Duration => ("INTEGER", None),
+        Storage::Text | Storage::Json => ("TEXT", None),
+    };
+    let name = quoted(&column.name);
+    let null = if column.nullable { "" } else { " NOT NULL" };
+    let check = match &column.check {
+        Some(check) => condition(&name, check),
+        None => own.map(|own| own.replace("{}", &name)),
+    };
+    let check = check.map(|check| format!(" CHECK ({check})")).unwrap_or_default();
+    format!("{name} {kind}{null}{check}")
+}
+
+fn condition(name: &str, check: &Check) -> Option<String> {
+    match check {
+        Check::Range { min, max } => bounds(name, *min, *max),
+        Check::Length { min, max } => bounds(&format!("length({name})"), *min, *max),
+        Check::OneOf(values) => {
+            let values: Vec<String> = values.iter().map(|value| text(value)).collect();
+            Some(format!("{name} IN ({})", values.join(", ")))
+        }
+    }
+}
+
+pub(super) fn bounds(what: &str, min: Option<i64>, max: Option<i64>) -> Option<String> {
+    match (min, max) {
+        (Some(min), Some(max)) => Some(format!("{what} BETWEEN {min} AND {max}")),
+        (Some(min), None) => Some(format!("{what} >= {min}")),
+        (None, Some(max)) => Some(format!("{what} <= {max}")),
+        (None, None) => None,
+    }
+}
+
+fn foreign_key(schema: &Schema, key: &ForeignKey) -> String {
+    let then = match key.on_delete {
+        OnDelete::Restrict => "RESTRICT",
+        OnDelete::Cascade => "CASCADE",
+        // A trigger has cleared the reference by then.
+        OnDelete::Clear => "NO ACTION",
+    };
+    format!(
+        "FOREIGN KEY ({}) REFERENCES {} ({}) ON DELETE {then}",
+        list(&key.columns),
+        quoted(&schema.tables[key.table].sql_name()),
+        list(&key.to)
+    )
+}
+
+/// `ON DELETE SET NULL` would clear the tenant too, and would not raise the version.
+fn triggers(schema: &Schema, table: &Table) -> Vec<String> {
+    let clearing = table.foreign_keys.iter().filter(|key| key.on_delete == OnDelete::Clear);
+    clearing
+        .filter_map(|key| {
+            let column = key.columns.last()?;
+            let target = &schema.tables[key.table];
+            let name = format!("clear_{}_{column}", table.sql_name());
+            let rows: Vec<String> = key
+                .columns
+                .iter()
+                .zip(&key.to)
+                .map(|(here, there)| format!("{} = OLD.{}", quoted(here), quoted(there)))
+                .collect();
+            let version = match table.owner {
+                None => ", \"row_version\" = \"row_version\" + 1",
+                Some(_) => "",
+            };
+            Some(format!(
+                "CREATE TRIGGER {} BEFORE DELETE ON {} BEGIN\n  UPDATE {} SET {} = NULL{version} \
+                 WHERE {};\nEND",
+                quoted(&name),
+                quoted(&target.sql_name()),
+                quoted(&table.sql_name()),
+                quoted(column),
+                rows.join(" AND ")
+            ))
+        })
+        .collect()
+}
+
+fn create_index(table: &Table, index: &Index) -> String {
+    let unique = if index.unique.is_some() { "UNIQUE " } else { "" };
+    format!(
+        "CREATE {unique}INDEX {} ON {} ({}){}",
+        quoted(&one_line(&index.name)),
+        quoted(&table.sql_name()),
+        index_columns(index),
+        only(table, index, "IS NOT", literal)
+    )
+}
+
+fn literal(_: &Column, value: &Literal) -> String {
+    match value {
+        Literal::Text(value) => text(value),
+        Literal::Int(value) => value.to_string(),
+    }
+}
