@@ -295,6 +295,10 @@ pub enum Function {
     Currency,
     /// `starts_with(text, text)`, exact bytes. Made by list filters (`name.prefix=ab`).
     StartsWith,
+    /// `start(timespan)`: its first instant. Made by list filters (`during.start.gte=…`).
+    Start,
+    /// `end(timespan)`: one past its last instant. Made by list filters (`during.end.lt=…`).
+    End,
 }
 
 /// Folds.

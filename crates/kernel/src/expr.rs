@@ -225,7 +225,8 @@ fn call<'a>(
     let value = match (function, first.as_ref()) {
         (_, Value::Null) => match function {
             Function::StartsWith | Function::Matches => Value::Bool(false),
-            Function::Date | Function::Lower | Function::Size | Function::Currency => Value::Null,
+            Function::Date | Function::Lower | Function::Size => Value::Null,
+            Function::Currency | Function::Start | Function::End => Value::Null,
         },
         (Function::Date, Value::Timestamp(micros)) => {
             let days = micros.div_euclid(DAY_MICROS);
@@ -235,6 +236,8 @@ fn call<'a>(
         (Function::Size, Value::Text(text)) => count(text.chars().count())?,
         (Function::Size, Value::List(elements)) => count(elements.len())?,
         (Function::Currency, Value::Money { currency, .. }) => Value::text(currency.as_str()),
+        (Function::Start, Value::Timespan { start, .. }) => Value::Timestamp(*start),
+        (Function::End, Value::Timespan { end, .. }) => Value::Timestamp(*end),
         (Function::Matches, Value::Text(text)) => {
             let pattern = argument(1)?;
             Value::Bool(pattern.as_text().is_some_and(|pattern| scope.matches(text, pattern)))

@@ -1,0 +1,598 @@
+//! The types of fields on the wire: reading, bounds, and fitting a computed value to its field.
+
+use super::read::shorten;
+use super::write::currency_decimals;
+use super::{Json, time};
+use ir::domain::{Field, Kind};
+use ir::model::FieldType;
+use ir::value::{Currency, MONEY_UNITS, Value};
+use regex::Regex;
+use std::borrow::Cow;
+
+/// Characters of a URL at most.
+const URL_CHARACTERS_MAX: usize = 2_048;
+/// Characters of an e-mail address at most (RFC 5321).
+const EMAIL_CHARACTERS_MAX: usize = 254;
+/// Decimals that money is kept with.
+const MONEY_SCALE: u8 = 4;
+
+/// The compiled type of a field.
+#[derive(Debug, Clone)]
+pub(crate) struct Shape {
+    /// What it is.
+    pub(crate) ty: Wire,
+    /// Least value or length, in units of the type.
+    min: Option<i64>,
+    /// Greatest value or length.
+    max: Option<i64>,
+    /// Pattern of the whole text, and as it was written.
+    pattern: Option<(Regex, Box<str>)>,
+}
+
+/// The types by their form on the wire.
+#[derive(Debug, Clone)]
+pub(crate) enum Wire {
+    /// Text.
+    Text,
+    /// Absolute http(s) address.
+    Url,
+    /// Mail address.
+    Email,
+    /// Subject of a caller.
+    Subject,
+    /// One of these.
+    Enum(Box<[Box<str>]>),
+    /// Whole number.
+    Int,
+    /// Exact decimal, as text.
+    Decimal {
+        /// Digits in all.
+        precision: u8,
+        /// Digits after the point.
+        scale: u8,
+    },
+    /// True or false.
+    Bool,
+    /// Amount and currency, the only one where it is fixed.
+    Money(Option<Currency>),
+    /// Day.
+    Date,
+    /// Time of day.
+    Time,
+    /// Instant.
+    Timestamp,
+    /// Length of time.
+    Duration,
+    /// Two instants.
+    Timespan,
+    /// Id.
+    Uuid,
+    /// Id of a row.
+    Reference,
+    /// Any JSON.
+    Json,
+    /// Several of a kind.
+    List(Box<Shape>),
+    /// Owned rows; never read as a scalar.
+    Children,
+}
+
+/// Why a value was not taken.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Wrong {
+    /// JSON Pointer from the value on: `/amount`.
+    pub(crate) inside: String,
+    /// What would be right.
+    pub(crate) detail: String,
+    /// It is a member that does not belong there.
+    pub(crate) unknown: bool,
+}
+
+impl Wrong {
+    fn new(detail: impl Into<String>) -> Self {
+        Self { inside: String::new(), detail: detail.into(), unknown: false }
+    }
+
+    fn inside(mut self, member: &str) -> Self {
+        self.inside.insert_str(0, &format!("/{}", crate::problem::pointer_token(member)));
+        self
+    }
+}
+
+/// Ids that operations of a batch made, for `#0`; empty outside a batch.
+pub(crate) type Made<'a> = &'a [Option<u128>];
+
+impl Shape {
+    /// Compiles the type of a field.
+    pub(crate) fn of(field: &Field) -> Self {
+        let ty = match &field.kind {
+            Kind::Enum(values) => {
+                Wire::Enum(values.iter().map(|value| value.as_str().into()).collect())
+            }
+            Kind::Reference { .. } => Wire::Reference,
+            Kind::Actor(_) => Wire::Subject,
+            Kind::Children { .. } => Wire::Children,
+            Kind::Scalar => wire(&field.declared),
+        };
+        let unit = |bound: &Option<Value>| bound.as_ref().and_then(|value| in_units(&ty, value));
+        let (min, max) = (unit(&field.min), unit(&field.max));
+        let pattern = field.pattern.as_deref().and_then(|pattern| {
+            // A pattern was compiled when the model was checked.
+            Some((Regex::new(&format!("^(?:{pattern})$")).ok()?, pattern.into()))
+        });
+        Self { ty, min, max, pattern }
+    }
+
+    /// A value from a body. `null` is the caller's to think of.
+    ///
+    /// # Errors
+    /// Where it is of another type or outside a bound.
+    pub(crate) fn read(&self, json: &Json<'_>, made: Made<'_>) -> Result<Value, Wrong> {
+        let value = match (&self.ty, json) {
+            (Wire::Money(_), Json::Object(members)) => read_money(members)?,
+            (Wire::Timespan, Json::Object(members)) => read_span(members)?,
+            (Wire::List(element), Json::Array(elements)) => {
+                let read = |(at, json): (usize, &Json<'_>)| {
+                    element.read(json, made).map_err(|wrong| wrong.inside(&at.to_string()))
+                };
+                Value::List(elements.iter().enumerate().map(read).collect::<Result<_, _>>()?)
+            }
+            (Wire::Json, json) => {
+                if json.holds_nul() {
+                    return Err(Wrong::new("may not hold the character NUL"));
+                }
+                let mut text = Vec::new();
+                json.write(&mut text);
+                Value::Json(String::from_utf8(text).unwrap_or_default().into_boxed_str())
+            }
+            (Wire::Bool, Json::Bool(value)) => Value::Bool(*value),
+            (Wire::Int, Json::Number(digits)) => {
+                let whole = exact(digits, 0).ok_or_else(|| Wrong::new(self.wanted()))?;
+                Value::Int(whole)
+            }
+            (Wire::Reference, Json::Text(text)) if text.starts_with('#') && !made.is_empty() => {
+                Value::Uuid(made_by(text, made).ok_or_else(|| {
+                    Wrong::new("no earlier operation of the batch made this row")
+                })?)
+            }
+            (Wire::Bool | Wire::Int, Json::Text(_)) | (Wire::Money(_), _) => {
+                return Err(self.unlike(json));
+            }
+            (_, Json::Text(text)) => {
+                self.parse(text).ok_or_else(|| Wrong::new(self.wanted()))?
+            }
+            (_, _) => return Err(self.unlike(json)),
+        };
+        self.check(&value)?;
+        Ok(value)
+    }
+
+    fn unlike(&self, json: &Json<'_>) -> Wrong {
+        Wrong::new(format!("{}, not {}", self.wanted(), json.kind()))
+    }
+
+    /// A value from text, as it stands in a query or in quotes; no bounds are looked at.
+    pub(crate) fn parse(&self, text: &str) -> Option<Value> {
+        Some(match &self.ty {
+            Wire::Text | Wire::Url | Wire::Email | Wire::Subject => Value::text(text),
+            Wire::Enum(values) => {
+                values.iter().find(|value| ***value == *text).map(|value| Value::Text(value.clone()))?
+            }
+            Wire::Int => Value::Int(exact(text, 0)?),
+            Wire::Decimal { scale, .. } => {
+                Value::Decimal { units: exact(text, *scale)?, scale: *scale }
+            }
+            // A filter compares amounts whatever their currency.
+            Wire::Money(_) => {
+                Value::Decimal { units: exact(text, MONEY_SCALE)?, scale: MONEY_SCALE }
+            }
+            Wire::Bool => match text {
+                "true" => Value::Bool(true),
+                "false" => Value::Bool(false),
+                _ => return None,
+            },
+            Wire::Date => Value::Date(time::read_date(text)?),
+            Wire::Time => Value::Time(time::read_time(text)?),
+            Wire::Timestamp | Wire::Timespan => Value::Timestamp(time::read_timestamp(text)?),
+            Wire::Duration => Value::Duration(time::read_duration(text)?),
+            Wire::Uuid | Wire::Reference => Value::Uuid(read_uuid(text)?),
+            Wire::Json | Wire::List(_) | Wire::Children => return None,
+        })
+    }
+
+    /// What is wanted, for messages.
+    pub(crate) fn wanted(&self) -> Cow<'static, str> {
+        Cow::Borrowed(match &self.ty {
+            Wire::Text | Wire::Subject => "must be text",
+            Wire::Url => "must be an absolute http or https URL",
+            Wire::Email => "must be an e-mail address",
+            Wire::Enum(values) => {
+                let names: Vec<_> = values.iter().map(|value| format!("`{value}`")).collect();
+                return Cow::Owned(format!("must be one of {}", names.join(", ")));
+            }
+            Wire::Int => "must be a whole number of 64 bits",
+            Wire::Decimal { scale, .. } => {
+                return Cow::Owned(format!(
+                    "must be a decimal number with at most {scale} decimals, as text"
+                ));
+            }
+            Wire::Bool => "must be true or false",
+            Wire::Money(_) => "must be an object of `amount` and `currency`",
+            Wire::Date => "must be a date such as `2026-01-31`",
+            Wire::Time => "must be a time of day such as `12:30:00`",
+            Wire::Timestamp => "must be an RFC 3339 timestamp such as `2026-01-31T12:30:00Z`",
+            Wire::Duration => "must be an ISO 8601 duration such as `PT30M`",
+            Wire::Timespan => "must be an object of `start` and `end`",
+            Wire::Uuid | Wire::Reference => "must be a UUID",
+            Wire::Json => "must be JSON",
+            Wire::List(_) => "must be an array",
+            Wire::Children => "must be an array of objects",
+        })
+    }
+
+    /// Looks at the bounds of a value of the right type.
+    ///
+    /// # Errors
+    /// Where it is outside.
+    pub(crate) fn check(&self, value: &Value) -> Result<(), Wrong> {
+        match value {
+            Value::Null | Value::Bool(_) | Value::Uuid(_) | Value::Json(_) => Ok(()),
+            Value::Text(text) => self.check_text(text),
+            Value::Int(n) => self.range(*n, Value::Int),
+            Value::Decimal { units, scale } => {
+                if let Wire::Decimal { precision, .. } = self.ty {
+                    let beyond = 10_u64.checked_pow(u32::from(precision));
+                    if beyond.is_some_and(|beyond| units.unsigned_abs() >= beyond) {
+                        let detail = format!("must have at most {precision} digits in all");
+                        return Err(Wrong::new(detail));
+                    }
+                }
+                let scale = *scale;
+                self.range(*units, move |units| Value::Decimal { units, scale })
+            }
+            Value::Money { units, currency } => self.check_money(*units, *currency),
+            Value::Date(days) => {
+                self.range(i64::from(*days), |days| Value::Date(i32::try_from(days).unwrap_or(0)))
+            }
+            Value::Time(micros) => self.range(*micros, Value::Time),
+            Value::Timestamp(micros) => self.range(*micros, Value::Timestamp),
+            Value::Duration(micros) => self.range(*micros, Value::Duration),
+            Value::Timespan { start, end } if start >= end => {
+                Err(Wrong::new("must be after `start`").inside("end"))
+            }
+            Value::Timespan { .. } => Ok(()),
+            Value::List(elements) => self.length(elements.len(), "element"),
+        }
+    }
+
+    fn check_text(&self, text: &str) -> Result<(), Wrong> {
+        if text.contains('\0') {
+            return Err(Wrong::new("may not hold the character NUL"));
+        }
+        let sound = match &self.ty {
+            Wire::Url => is_url(text),
+            Wire::Email => is_email(text),
+            Wire::Enum(values) => values.iter().any(|value| **value == *text),
+            _ => true,
+        };
+        if !sound {
+            return Err(Wrong::new(self.wanted()));
+        }
+        if self.min.is_some() || self.max.is_some() {
+            self.length(text.chars().count(), "character")?;
+        }
+        match &self.pattern {
+            Some((pattern, written)) if !pattern.is_match(text) => {
+                Err(Wrong::new(format!("must match `{written}`")))
+            }
+            Some(_) | None => Ok(()),
+        }
+    }
+
+    fn check_money(&self, units: i64, currency: Currency) -> Result<(), Wrong> {
+        if let Wire::Money(Some(only)) = self.ty
+            && only != currency
+        {
+            return Err(Wrong::new(format!("must be `{}`", only.as_str())).inside("currency"));
+        }
+        let decimals = currency_decimals(currency);
+        if units % 10_i64.pow(u32::from(MONEY_SCALE - decimals)) != 0 {
+            let detail = format!("`{}` has {decimals} decimals", currency.as_str());
+            return Err(Wrong::new(detail).inside("amount"));
+        }
+        self.range(units, |units| Value::Decimal { units, scale: MONEY_SCALE })
+            .map_err(|wrong| wrong.inside("amount"))
+    }
+
+    fn length(&self, length: usize, of: &str) -> Result<(), Wrong> {
+        let length = i64::try_from(length).unwrap_or(i64::MAX);
+        let bound = |bound: i64, side: &str| {
+            let plural = if bound == 1 { "" } else { "s" };
+            Err(Wrong::new(format!("must have at {side} {bound} {of}{plural}")))
+        };
+        match (self.min, self.max) {
+            (Some(min), _) if length < min => bound(min, "least"),
+            (_, Some(max)) if length > max => bound(max, "most"),
+            _ => Ok(()),
+        }
+    }
+
+    fn range(&self, units: i64, show: impl Fn(i64) -> Value) -> Result<(), Wrong> {
+        let bound = |bound: i64, side: &str| {
+            let mut text = Vec::new();
+            super::write::value(&mut text, &show(bound));
+            let text = String::from_utf8(text).unwrap_or_default();
+            Err(Wrong::new(format!("must be at {side} {}", text.trim_matches('"'))))
+        };
+        match (self.min, self.max) {
+            (Some(min), _) if units < min => bound(min, "least"),
+            (_, Some(max)) if units > max => bound(max, "most"),
+            _ => Ok(()),
+        }
+    }
+
+    /// Fits the result of an expression to the field: whole numbers become decimals, decimals and
+    /// money take the digits the field has (half to even). Null stays null.
+    ///
+    /// # Errors
+    /// Where it is outside a bound.
+    pub(crate) fn fit(&self, value: Value) -> Result<Value, Wrong> {
+        let value = match (&self.ty, value) {
+            (Wire::Decimal { scale, .. }, Value::Int(n)) => {
+                let units = n.checked_mul(10_i64.pow(u32::from(*scale)));
+                let units = units.ok_or_else(|| Wrong::new("is out of range"))?;
+                Value::Decimal { units, scale: *scale }
+            }
+            (Wire::Decimal { scale, .. }, Value::Decimal { units, scale: from }) => {
+                let units = rescale(units, from, *scale);
+                Value::Decimal { units: units.ok_or_else(|| Wrong::new("is out of range"))?, scale: *scale }
+            }
+            (Wire::Money(_), Value::Money { units, currency }) => {
+                let unit = 10_i64.pow(u32::from(MONEY_SCALE - currency_decimals(currency)));
+                Value::Money { units: half_even(units, unit) * unit, currency }
+            }
+            (_, value) => value,
+        };
+        self.check(&value)?;
+        Ok(value)
+    }
+}
+
+fn wire(declared: &FieldType) -> Wire {
+    match declared {
+        FieldType::String | FieldType::Text => Wire::Text,
+        FieldType::Int | FieldType::Counter => Wire::Int,
+        FieldType::Decimal { precision, scale } => {
+            Wire::Decimal { precision: *precision, scale: *scale }
+        }
+        FieldType::Bool => Wire::Bool,
+        FieldType::Money { currency } => Wire::Money(currency.as_deref().and_then(read_currency)),
+        FieldType::Date => Wire::Date,
+        FieldType::Time => Wire::Time,
+        FieldType::Timestamp => Wire::Timestamp,
+        FieldType::Duration => Wire::Duration,
+        FieldType::Timespan => Wire::Timespan,
+        FieldType::Uuid => Wire::Uuid,
+        FieldType::Url => Wire::Url,
+        FieldType::Email => Wire::Email,
+        FieldType::Json => Wire::Json,
+        FieldType::Enum(values) => {
+            Wire::Enum(values.iter().map(|value| value.as_str().into()).collect())
+        }
+        FieldType::List(element) => Wire::List(Box::new(Shape {
+            ty: wire(element),
+            min: None,
+            max: None,
+            pattern: None,
+        })),
+        FieldType::Reference { .. } => Wire::Reference,
+        FieldType::Actor(_) => Wire::Subject,
+        FieldType::Many { .. } => Wire::Children,
+    }
+}
+
+/// A bound in units of the type.
+fn in_units(ty: &Wire, bound: &Value) -> Option<i64> {
+    let scale = match ty {
+        Wire::Decimal { scale, .. } => *scale,
+        Wire::Money(_) => MONEY_SCALE,
+        _ => 0,
+    };
+    match bound {
+        Value::Int(n) => n.checked_mul(10_i64.pow(u32::from(scale))),
+        Value::Decimal { units, scale: from } => rescale(*units, *from, scale),
+        Value::Money { units, .. } => rescale(*units, MONEY_SCALE, scale),
+        Value::Date(days) => Some(i64::from(*days)),
+        Value::Time(micros) | Value::Timestamp(micros) | Value::Duration(micros) => Some(*micros),
+        Value::Null | Value::Bool(_) | Value::Text(_) | Value::Timespan { .. } => None,
+        Value::Uuid(_) | Value::Json(_) | Value::List(_) => None,
+    }
+}
+
+fn rescale(units: i64, from: u8, to: u8) -> Option<i64> {
+    if to >= from {
+        units.checked_mul(10_i64.checked_pow(u32::from(to - from))?)
+    } else {
+        Some(half_even(units, 10_i64.checked_pow(u32::from(from - to))?))
+    }
+}
+
+fn half_even(above: i64, below: i64) -> i64 {
+    let (quotient, rest) = (above.div_euclid(below), above.rem_euclid(below));
+    match (rest * 2).cmp(&below) {
+        std::cmp::Ordering::Less => quotient,
+        std::cmp::Ordering::Equal => quotient + quotient.rem_euclid(2),
+        std::cmp::Ordering::Greater => quotient + 1,
+    }
+}
+
+/// A decimal number as JSON writes it, in units of `10^-scale`; none where it has more digits
+/// than that, or does not fit.
+pub(crate) fn exact(text: &str, scale: u8) -> Option<i64> {
+    let (mantissa, exponent) = match text.split_once(['e', 'E']) {
+        Some((mantissa, exponent)) => (mantissa, exponent.parse::<i32>().ok()?),
+        None => (text, 0),
+    };
+    let (negative, mantissa) = match mantissa.strip_prefix('-') {
+        Some(rest) => (true, rest),
+        None => (false, mantissa),
+    };
+    let (whole, fraction) = match mantissa.split_once('.') {
+        Some((whole, fraction)) if !fraction.is_empty() => (whole, fraction),
+        Some(_) => return None,
+        None => (mantissa, ""),
+    };
+    let canonical = whole == "0" || (!whole.is_empty() && !whole.starts_with('0'));
+    let sound = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+    if !canonical || !sound(whole) || !sound(fraction) {
+        return None;
+    }
+    let fraction = fraction.trim_end_matches('0');
+    let mut units: i128 = 0;
+    for digit in whole.bytes().chain(fraction.bytes()) {
+        units = units.checked_mul(10)?.checked_add(i128::from(digit - b'0'))?;
+    }
+    let shift = i32::from(scale) + exponent - i32::try_from(fraction.len()).ok()?;
+    if units != 0 && shift >= 0 {
+        units = units.checked_mul(10_i128.checked_pow(u32::try_from(shift).ok()?)?)?;
+    } else if units != 0 {
+        let cut = 10_i128.checked_pow(shift.unsigned_abs())?;
+        if units % cut != 0 {
+            return None;
+        }
+        units /= cut;
+    }
+    i64::try_from(if negative { -units } else { units }).ok()
+}
+
+fn read_money(members: &[(Cow<'_, str>, Json<'_>)]) -> Result<Value, Wrong> {
+    let (mut units, mut currency) = (None, None);
+    for (name, value) in members {
+        match (&**name, value) {
+            ("amount", Json::Text(amount)) => {
+                let read = exact(amount, MONEY_SCALE).filter(|_| !amount.contains(['e', 'E']));
+                units = Some(read.ok_or_else(|| {
+                    let detail = "must be a decimal number as text, such as `12.50`";
+                    Wrong::new(detail).inside("amount")
+                })?);
+            }
+            ("amount", other) => {
+                let detail = format!("must be a decimal number as text, not {}", other.kind());
+                return Err(Wrong::new(detail).inside("amount"));
+            }
+            ("currency", Json::Text(code)) if read_currency(code).is_some() => {
+                currency = read_currency(code);
+            }
+            ("currency", _) => {
+                let detail = "must be an ISO 4217 code of three capital letters";
+                return Err(Wrong::new(detail).inside("currency"));
+            }
+            (other, _) => return Err(unknown(other, "money")),
+        }
+    }
+    let missing = |member| Wrong::new("is missing").inside(member);
+    Ok(Value::Money {
+        units: units.ok_or_else(|| missing("amount"))?,
+        currency: currency.ok_or_else(|| missing("currency"))?,
+    })
+}
+
+fn read_span(members: &[(Cow<'_, str>, Json<'_>)]) -> Result<Value, Wrong> {
+    let (mut start, mut end) = (None, None);
+    for (name, value) in members {
+        let place = match &**name {
+            "start" => &mut start,
+            "end" => &mut end,
+            other => return Err(unknown(other, "a timespan")),
+        };
+        let instant = match value {
+            Json::Text(text) => time::read_timestamp(text),
+            Json::Null | Json::Bool(_) | Json::Number(_) | Json::Array(_) | Json::Object(_) => None,
+        };
+        let detail = "must be an RFC 3339 timestamp such as `2026-01-31T12:30:00Z`";
+        *place = Some(instant.ok_or_else(|| Wrong::new(detail).inside(name))?);
+    }
+    let missing = |member| Wrong::new("is missing").inside(member);
+    Ok(Value::Timespan {
+        start: start.ok_or_else(|| missing("start"))?,
+        end: end.ok_or_else(|| missing("end"))?,
+    })
+}
+
+fn unknown(member: &str, of: &str) -> Wrong {
+    let detail = format!("`{}` is no member of {of}", shorten(member));
+    Wrong { unknown: true, ..Wrong::new(detail) }.inside(member)
+}
+
+/// Three capital letters.
+pub(crate) fn read_currency(code: &str) -> Option<Currency> {
+    let letters: [u8; 3] = code.as_bytes().try_into().ok()?;
+    letters.iter().all(u8::is_ascii_uppercase).then_some(Currency(letters))
+}
+
+/// 36 characters with hyphens, in either case.
+pub(crate) fn read_uuid(text: &str) -> Option<u128> {
+    let bytes = text.as_bytes();
+    if bytes.len() != 36 {
+        return None;
+    }
+    let mut id = 0_u128;
+    for (at, byte) in bytes.iter().enumerate() {
+        if matches!(at, 8 | 13 | 18 | 23) {
+            if *byte != b'-' {
+                return None;
+            }
+        } else {
+            id = id << 4 | u128::from(char::from(*byte).to_digit(16)?);
+        }
+    }
+    Some(id)
+}
+
+/// The id that `#n` stands for.
+pub(crate) fn made_by(text: &str, made: Made<'_>) -> Option<u128> {
+    let number = text.strip_prefix('#')?;
+    let plain = !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit());
+    made.get(plain.then(|| number.parse::<usize>().ok()).flatten()?).copied().flatten()
+}
+
+fn is_url(text: &str) -> bool {
+    let lower = text.get(..8).unwrap_or(text).to_ascii_lowercase();
+    let rest = if lower.starts_with("https://") {
+        &text[8..]
+    } else if lower.starts_with("http://") {
+        &text[7..]
+    } else {
+        return false;
+    };
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or("");
+    let host = authority.rsplit('@').next().unwrap_or("");
+    let named = host.starts_with('[') || host.split(':').next().is_some_and(|name| !name.is_empty());
+    let sound = |byte: u8| byte.is_ascii_graphic() && !b"\"<>\\^`{|}".contains(&byte);
+    named && text.len() <= URL_CHARACTERS_MAX && text.bytes().all(sound)
+}
+
+fn is_email(text: &str) -> bool {
+    let Some((local, domain)) = text.rsplit_once('@') else { return false };
+    let label = |label: &str| {
+        !label.is_empty()
+            && !label.starts_with('-')
+            && !label.ends_with('-')
+            && label.chars().all(|letter| letter.is_alphanumeric() || letter == '-')
+    };
+    let quoted = local.len() > 2 && local.starts_with('"') && local.ends_with('"');
+    let plain = !local.contains(['@', '"'])
+        && !local.starts_with('.')
+        && !local.ends_with('.')
+        && !local.contains("..");
+    let literal = domain.starts_with('[') && domain.ends_with(']') && domain.len() > 2;
+    text.chars().count() <= EMAIL_CHARACTERS_MAX
+        && !local.is_empty()
+        && local.len() <= 64
+        && (quoted || plain)
+        && !text.chars().any(|letter| letter.is_control() || letter.is_whitespace())
+        && (literal || domain.split('.').all(label))
+}
+
+/// Units in one of money: the scale and the constant of the value type agree.
+const _: () = assert!(MONEY_UNITS == 10_i64.pow(MONEY_SCALE as u32));

@@ -1,0 +1,155 @@
+//! Writing JSON straight into a buffer, without a tree between.
+
+use super::time;
+use ir::value::{Currency, Value};
+
+/// Writes a text with its quotes.
+pub(crate) fn text(out: &mut Vec<u8>, text: &str) {
+    out.push(b'"');
+    let bytes = text.as_bytes();
+    let mut plain = 0;
+    for (at, byte) in bytes.iter().enumerate() {
+        if *byte >= 0x20 && *byte != b'"' && *byte != b'\\' {
+            continue;
+        }
+        out.extend_from_slice(&bytes[plain..at]);
+        plain = at + 1;
+        match byte {
+            b'"' => out.extend_from_slice(b"\\\""),
+            b'\\' => out.extend_from_slice(b"\\\\"),
+            b'\n' => out.extend_from_slice(b"\\n"),
+            b'\r' => out.extend_from_slice(b"\\r"),
+            b'\t' => out.extend_from_slice(b"\\t"),
+            _ => {
+                out.extend_from_slice(b"\\u00");
+                out.push(HEX[usize::from(byte >> 4)]);
+                out.push(HEX[usize::from(byte & 15)]);
+            }
+        }
+    }
+    out.extend_from_slice(&bytes[plain..]);
+    out.push(b'"');
+}
+
+/// `"name":`, as it stands before a value.
+pub(crate) fn key(name: &str) -> Box<[u8]> {
+    let mut out = Vec::with_capacity(name.len() + 3);
+    text(&mut out, name);
+    out.push(b':');
+    out.into_boxed_slice()
+}
+
+/// Writes a value in its wire form.
+pub(crate) fn value(out: &mut Vec<u8>, value: &Value) {
+    match value {
+        Value::Null => out.extend_from_slice(b"null"),
+        Value::Bool(true) => out.extend_from_slice(b"true"),
+        Value::Bool(false) => out.extend_from_slice(b"false"),
+        Value::Int(n) => int(out, *n),
+        Value::Decimal { units, scale } => quoted(out, |out| decimal(out, *units, *scale, *scale)),
+        Value::Money { units, currency } => money(out, *units, *currency),
+        Value::Text(value) => text(out, value),
+        Value::Date(days) => quoted(out, |out| time::write_date(out, *days)),
+        Value::Time(micros) => quoted(out, |out| time::write_time(out, *micros)),
+        Value::Timestamp(micros) => quoted(out, |out| time::write_timestamp(out, *micros)),
+        Value::Duration(micros) => quoted(out, |out| time::write_duration(out, *micros)),
+        Value::Timespan { start, end } => {
+            out.extend_from_slice(b"{\"start\":");
+            quoted(out, |out| time::write_timestamp(out, *start));
+            out.extend_from_slice(b",\"end\":");
+            quoted(out, |out| time::write_timestamp(out, *end));
+            out.push(b'}');
+        }
+        Value::Uuid(id) => quoted(out, |out| uuid(out, *id)),
+        Value::Json(json) => out.extend_from_slice(json.as_bytes()),
+        Value::List(elements) => {
+            out.push(b'[');
+            for (at, element) in elements.iter().enumerate() {
+                if at > 0 {
+                    out.push(b',');
+                }
+                self::value(out, element);
+            }
+            out.push(b']');
+        }
+    }
+}
+
+fn quoted(out: &mut Vec<u8>, write: impl FnOnce(&mut Vec<u8>)) {
+    out.push(b'"');
+    write(out);
+    out.push(b'"');
+}
+
+/// `{"amount":"12.50","currency":"EUR"}`
+fn money(out: &mut Vec<u8>, units: i64, currency: Currency) {
+    out.extend_from_slice(b"{\"amount\":\"");
+    decimal(out, units, 4, currency_decimals(currency));
+    out.extend_from_slice(b"\",\"currency\":\"");
+    out.extend_from_slice(currency.as_str().as_bytes());
+    out.extend_from_slice(b"\"}");
+}
+
+/// A whole number.
+pub(crate) fn int(out: &mut Vec<u8>, n: i64) {
+    if n < 0 {
+        out.push(b'-');
+    }
+    unsigned(out, n.unsigned_abs(), 1);
+}
+
+/// Digits, with zeros before them up to a width.
+pub(crate) fn unsigned(out: &mut Vec<u8>, mut n: u64, width: usize) {
+    let mut digits = [b'0'; 20];
+    let mut at = digits.len();
+    while n > 0 {
+        at -= 1;
+        digits[at] = b'0' + (n % 10) as u8;
+        n /= 10;
+    }
+    out.extend_from_slice(&digits[at.min(digits.len() - width)..]);
+}
+
+/// `units / 10^scale` with at least `shown` digits after the point: further ones only where they
+/// are not zero.
+pub(crate) fn decimal(out: &mut Vec<u8>, units: i64, scale: u8, shown: u8) {
+    if units < 0 {
+        out.push(b'-');
+    }
+    let one = 10_u64.pow(u32::from(scale));
+    let (whole, mut rest) = (units.unsigned_abs() / one, units.unsigned_abs() % one);
+    unsigned(out, whole, 1);
+    let mut digits = scale;
+    while digits > shown && rest % 10 == 0 {
+        rest /= 10;
+        digits -= 1;
+    }
+    if digits > 0 {
+        out.push(b'.');
+        unsigned(out, rest, usize::from(digits));
+    }
+}
+
+const HEX: &[u8; 16] = b"0123456789abcdef";
+
+/// `0190a5c4-…` in lower case.
+pub(crate) fn uuid(out: &mut Vec<u8>, id: u128) {
+    for (at, byte) in id.to_be_bytes().iter().enumerate() {
+        if matches!(at, 4 | 6 | 8 | 10) {
+            out.push(b'-');
+        }
+        out.push(HEX[usize::from(byte >> 4)]);
+        out.push(HEX[usize::from(byte & 15)]);
+    }
+}
+
+/// Digits after the point that a currency has (ISO 4217); 2 for those not listed.
+pub(crate) fn currency_decimals(currency: Currency) -> u8 {
+    match &currency.0 {
+        b"BIF" | b"CLP" | b"DJF" | b"GNF" | b"ISK" | b"JPY" | b"KMF" | b"KRW" | b"PYG" | b"RWF"
+        | b"UGX" | b"UYI" | b"VND" | b"VUV" | b"XAF" | b"XOF" | b"XPF" => 0,
+        b"BHD" | b"IQD" | b"JOD" | b"KWD" | b"LYD" | b"OMR" | b"TND" => 3,
+        b"CLF" | b"UYW" => 4,
+        _ => 2,
+    }
+}
