@@ -1,0 +1,38 @@
+//! # E031 unknown actor
+//! A rule, a field, a webhook or a journey names an actor that `actors` does not declare.
+//!
+//! **Why**: nobody could ever prove to be that caller, so the rule would hold for no one.
+//!
+//! Wrong: `read: shoper` where the actor is called `shopper`.
+//! Right: `read: shopper`, or declare `actors: { shoper: oidc }`. `anyone` and `system` need no
+//! declaration.
+
+use super::place::Place;
+use super::suggest::unknown;
+use super::world::World;
+use ir::source::Name;
+use ir::{Code, Diagnostic};
+
+pub(crate) const CODE: Code = Code("E031");
+
+/// `name` is no actor.
+pub(crate) fn fault(world: &World<'_>, name: &Name, place: Place<'_>) -> Diagnostic {
+    let known = world.actors.keys().copied().chain(["anyone", "system"]);
+    let fault = unknown(CODE, "actor", name, place, known, &world.budget);
+    fault.why("nobody could prove to be that caller, so the rule would hold for no one")
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::check::testing::check_resources;
+    use expect_test::expect;
+
+    #[test]
+    fn a_misspelt_actor_is_told_with_the_right_one() {
+        let resource = "
+            Note:
+              fields: { title: string max 20 }
+              allow: { read: anyone, write: usr }";
+        check_resources(resource, expect![[r#""#]]);
+    }
+}

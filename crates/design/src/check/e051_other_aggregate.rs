@@ -1,0 +1,113 @@
+//! # E051 reads another aggregate
+//! An expression follows a reference where only the row itself may be read.
+//!
+//! **Why**: conditions become filters of one context's own tables and are never joined across
+//! contexts; a stored, computed value cannot follow changes of another row; a guard must not read
+//! what another transaction may be changing.
+//!
+//! - In a field say when it is copied: `price: money = product.price at write` (kept),
+//!   `at read` (asked each time) or `kept` (a replica fed by events).
+//! - In a command look it up first: `get: { price: product.price }`, then use `price`.
+//! - In a rule keep a copy in a field of the row and compare that.
+//!
+//! Wrong: `read: staff when product.hidden == false` with `product: catalog.Product`.
+//! Right: `hidden: bool = product.hidden kept` and `read: staff when not hidden`.
+
+use super::place::Place;
+use super::typing::scope::{Scope, Use};
+use super::world::World;
+use ir::domain::ResourceId;
+use ir::source::{Name, Span};
+use ir::{Code, Diagnostic};
+
+pub(crate) const CODE: Code = Code("E051");
+
+/// `span` reads a field of `target`, which this place may not.
+pub(crate) fn fault(
+    scope: &Scope<'_, '_>,
+    target: ResourceId,
+    crosses: bool,
+    span: Span,
+) -> Diagnostic {
+    let world = scope.world;
+    let place = scope.place;
+    let target = world.full_name(target);
+    let what = if crosses { "another context's" } else { "another row, of" };
+    let message = format!("{place} reads {what} `{target}`");
+    let fault = Diagnostic::error(CODE, span, message);
+    match scope.purpose {
+        Use::Field => fault
+            .why("a stored value cannot follow the changes of another aggregate")
+            .help("say when it is copied: end the expression with `at write`, `at read` or `kept`"),
+        Use::Guard | Use::Effect => fault
+            .why("guards and effects run in one transaction of one context")
+            .help("look it up before: `get: { name: … }`, then use `name` here"),
+        Use::UniqueWhen => fault
+            .why("a unique constraint is an index over the row's own columns")
+            .help("keep a copy in a field of this resource and use that"),
+        Use::Allow | Use::Filter => fault
+            .why("the condition becomes a filter of this context's own tables")
+            .help("keep a copy in a field of this resource (`… kept`) and compare that"),
+        Use::FieldAt | Use::Get | Use::ViewKey | Use::ViewValue | Use::Reaction | Use::Step => {
+            fault
+        }
+    }
+}
+
+/// A path that goes on after it has left the context.
+pub(crate) fn beyond(world: &World<'_>, from: ResourceId, name: &Name) -> Diagnostic {
+    let resource = world.full_name(from);
+    let message = format!("a path goes on through `{name}` of `{resource}`, in another context");
+    Diagnostic::error(CODE, name.span, message)
+        .why("the other context answers for its own rows only, in one batched call")
+        .help(format!("let `{resource}` keep the value in a field of its own and read that"))
+}
+
+/// `now` or `age` in a stored, computed field.
+pub(crate) fn unstable(word: &str, span: Span, place: Place<'_>) -> Diagnostic {
+    let message = format!("{place} is computed from `{word}`, which changes without a write");
+    Diagnostic::error(CODE, span, message)
+        .why("a computed field is stored and set again only when the row is written")
+        .help(format!("compare with `{word}` where it is used: in a rule, a guard or a filter"))
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::check::testing::{check, check_resources};
+    use expect_test::expect;
+
+    #[test]
+    fn a_field_and_a_guard_that_read_another_row() {
+        let resource = "
+            Part:
+              fields: { price: int, created: int }
+              allow: { read: anyone, write: staff }
+            Sale:
+              fields:
+                part: Part
+                price: int = part.price
+                old: bool = age > duration('1d')
+              allow: { read: anyone, write: staff }";
+        check_resources(resource, expect![[r#""#]]);
+    }
+
+    #[test]
+    fn a_rule_and_a_guard_that_read_another_context() {
+        let model = "
+system: test
+actors: { staff: oidc }
+contexts:
+  stock:
+    resources:
+      Part: { fields: { price: int, maker: Maker }, allow: { read: anyone, write: staff } }
+      Maker: { fields: { name: string max 9 }, allow: { read: anyone, write: staff } }
+  sales:
+    resources:
+      Sale:
+        fields: { part: stock.Part, maker: string max 9 = part.maker.name at write }
+        commands: { close: { require: part.price > 0, by: staff } }
+        allow: { read: staff when part.price > 0, write: staff }
+";
+        check(model, expect![[r#""#]]);
+    }
+}

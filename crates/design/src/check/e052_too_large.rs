@@ -1,0 +1,52 @@
+//! # E052 expression too large
+//! An expression, with its named rules written out, has more than 2,000 parts or 100 levels, or a
+//! number has more than 18 digits.
+//!
+//! **Why**: each request evaluates it, and each list turns it into SQL.
+//!
+//! Write less in one place: a named rule that uses another twice doubles what it stands for.
+//! Compute a part in a field of its own, or compare with `in [a, b, c]` instead of many `||`.
+
+use super::place::Place;
+use super::typing::{DEPTH_MAX, NODES_MAX};
+use ir::source::Span;
+use ir::{Code, Diagnostic};
+
+pub(crate) const CODE: Code = Code("E052");
+
+/// Too many parts or levels.
+pub(crate) fn fault(span: Span, place: Place<'_>) -> Diagnostic {
+    let message =
+        format!("the expression in {place} has more than {NODES_MAX} parts or {DEPTH_MAX} levels");
+    Diagnostic::error(CODE, span, message)
+        .why("each request evaluates it, and each list turns it into SQL")
+        .help("compute a part of it in a field, or use `in [a, b]` instead of many `||`")
+}
+
+/// A number with too many digits.
+pub(crate) fn number(span: Span, place: Place<'_>) -> Diagnostic {
+    let message = format!("a number in {place} has more than 18 digits");
+    Diagnostic::error(CODE, span, message).why("numbers are exact, in 64 bits")
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::check::testing::check_resources;
+    use expect_test::expect;
+
+    #[test]
+    fn rules_that_double_each_other_end_at_the_limit() {
+        let mut rules = String::from("r0: title == 'a'");
+        for at in 1..14 {
+            rules.push_str(&format!(", r{at}: r{0} || r{0}", at - 1));
+        }
+        let resource = format!(
+            "
+            Note:
+              rules: {{ {rules} }}
+              fields: {{ title: string max 20 }}
+              allow: {{ read: anyone, write: staff when r13 }}"
+        );
+        check_resources(&resource, expect![[r#""#]]);
+    }
+}

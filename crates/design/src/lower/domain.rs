@@ -1,0 +1,13 @@
+//! The valid model with every name resolved and every expression typed.
+
+use crate::check::resolve::resolve;
+use ir::domain::Domain;
+use ir::{Model, Valid};
+
+/// Resolves a valid model. Total: what could go wrong was told by `check`.
+pub fn domain(model: &Valid<Model>) -> Domain {
+    let mut found = Vec::new();
+    let domain = resolve(model, &mut found).domain;
+    debug_assert!(!ir::diagnostic::has_errors(&found), "a valid model resolves: {found:?}");
+    domain
+}

@@ -1,0 +1,112 @@
+//! How names of the model become names of a contract: words, cases and regular plurals. One place,
+//! so that paths, columns, operation ids and types of one name always agree.
+
+/// Cuts a name into its words in lower case: `SalesByDay`, `salesByDay`, `sales_by_day` and
+/// `sales-by-day` are all `sales by day`; `HTTPServer` is `http server`.
+pub fn words(name: &str) -> Vec<String> {
+    let letters: Vec<char> = name.chars().collect();
+    let mut words = Vec::new();
+    let mut word = String::new();
+    for (at, &letter) in letters.iter().enumerate() {
+        if !letter.is_alphanumeric() {
+            words.push(std::mem::take(&mut word));
+            continue;
+        }
+        let after_small =
+            at > 0 && (letters[at - 1].is_lowercase() || letters[at - 1].is_numeric());
+        let before_small = letters.get(at + 1).is_some_and(|next| next.is_lowercase());
+        let after_capital = at > 0 && letters[at - 1].is_uppercase();
+        if letter.is_uppercase() && (after_small || (after_capital && before_small)) {
+            words.push(std::mem::take(&mut word));
+        }
+        word.extend(letter.to_lowercase());
+    }
+    words.push(word);
+    words.retain(|word| !word.is_empty());
+    words
+}
+
+/// `sales_by_day`: columns, tables, members.
+pub fn snake(name: &str) -> String {
+    words(name).join("_")
+}
+
+/// `sales-by-day`: path segments.
+pub fn kebab(name: &str) -> String {
+    words(name).join("-")
+}
+
+/// `SalesByDay`: types.
+pub fn pascal(name: &str) -> String {
+    words(name).iter().map(|word| capital(word)).collect()
+}
+
+/// `salesByDay`: operation ids.
+pub fn camel(name: &str) -> String {
+    let mut words = words(name).into_iter();
+    let first = words.next().unwrap_or_default();
+    first + &words.map(|word| capital(&word)).collect::<String>()
+}
+
+fn capital(word: &str) -> String {
+    let mut letters = word.chars();
+    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
+}
+
+/// The regular plural of an English word or of a name's last word: `box` → `boxes`, `category` →
+/// `categories`, `key` → `keys`. Irregular ones are given with `path:`.
+pub fn plural(name: &str) -> String {
+    let small = name.to_lowercase();
+    let ends = |ending: &str| small.ends_with(ending);
+    let vowel_y = ["ay", "ey", "iy", "oy", "uy"].into_iter().any(ends);
+    if ends("y") && !vowel_y && small.len() > 1 {
+        return format!("{}ies", &name[..name.len() - 1]);
+    }
+    if ["s", "x", "z", "ch", "sh"].into_iter().any(ends) {
+        return format!("{name}es");
+    }
+    format!("{name}s")
+}
+
+/// The path segment of a resource: kebab-case plural (`OrderLine` → `order-lines`).
+pub fn resource_path(name: &str) -> String {
+    plural(&kebab(name))
+}
+
+/// The path segment of a view: kebab-case, never a plural (`SalesByDay` → `sales-by-day`).
+pub fn view_path(name: &str) -> String {
+    kebab(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_name_in_every_case() {
+        for name in ["SalesByDay", "salesByDay", "sales_by_day", "sales-by-day"] {
+            let cases = [snake(name), kebab(name), pascal(name), camel(name)];
+            assert_eq!(cases, ["sales_by_day", "sales-by-day", "SalesByDay", "salesByDay"]);
+        }
+        assert_eq!(kebab("HTTPServer2Log"), "http-server2-log");
+    }
+
+    #[test]
+    fn plurals_are_regular() {
+        let path = |name| resource_path(name);
+        let singular = ["Product", "Category", "Box", "Address", "Key", "Branch", "OrderLine"];
+        let plural = ["products", "categories", "boxes", "addresses", "keys", "branches"];
+        assert_eq!(singular.map(path)[..6], plural);
+        assert_eq!(path("OrderLine"), "order-lines");
+        assert_eq!(view_path("SalesByDay"), "sales-by-day");
+    }
+
+    #[test]
+    fn case_conversion_is_idempotent() {
+        for name in ["A", "AB", "aB", "Ab1c", "x_y", "x__y", "URLMap", "Größe"] {
+            assert_eq!(snake(&snake(name)), snake(name), "{name}");
+            assert_eq!(kebab(&kebab(name)), kebab(name), "{name}");
+            assert_eq!(camel(&camel(name)), camel(name), "{name}");
+        }
+    }
+}
