@@ -2,5 +2,10 @@
 //! reading never stops at the first fault.
 
 pub mod diagnostic;
+pub mod openapi;
 pub mod requirements;
 pub mod sql;
+
+mod bodies;
+mod example;
+mod tree;

@@ -138,7 +138,7 @@ fn plain(domain: &Domain, id: ResourceId, kind: OperationKind, names: &Names) ->
         internal: internal(grants),
         problems: problems::of(domain, Some(resource), kind),
         filters: if list { filters::filters(resource) } else { Vec::new() },
-        expands: if reads { expands(resource) } else { Vec::new() },
+        expands: if reads { expands(domain, resource) } else { Vec::new() },
         searchable: list && resource.fields.iter().any(|field| field.search),
     }
 }
@@ -230,13 +230,24 @@ fn internal(grants: &[Grant]) -> bool {
     grants.iter().all(|grant| grant.caller == Caller::System)
 }
 
-/// Owned children and references.
-fn expands(resource: &Resource) -> Vec<String> {
-    let expandable = resource.fields.iter().filter(|field| match field.kind {
-        Kind::Children { .. } | Kind::Reference { .. } => !field.secret,
-        Kind::Scalar | Kind::Enum(_) | Kind::Actor(_) => false,
-    });
-    expandable.map(|field| field.name.clone()).collect()
+/// References, owned children and the references of those (`lines.product`).
+fn expands(domain: &Domain, resource: &Resource) -> Vec<String> {
+    let mut names = Vec::new();
+    for field in resource.fields.iter().filter(|field| !field.secret) {
+        match field.kind {
+            Kind::Reference { .. } => names.push(field.name.clone()),
+            Kind::Children { target, .. } => {
+                names.push(field.name.clone());
+                let inner = &domain.resource(target).fields;
+                let inner = inner
+                    .iter()
+                    .filter(|inner| matches!(inner.kind, Kind::Reference { .. }) && !inner.secret);
+                names.extend(inner.map(|inner| format!("{}.{}", field.name, inner.name)));
+            }
+            Kind::Scalar | Kind::Enum(_) | Kind::Actor(_) => {}
+        }
+    }
+    names
 }
 
 fn make_ids_unique(operations: &mut [Operation]) {

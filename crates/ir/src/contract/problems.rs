@@ -27,8 +27,8 @@ problems! {
     MALFORMED_REQUEST "malformed-request" 400 "The request breaks the rules of HTTP"
         "The framing, the target or a header cannot be read safely. The connection is closed.";
     MALFORMED_BODY "malformed-body" 400 "The body cannot be read"
-        "The body is not well-formed JSON (UTF-8, no repeated member, no lone surrogate, no number \
-         beyond a double's range, at most 64 levels). Mend it; sending it again does not help.";
+        "The body is not UTF-8 or not well-formed JSON, repeats a member or nests too deeply. \
+         Sending it again does not help.";
     UNKNOWN_MEMBER "unknown-member" 400 "A member of the body is not known"
         "The body holds a member that this operation does not take. Leave it out or mend its name.";
     READ_ONLY_MEMBER "read-only-member" 400 "A member of the body is read-only"

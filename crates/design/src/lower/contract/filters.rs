@@ -12,8 +12,8 @@ const ORDERED: &[&str] = &["ne", "gt", "gte", "lt", "lte", "in"];
 const TEXT: &[&str] = &["ne", "gt", "gte", "lt", "lte", "in", "prefix"];
 /// Operators of what can only be equal or not.
 const EQUAL: &[&str] = &["ne", "in"];
-/// Operators of the parts of money: amounts are compared, currencies only told apart.
-const AMOUNT: &[&str] = &["ne", "gt", "gte", "lt", "lte"];
+/// Operators of the ends of a timespan.
+const INSTANT: &[&str] = &["ne", "gt", "gte", "lt", "lte"];
 
 /// The filters of a resource, implicit fields first.
 pub(super) fn filters(resource: &Resource) -> Vec<Filter> {
@@ -73,10 +73,10 @@ fn parts(field: &Field) -> Parts {
         FieldType::Bool => whole(&EQUAL[..1]),
         FieldType::Uuid => whole(EQUAL),
         FieldType::Money { .. } => {
-            vec![("", Part::Units, AMOUNT, true), (".currency", Part::Currency, EQUAL, false)]
+            vec![("", Part::Units, ORDERED, true), (".currency", Part::Currency, EQUAL, false)]
         }
         FieldType::Timespan => {
-            vec![(".start", Part::Start, AMOUNT, true), (".end", Part::End, AMOUNT, true)]
+            vec![(".start", Part::Start, INSTANT, true), (".end", Part::End, INSTANT, false)]
         }
         FieldType::Enum(_) | FieldType::Reference { .. } | FieldType::Actor(_) => whole(EQUAL),
         FieldType::Json | FieldType::List(_) | FieldType::Many { .. } => Vec::new(),

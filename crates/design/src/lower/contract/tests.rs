@@ -88,7 +88,7 @@ fn lists_are_filtered_by_what_is_stored_and_may_be_compared() {
         status ne in
     "#]]
     .assert_eq(&printed);
-    assert_eq!(list.expands, ["lines"]);
+    assert_eq!(list.expands, ["lines", "lines.product"]);
     assert!(!list.searchable);
 }
 

@@ -1,0 +1,236 @@
+//! What every document has: security schemes, headers, problems, the batch, the probes.
+
+use super::Writing;
+use super::scalar::reference;
+use crate::example::Form;
+use crate::tree::{Node, list, map};
+use ir::contract::OperationKind;
+use ir::model::Proof;
+
+/// The header that carries an API key.
+pub(super) const KEY_HEADER: &str = "X-API-Key";
+
+pub(super) fn security_schemes(writing: &Writing<'_>) -> Node {
+    let mut schemes = Node::empty();
+    let by_token = writing.actors(Proof::Oidc);
+    if !by_token.is_empty() {
+        let about = format!(
+            "A token of the OpenID provider, for {}. `mainstay token` makes one in development.",
+            by_token.join(", ")
+        );
+        schemes.set(
+            "bearer",
+            map([
+                ("type", "http".into()),
+                ("scheme", "bearer".into()),
+                ("bearerFormat", "JWT".into()),
+                ("description", about.into()),
+            ]),
+        );
+    }
+    let by_key = writing.actors(Proof::ApiKey);
+    if !by_key.is_empty() {
+        let about = format!("A key for {}, made by `mainstay key create`.", by_key.join(", "));
+        schemes.set(
+            "key",
+            map([
+                ("type", "apiKey".into()),
+                ("in", "header".into()),
+                ("name", KEY_HEADER.into()),
+                ("description", about.into()),
+            ]),
+        );
+    }
+    schemes
+}
+
+pub(super) fn headers() -> Node {
+    let text = || map([("type", "string".into())]);
+    let header =
+        |about: &str, schema: Node| map([("description", about.into()), ("schema", schema)]);
+    let seconds = map([("type", "integer".into()), ("minimum", 0.into())]);
+    let tag = map([("type", "string".into()), ("pattern", "^\"[0-9]+\\.[!#-~]+\"$".into())]);
+    let flag = map([("type", "string".into()), ("const", "true".into())]);
+    map([
+        ("ETag", header("Version and hash of the representation", tag)),
+        ("Location", header("The path of the new row", text())),
+        ("Link", header("`rel=\"next\"`: the next page (RFC 8288)", text())),
+        ("Idempotent-Replayed", header("The answer of an earlier call with this key", flag)),
+        ("Retry-After", header("Seconds to wait", seconds)),
+        ("Accept-Patch", header("What PATCH takes", text())),
+        ("WWW-Authenticate", header("How to prove who calls (RFC 6750)", text())),
+        ("traceparent", header("The trace of this answer (W3C)", text())),
+    ])
+}
+
+pub(super) fn problem() -> Node {
+    let text = |about: &str| map([("type", "string".into()), ("description", about.into())]);
+    let error = map([
+        ("type", "object".into()),
+        ("required", list(["detail"])),
+        (
+            "properties",
+            map([
+                ("pointer", text("JSON Pointer into the body")),
+                ("parameter", text("Name of the query or path parameter")),
+                ("header", text("Name of the header")),
+                ("detail", text("What is wrong there and what would be right")),
+                ("code", text("A narrower type")),
+            ]),
+        ),
+    ]);
+    let status =
+        map([("type", "integer".into()), ("minimum", 400.into()), ("maximum", 599.into())]);
+    let errors = map([
+        ("type", "array".into()),
+        ("description", "Every fault of the request".into()),
+        ("items", error),
+    ]);
+    map([
+        ("type", "object".into()),
+        ("description", "What went wrong (RFC 9457)".into()),
+        ("required", list(["type", "title", "status", "instance", "trace_id"])),
+        (
+            "properties",
+            map([
+                ("type", text("Stable name of the kind of problem")),
+                ("title", text("The kind in words")),
+                ("status", status),
+                ("detail", text("What happened this time")),
+                ("instance", text("The trace as a URI")),
+                ("trace_id", text("Finds the call in logs and traces")),
+                ("errors", errors),
+            ]),
+        ),
+    ])
+}
+
+pub(super) fn health() -> Node {
+    let status = map([("type", "string".into())]);
+    map([
+        ("type", "object".into()),
+        ("required", list(["status"])),
+        ("properties", map([("status", status)])),
+    ])
+}
+
+/// The schemas of the batch.
+pub(super) fn batch(writing: &Writing<'_>, schemas: &mut Node) {
+    let most = i64::from(writing.architecture.settings.batch_operations_max);
+    let operation = map([
+        ("type", "object".into()),
+        ("required", list(["method", "path"])),
+        (
+            "properties",
+            map([
+                (
+                    "method",
+                    map([
+                        ("type", "string".into()),
+                        ("enum", list(["POST", "PUT", "PATCH", "DELETE"])),
+                    ]),
+                ),
+                (
+                    "path",
+                    map([
+                        ("type", "string".into()),
+                        ("pattern", "^/".into()),
+                        ("description", "`#0` stands for the id that operation 0 made".into()),
+                    ]),
+                ),
+                ("body", map([("type", "object".into())])),
+                ("if_match", map([("type", "string".into())])),
+            ]),
+        ),
+        ("additionalProperties", false.into()),
+    ]);
+    schemas.set(
+        "Batch",
+        map([
+            ("type", "object".into()),
+            ("required", list(["operations"])),
+            (
+                "properties",
+                map([(
+                    "operations",
+                    map([
+                        ("type", "array".into()),
+                        ("minItems", 1.into()),
+                        ("maxItems", most.into()),
+                        ("items", operation),
+                    ]),
+                )]),
+            ),
+            ("additionalProperties", false.into()),
+        ]),
+    );
+    let result = map([
+        ("type", "object".into()),
+        ("required", list(["status"])),
+        (
+            "properties",
+            map([
+                ("status", map([("type", "integer".into())])),
+                ("location", map([("type", "string".into())])),
+                ("etag", map([("type", "string".into())])),
+                ("body", map([("type", "object".into())])),
+            ]),
+        ),
+    ]);
+    let results = map([("type", "array".into()), ("items", result)]);
+    schemas.set(
+        "BatchAnswer",
+        map([
+            ("type", "object".into()),
+            ("required", list(["results"])),
+            ("properties", map([("results", results)])),
+        ]),
+    );
+}
+
+/// A batch that creates the first thing that can be created.
+pub(super) fn batch_example(writing: &Writing<'_>) -> Option<Node> {
+    let create = writing.operations().find(|operation| operation.kind == OperationKind::Create)?;
+    let body = writing.examples.body(create.resource?, Form::Create)?;
+    let one = map([("method", "POST".into()), ("path", (&create.path).into()), ("body", body)]);
+    Some(map([("operations", list([one]))]))
+}
+
+/// The probes, which nobody has to prove anything for.
+pub(super) fn probes() -> Vec<(&'static str, Node)> {
+    let probe = |id: &str, summary: &str, down: Option<&str>| {
+        let health = |status: &str| {
+            let example = map([("status", status.into())]);
+            map([("schema", reference("Health")), ("example", example)])
+        };
+        let mut answers = map([(
+            "200",
+            map([
+                ("description", "Yes".into()),
+                ("content", map([("application/json", health("ok"))])),
+            ]),
+        )]);
+        if let Some(why) = down {
+            let problem = map([("schema", reference("Problem"))]);
+            answers.set(
+                "503",
+                map([
+                    ("description", why.into()),
+                    ("content", map([("application/problem+json", problem)])),
+                ]),
+            );
+        }
+        let operation = map([
+            ("operationId", id.into()),
+            ("summary", summary.into()),
+            ("tags", list(["Health"])),
+            ("security", Node::List(Vec::new())),
+            ("responses", answers),
+        ]);
+        map([("get", operation)])
+    };
+    vec![
+        ("/livez", probe("livez", "Is the process alive?", None)),
+        ("/readyz", probe("readyz", "Can it serve?", Some("It starts, stops or lacks its store"))),
+    ]
+}
