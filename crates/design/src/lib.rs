@@ -1,6 +1,16 @@
 //! From what was asked to what is decided: [`check`] tells every fault of meaning and is the only
-//! maker of a valid model, [`lower`] resolves it.
+//! maker of a valid model, [`lower`] resolves it, [`design()`] makes an architecture of it by the
+//! rules in [`rules`].
 
+pub mod capacity;
+pub mod catalog;
 pub mod check;
+mod design;
+pub mod draft;
 pub mod lower;
 pub mod naming;
+pub mod rules;
+pub mod stages;
+
+pub use catalog::Catalog;
+pub use design::{design, design_with};

@@ -196,18 +196,9 @@ impl Choice {
         let numbers = std::mem::replace(&mut self.decision.numbers, taken.numbers);
         let lost = format!("the architect's choice, overruled by the model; {}", taken.lost);
         self.decision.alternatives.insert(0, Alternative { name: former, lost, numbers });
-        for (key, setting) in settings {
-            self.replace_setting(key, setting);
-        }
+        self.decision.settings.retain(|(key, _)| !settings.iter().any(|(new, _)| new == key));
+        self.decision.settings.extend(settings);
         self.decision.pinned = Some(Pinned { because, cost });
-    }
-
-    fn replace_setting(&mut self, key: &'static str, setting: Setting) {
-        let known = self.decision.settings.iter_mut().find(|(known, _)| *known == key);
-        match known {
-            Some((_, old)) => *old = setting,
-            None => self.decision.settings.push((key, setting)),
-        }
     }
 
     /// A pin that names none of the options may still be a number: `replicas: 5`.

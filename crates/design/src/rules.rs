@@ -1,0 +1,40 @@
+//! The rules, by stage. A rule is one file: its page, its decision, its tests.
+
+mod choice;
+mod facts;
+
+pub use choice::{Choice, Settings};
+pub use facts::{Relation, relations};
+
+use crate::stages::Rule;
+
+/// Registers the rules of a stage: each name is a module beside, declared above by `mod`.
+macro_rules! rules {
+    ($stage:literal: $($name:ident),* $(,)?) => {
+        /// The rules of the stage in order.
+        pub(super) const RULES: &[&crate::stages::Rule] = &[$(&$name::RULE),*];
+        /// Id and page of each.
+        pub(super) const PAGES: &[(&str, &str)] = &[$((
+            $name::RULE.id,
+            include_str!(concat!($stage, "/", stringify!($name), ".rs")),
+        )),*];
+    };
+}
+
+mod boundaries;
+mod contracts;
+
+const STAGES: &[(&[&Rule], &[(&str, &str)])] = &[
+    (boundaries::RULES, boundaries::PAGES),
+    (contracts::RULES, contracts::PAGES),
+];
+
+/// All rules in the order of their stages.
+pub fn all() -> impl Iterator<Item = &'static Rule> {
+    STAGES.iter().flat_map(|(rules, _)| rules.iter().copied())
+}
+
+/// Id and text of the file of each rule; its `//!` header is the page.
+pub fn pages() -> impl Iterator<Item = (&'static str, &'static str)> {
+    STAGES.iter().flat_map(|(_, pages)| pages.iter().copied())
+}

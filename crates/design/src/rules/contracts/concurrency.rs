@@ -1,0 +1,121 @@
+//! # D008 concurrency
+//! What happens when two callers change one row at once.
+//!
+//! **Why**: between reading a row and sending its change lies a person's think time. With an ETag
+//! the second writer is told (412) instead of overwriting the first.
+//! **Cost**: the client reads again and asks its user. **Instead**: locks, or the last one wins.
+
+use crate::capacity::{Term, cache::Zipf};
+use crate::draft::Draft;
+use crate::draft::inputs::Knob;
+use crate::draft::load::Work;
+use crate::rules::choice::listed;
+use crate::rules::facts;
+use crate::stages::Rule;
+use ir::contract::OperationKind;
+use ir::decision::{Decision, Effect, Stage};
+use ir::domain::ResourceId;
+use ir::quantity::{Computed, Grade, Unit};
+
+pub(super) const RULE: Rule =
+    Rule { id: "D008", name: "concurrency", stage: Stage::Contracts, each: false, decide };
+
+fn decide(draft: &Draft<'_>) -> Vec<Decision> {
+    let changed = |id| changes(draft, id);
+    let most = facts::most(draft, changed);
+    let required: Vec<String> = draft
+        .domain
+        .resources()
+        .filter(|(_, resource)| resource.if_match_required)
+        .map(|(id, _)| format!("`{}`", draft.name(id)))
+        .collect();
+    let versioned = draft.contract.operations.iter().any(|one| {
+        matches!(one.kind, OperationKind::Update | OperationKind::Replace | OperationKind::Command(_))
+    });
+    if !versioned {
+        return Vec::new();
+    }
+    let mut choice = RULE
+        .on("system", "what happens when two callers change one row at once?")
+        .choose(match required.as_slice() {
+            [] => "optimistic, `ETag` with optional `If-Match`".to_owned(),
+            some => format!("optimistic, `If-Match` required for {}", listed(some)),
+        })
+        .driver("workload")
+        .effect(Effect::RunsHere)
+        .set("if_match", "supported");
+    for id in required.iter() {
+        choice = choice.because(format!("{id} asks for it: a change without `If-Match` is 428."));
+    }
+    if let Some((id, rate)) = most {
+        choice = hottest(choice, draft, id, rate);
+    } else {
+        let source = "the workload changes no row that exists";
+        choice = choice.because(format!(
+            "{source}: a conflict can only come from callers outside the journeys."
+        ));
+    }
+    let locks = Term::number(1.0) * draft.fact("think_time");
+    choice = choice
+        .alternative(
+            "pessimistic locks",
+            format!(
+                "a row would be locked for a think time of {}, and a caller that goes away holds \
+                 it until it times out.",
+                facts::time(draft.catalog.value("think_time"))
+            ),
+            vec![locks.named("time a row is held", Unit::Seconds)],
+        )
+        .consequence("Commands check the version again at commit: a lost update needs no discipline to avoid.");
+    vec![choice.done(draft)]
+}
+
+fn hottest(
+    choice: crate::rules::Choice,
+    draft: &Draft<'_>,
+    id: ResourceId,
+    rate: f64,
+) -> crate::rules::Choice {
+    let name = draft.name(id);
+    let lost = conflicts(draft, id, rate);
+    let daily = (Term::from(&lost)
+        * Term::input("day", 86_400.0, Unit::Seconds, Grade::Derived, "a day")
+        / draft.input(Knob::PeakToMean))
+    .named("overwritten changes a day", Unit::One);
+    choice
+        .because(format!(
+            "`{name}` changes most: {} at the peak. On its most popular row a second change comes \
+             within {} of the first {} times a day.",
+            facts::rps(rate),
+            facts::time(draft.catalog.value("think_time")),
+            facts::number(daily.value)
+        ))
+        .number(daily.clone())
+        .alternative(
+            "the last one wins",
+            format!("about {} changes a day of `{name}` lost without a word.", facts::number(daily.value)),
+            vec![daily],
+        )
+        .flips(format!(
+            "more than one change a second of one row of `{name}`: a command that adds (`set: x: x + \
+             n`) instead of a PATCH that overwrites"
+        ))
+}
+
+fn changes(draft: &Draft<'_>, id: ResourceId) -> f64 {
+    let all = draft.load.on(id, Work::Write);
+    all - draft.load.creates(id)
+}
+
+/// Changes a second that meet another change of the most popular row within the think time.
+fn conflicts(draft: &Draft<'_>, id: ResourceId, rate: f64) -> Computed {
+    let rows = draft.volume(id).rows.value;
+    let top = Zipf::new(rows, draft.value(Knob::Popularity)).top();
+    let rate = Term::input("changes", rate, Unit::PerSecond, Grade::Derived, "workload at goals.peak");
+    let source = format!("Zipf with popularity over {} rows", facts::number(rows));
+    let grade = draft.input(Knob::Popularity).grade();
+    let top = Term::input("top_share", top, Unit::Share, grade, &source);
+    let own = rate * top;
+    let squared = own.clone() * own * draft.fact("think_time");
+    squared.named("conflicts", Unit::PerSecond)
+}

@@ -1,0 +1,85 @@
+//! # D006 errors
+//! The form of an error.
+//!
+//! **Why**: a client decides by `type` what to do and shows `detail` to people; one form for all
+//! errors, those of limits and routing among them, is one handler in each client.
+//! **Cost**: a page for each type. **Instead**: status and text, or an envelope of one's own.
+
+use crate::draft::Draft;
+use crate::rules::choice::{counted, listed};
+use crate::rules::facts;
+use crate::stages::Rule;
+use ir::contract::OperationKind;
+use ir::decision::{Decision, Effect, Stage};
+
+pub(super) const RULE: Rule =
+    Rule { id: "D006", name: "errors", stage: Stage::Contracts, each: false, decide };
+
+fn decide(draft: &Draft<'_>) -> Vec<Decision> {
+    let mut slugs: Vec<&str> =
+        draft.contract.operations.iter().flat_map(|one| one.problems.iter().copied()).collect();
+    slugs.sort_unstable();
+    slugs.dedup();
+    let conflicts: Vec<String> = draft
+        .contract
+        .problems
+        .iter()
+        .filter(|problem| problem.status == 409 && slugs.contains(&problem.slug))
+        .map(|problem| format!("`{}`", problem.slug))
+        .collect();
+    let guarded: Vec<String> = draft
+        .domain
+        .resources
+        .iter()
+        .flat_map(|one| one.commands.iter().map(move |command| (one, command)))
+        .filter(|(_, command)| !command.internal)
+        .filter(|(_, command)| !command.require.is_empty() || !command.transitions.is_empty())
+        .map(|(resource, command)| format!("`{}.{}`", resource.name, command.name))
+        .collect();
+    let commands = draft.contract.operations.iter();
+    let commands = commands.filter(|one| matches!(one.kind, OperationKind::Command(_))).count();
+    let statuses: std::collections::BTreeSet<u16> = draft
+        .contract
+        .problems
+        .iter()
+        .filter(|problem| slugs.contains(&problem.slug))
+        .map(|problem| problem.status)
+        .collect();
+    let choice = RULE
+        .on("system", "in which form does an error arrive?")
+        .choose("RFC 9457, `application/problem+json`")
+        .because_if(!guarded.is_empty(), || {
+            format!(
+                "{} can each be refused for more than one reason with the same 409: {} tell them \
+                 apart, the status does not.",
+                listed(&guarded),
+                listed(&conflicts)
+            )
+        })
+        .because(format!(
+            "{} over {}: a client that handles the type handles every operation.",
+            counted(slugs.len() as f64, "problem type", "problem types"),
+            counted(statuses.len() as f64, "status", "statuses")
+        ))
+        .number(facts::count("problem types", slugs.len() as f64, "types", "contract"))
+        .number(facts::count("commands", commands as f64, "operations", "contract"))
+        .alternative(
+            "status and text",
+            format!(
+                "{} statuses for {} causes: {} would be told apart by their English.",
+                statuses.len(),
+                slugs.len(),
+                counted((slugs.len() - statuses.len().min(slugs.len())) as f64, "cause", "causes")
+            ),
+            vec![facts::count("distinguishable causes", statuses.len() as f64, "statuses", "contract")],
+        )
+        .alternative(
+            "an envelope of our own",
+            "gateways and limits in front answer 404, 413, 429 and 503 themselves, and not in it.",
+            Vec::new(),
+        )
+        .driver("contexts")
+        .effect(Effect::RunsHere)
+        .set("errors", "problem+json");
+    vec![choice.done(draft)]
+}

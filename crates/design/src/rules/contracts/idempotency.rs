@@ -1,0 +1,130 @@
+//! # D007 idempotency
+//! What happens when a client sends the same write twice because the answer was lost.
+//!
+//! **Why**: networks lose answers; a client that hears nothing sends again. With a key the second
+//! call replays the stored answer. Claim, effect and answer commit in one transaction, so that no
+//! crash comes between them.
+//! **Cost**: a row for each write, kept a day. **Instead**: natural keys, or duplicates cleared up.
+
+use crate::capacity::Term;
+use crate::draft::Draft;
+use crate::draft::inputs::Knob;
+use crate::rules::choice::listed;
+use crate::rules::facts;
+use crate::stages::Rule;
+use ir::decision::{Decision, Effect, Stage};
+use ir::quantity::{Computed, Grade, Unit};
+
+pub(super) const RULE: Rule =
+    Rule { id: "D007", name: "idempotency", stage: Stage::Contracts, each: false, decide };
+
+const KEPT_SECONDS: f64 = 86_400.0;
+
+fn decide(draft: &Draft<'_>) -> Vec<Decision> {
+    let writes: f64 = client_writes(draft);
+    let writable = draft.contract.operations.iter().any(|one| one.method != "GET");
+    if !writable {
+        return Vec::new();
+    }
+    let mean = mean_writes(draft, writes);
+    let kept = seconds("kept", KEPT_SECONDS, "a client gives up within a day");
+    let stored = (Term::from(&mean) * &kept * draft.fact("idempotency_record"))
+        .named("stored answers", Unit::Bytes);
+    let day = seconds("day", 86_400.0, "a day");
+    let duplicates = (Term::from(&mean) * day * draft.fact("lost_answers"))
+        .named("writes sent twice a day", Unit::One);
+    let demanded: Vec<String> = draft
+        .domain
+        .resources()
+        .filter(|(_, resource)| resource.idempotency_required)
+        .map(|(id, _)| format!("`{}`", draft.name(id)))
+        .collect();
+    let effects: Vec<String> = draft
+        .domain
+        .resources
+        .iter()
+        .flat_map(|one| one.commands.iter().map(move |command| (one, command)))
+        .filter_map(|(one, command)| {
+            let starts = command.starts.as_ref()?;
+            Some(format!("`{}.{}` (starts `{starts}`)", one.name, command.name))
+        })
+        .collect();
+    let natural: Vec<String> = draft
+        .domain
+        .resources()
+        .filter(|(_, one)| one.owner.is_none() && one.uniques.is_empty())
+        .filter(|(id, _)| draft.load.creates(*id) > 0.0)
+        .map(|(id, _)| format!("`{}`", draft.name(id)))
+        .collect();
+    let choice = RULE
+        .on("system", "what does a write do when it arrives twice?")
+        .choose(match demanded.as_slice() {
+            [] => "`Idempotency-Key` accepted on every write, answers kept 24 h".to_owned(),
+            some => format!(
+                "`Idempotency-Key` required for {}, accepted on every other write, kept 24 h",
+                listed(some)
+            ),
+        })
+        .because(format!(
+            "{} at the peak are {} in the mean; one answer lost in a thousand makes about {} \
+             writes a day that arrive twice.",
+            facts::rps(writes),
+            facts::rps(mean.value),
+            facts::number(duplicates.value.ceil())
+        ))
+        .because_if(!effects.is_empty(), || {
+            format!("{}: done twice, money or stock moves twice.", listed(&effects))
+        })
+        .because_if(!natural.is_empty(), || {
+            format!(
+                "{} {} no unique field that would catch the second one.",
+                listed(&natural),
+                if natural.len() == 1 { "has" } else { "have" }
+            )
+        })
+        .number(stored.clone())
+        .number(duplicates.clone())
+        .alternative(
+            "no keys",
+            format!(
+                "about {} duplicates a day, found by people.",
+                facts::number(duplicates.value.ceil())
+            ),
+            vec![duplicates],
+        )
+        .alternative(
+            "keys for an hour",
+            format!(
+                "saves {} of the stored answers and loses every client that retries after its \
+                 network was away overnight.",
+                facts::bytes(stored.value * 23.0 / 24.0)
+            ),
+            vec![(Term::from(&stored) / 24.0).named("stored answers", Unit::Bytes)],
+        )
+        .consequence(format!(
+            "The idempotency table holds {} of the last day; only successes are stored, so a failed \
+             call may be tried again with its key.",
+            facts::bytes(stored.value)
+        ))
+        .driver("workload")
+        .driver("goals.peak")
+        .effect(Effect::RunsHere)
+        .set("idempotency_seconds", KEPT_SECONDS);
+    vec![choice.done(draft)]
+}
+
+fn client_writes(draft: &Draft<'_>) -> f64 {
+    let flows = draft.load.flows.iter().filter(|flow| !flow.internal);
+    let writes = flows.filter(|flow| flow.work == crate::draft::load::Work::Write);
+    writes.map(|flow| flow.rate.value).sum()
+}
+
+fn mean_writes(draft: &Draft<'_>, writes: f64) -> Computed {
+    let source = "workload at goals.peak";
+    let writes = Term::input("writes_at_peak", writes, Unit::PerSecond, Grade::Derived, source);
+    (writes / draft.input(Knob::PeakToMean)).named("mean writes", Unit::PerSecond)
+}
+
+fn seconds(name: &str, value: f64, source: &str) -> Term {
+    Term::input(name, value, Unit::Seconds, Grade::Derived, source)
+}

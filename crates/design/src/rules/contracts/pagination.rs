@@ -1,0 +1,118 @@
+//! # D005 pagination
+//! How a list that is longer than a page is read to its end.
+//!
+//! **Why**: an offset reads and throws away everything before it, and skips or repeats rows when
+//! others write meanwhile; a cursor continues behind the last row by the index.
+//! **Cost**: no jump to page 900, no total. **Instead**: `offset`, or all rows at once.
+
+use crate::capacity::Term;
+use crate::draft::Draft;
+use crate::draft::inputs::Knob;
+use crate::draft::load::Work;
+use crate::rules::facts;
+use crate::stages::Rule;
+use ir::decision::{Decision, Effect, Stage};
+use ir::quantity::{Computed, Grade, Unit};
+
+pub(super) const RULE: Rule =
+    Rule { id: "D005", name: "pagination", stage: Stage::Contracts, each: false, decide };
+
+const PAGE_ITEMS: f64 = 20.0;
+const PAGE_ITEMS_MAX: u32 = 100;
+/// Lists shorter than this do not feel an offset.
+const SHORT_ROWS: f64 = 1_000.0;
+
+fn decide(draft: &Draft<'_>) -> Vec<Decision> {
+    let listed = |id| {
+        let root = draft.domain.resource(id).owner.is_none();
+        if root && draft.load.on(id, Work::List) > 0.0 { rows_in_reach(draft, id) } else { 0.0 }
+    };
+    let any = |id| if draft.domain.resource(id).owner.is_none() { rows_in_reach(draft, id) } else { 0.0 };
+    let Some((longest, rows)) = facts::most(draft, listed).or_else(|| facts::most(draft, any)) else {
+        return Vec::new();
+    };
+    let name = draft.name(longest);
+    let last = offset_cost(draft, longest, rows);
+    let page = (Term::number(1.0) * draft.fact("list_database")).named("page by cursor", Unit::Seconds);
+    let all = (Term::from(&reach(draft, longest, rows))
+        * Term::input("row_bytes", draft.volume(longest).row_bytes, Unit::Bytes, Grade::Assumed, &name))
+    .named("all rows at once", Unit::Bytes);
+    let creates = draft.load.creates(longest);
+    let choice = RULE
+        .on("system", format!("how is `{name}` with {} rows read to its end?", facts::number(rows)))
+        .choose("signed cursor, 20 a page, 100 at most")
+        .because(format!(
+            "The longest list is `{name}`: {} rows in one caller's reach at the end of the horizon, \
+             {} pages.",
+            facts::number(rows),
+            facts::number((rows / PAGE_ITEMS).ceil())
+        ))
+        .because_if(creates > 0.0, || {
+            format!(
+                "{} of it are created at the peak: between two pages a second apart an offset would \
+                 show {} twice.",
+                facts::rps(creates),
+                crate::rules::choice::counted(creates.ceil(), "row", "rows")
+            )
+        })
+        .number(page)
+        .number(last.clone())
+        .alternative(
+            "offset and limit",
+            if rows < SHORT_ROWS {
+                format!(
+                    "would do for {} rows; it loses because rows move under it when others write.",
+                    facts::number(rows)
+                )
+            } else {
+                format!(
+                    "the last page of `{name}` would read {} rows to show 20, about {} of database \
+                     CPU.",
+                    facts::number(rows),
+                    facts::time(last.value)
+                )
+            },
+            vec![last],
+        )
+        .alternative(
+            "everything in one answer",
+            format!("an answer of {} for `{name}`.", facts::bytes(all.value)),
+            vec![all],
+        )
+        .consequence("A list has no total and no page numbers: screens show `more`, not `page 7 of 900`.")
+        .driver(format!("contexts.{}.rows", name.replacen('.', ".resources.", 1)))
+        .flips(format!(
+            "a screen that must jump to a page of `{name}`: an offset for that screen, capped at \
+             {} rows",
+            facts::number(SHORT_ROWS)
+        ))
+        .effect(Effect::RunsHere)
+        .set("page_items_default", PAGE_ITEMS)
+        .set("page_items_max", PAGE_ITEMS_MAX);
+    vec![choice.done(draft)]
+}
+
+/// Rows that one caller may list: those of a tenant where there are tenants.
+fn rows_in_reach(draft: &Draft<'_>, id: ir::domain::ResourceId) -> f64 {
+    let rows = draft.volume(id).rows.value;
+    if !draft.tenants() || draft.domain.resource(id).shared {
+        return rows;
+    }
+    (rows * draft.value(Knob::Largest)).max(rows / draft.value(Knob::Tenants).max(1.0))
+}
+
+fn reach(draft: &Draft<'_>, id: ir::domain::ResourceId, rows: f64) -> Computed {
+    let volume = draft.volume(id);
+    let all = Term::from(&volume.rows);
+    if (volume.rows.value - rows).abs() < 1.0 {
+        return (all * 1.0).named("rows in reach", volume.rows.unit.clone());
+    }
+    let largest = draft.input(Knob::Largest);
+    (all * largest).named("rows in reach", volume.rows.unit.clone())
+}
+
+/// CPU of the database for the last page by offset: an index entry is skipped for each row.
+fn offset_cost(draft: &Draft<'_>, id: ir::domain::ResourceId, rows: f64) -> Computed {
+    let skip = draft.fact("row_skip");
+    (Term::from(&reach(draft, id, rows)) * skip).named("last page by offset", Unit::Seconds)
+}

@@ -1,0 +1,113 @@
+//! # D003 protocols
+//! Which protocols the operations are served over.
+//!
+//! **Why**: each protocol is a contract that has to be kept. One that no caller needs is only cost.
+//! **Cost**: another contract, another explorer, another set of limits. **Instead**: REST alone,
+//! GraphQL where screens join much, gRPC between services of one owner.
+
+use crate::capacity::Term;
+use crate::draft::Draft;
+use crate::rules::choice::{counted, listed};
+use crate::rules::facts;
+use crate::stages::Rule;
+use ir::decision::{Decision, Effect, Stage};
+use ir::quantity::{Grade, Unit};
+
+pub(super) const RULE: Rule =
+    Rule { id: "D003", name: "protocols", stage: Stage::Contracts, each: false, decide };
+
+fn decide(draft: &Draft<'_>) -> Vec<Decision> {
+    let operations = draft.contract.operations.len() as f64;
+    let public: Vec<&str> = routes(draft);
+    let actors: Vec<String> = draft
+        .domain
+        .actors
+        .iter()
+        .map(|actor| format!("`{}`", actor.name))
+        .collect();
+    let per_journey = draft.load.requests_per_journey;
+    let grade = if draft.load.assumed { Grade::Assumed } else { Grade::Given };
+    let trips = Term::input("requests_per_journey", per_journey, Unit::One, grade, "workload");
+    let trip = draft.fact("client_trip");
+    let waiting = (trips * trip).named("network wait of a journey", Unit::Seconds);
+    let once = (Term::number(1.0) * draft.fact("client_trip"))
+        .named("network wait of a journey", Unit::Seconds);
+    let saved = waiting.value - once.value;
+    let mut choice = RULE
+        .on("system", format!("over which protocols do {} call?", listed(&actors)))
+        .choose("REST with OpenAPI 3.1")
+        .because(format!(
+            "{} over plain HTTP: every language of {} has a client for it.",
+            counted(operations, "operation", "operations"),
+            listed(&actors)
+        ))
+        .because_if(!public.is_empty(), || {
+            format!(
+                "{} must answer a browser that knows nothing of the API.",
+                listed(&public)
+            )
+        })
+        .because_if(cached(draft) > 0.0, || {
+            format!(
+                "{} of the requests are reads by URL that an HTTP cache can answer; a POST to \
+                 `/graphql` cannot be cached so.",
+                facts::about(cached(draft))
+            )
+        })
+        .number(count(operations))
+        .number(waiting)
+        .driver("actors")
+        .driver("workload")
+        .effect(Effect::RunsHere)
+        .set("protocol", "rest");
+    choice = choice.alternative(
+        "GraphQL",
+        format!(
+            "a mean journey makes {} requests; one query instead would save {} of {} on a phone, \
+             and costs limits on depth and complexity that REST does not need.",
+            facts::number(per_journey),
+            facts::time(saved.max(0.0)),
+            facts::time(waiting_of(draft, per_journey)),
+        ),
+        vec![once],
+    );
+    choice = choice.alternative(
+        "gRPC",
+        if draft.number("units", "system").unwrap_or(1.0) > 1.0 {
+            "fits the calls between the units, not callers in browsers.".to_owned()
+        } else {
+            format!(
+                "one unit has nobody to call inside, and {} would need a proxy in a browser.",
+                listed(&actors)
+            )
+        },
+        Vec::new(),
+    );
+    choice = choice.flips(
+        "journeys of more than 8 requests, or clients of more than three kinds of screen: GraphQL \
+         beside REST",
+    );
+    vec![choice.done(draft)]
+}
+
+fn waiting_of(draft: &Draft<'_>, requests: f64) -> f64 {
+    requests * draft.catalog.value("client_trip")
+}
+
+fn count(operations: f64) -> ir::quantity::Computed {
+    facts::count("operations", operations, "operations", "contract")
+}
+
+/// Public paths of resources.
+fn routes<'a>(draft: &'a Draft<'_>) -> Vec<&'a str> {
+    let resources = draft.domain.resources.iter();
+    resources.flat_map(|one| one.routes.iter().map(|route| route.path.as_str())).collect()
+}
+
+/// Share of the clients' requests that read one thing by its URL.
+fn cached(draft: &Draft<'_>) -> f64 {
+    use crate::draft::load::Work;
+    let flows = draft.load.flows.iter().filter(|flow| !flow.internal);
+    let reads = flows.filter(|flow| matches!(flow.work, Work::Get | Work::Redirect));
+    reads.map(|flow| flow.rate.value).sum::<f64>() / draft.load.clients().max(1e-9)
+}

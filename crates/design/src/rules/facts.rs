@@ -1,0 +1,166 @@
+//! What several rules look up in the model, and how they print numbers in sentences.
+
+use crate::draft::Draft;
+use ir::domain::{ContextId, Domain, FieldId, Kind, ResourceId, Source};
+use ir::expr::{Expr, ExprKind};
+use ir::model::{At, Step};
+use ir::quantity::{Computed, Grade, Unit, print};
+use std::collections::BTreeMap;
+
+/// A reference from one context into another.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Relation {
+    /// The resource that refers.
+    pub from: ResourceId,
+    /// Its field.
+    pub field: FieldId,
+    /// The resource referred to.
+    pub to: ResourceId,
+    /// Fields that are copied through the reference, and when.
+    pub copies: Vec<(String, At)>,
+}
+
+/// All references across contexts, in the order of the resources.
+pub fn relations(domain: &Domain) -> Vec<Relation> {
+    let mut relations: Vec<Relation> = Vec::new();
+    for (from, resource) in domain.resources() {
+        let first = relations.len();
+        for (field, declared) in resource.fields() {
+            match declared.kind {
+                Kind::Reference { target, crosses: true, .. } => {
+                    relations.push(Relation { from, field, to: target, copies: Vec::new() });
+                }
+                Kind::Reference { .. }
+                | Kind::Scalar
+                | Kind::Enum(_)
+                | Kind::Actor(_)
+                | Kind::Children { .. } => {}
+            }
+        }
+        for field in &resource.fields {
+            let (at, expr) = match &field.source {
+                Source::Copied(at, expr) => (*at, expr),
+                Source::Client
+                | Source::Default(_)
+                | Source::Computed(_)
+                | Source::State
+                | Source::Caller
+                | Source::Counted => continue,
+            };
+            let Some(through) = followed(expr) else { continue };
+            let own = relations[first..].iter_mut().find(|relation| relation.field == through);
+            if let Some(relation) = own {
+                relation.copies.push((field.name.clone(), at));
+            }
+        }
+    }
+    relations
+}
+
+/// The first reference that an expression follows.
+fn followed(expr: &Expr) -> Option<FieldId> {
+    match &expr.kind {
+        ExprKind::Related { path, .. } => path.first().copied(),
+        _ => None,
+    }
+}
+
+/// How strongly two contexts hang together: references, and steps of workflows that cross.
+pub fn coupling(draft: &Draft<'_>) -> BTreeMap<(ContextId, ContextId), u32> {
+    let mut pairs = BTreeMap::new();
+    for relation in relations(draft.domain) {
+        let from = draft.domain.resource(relation.from).context;
+        let to = draft.domain.resource(relation.to).context;
+        let strength = 1 + u32::try_from(relation.copies.len()).unwrap_or(0);
+        *pairs.entry((from.min(to), from.max(to))).or_insert(0) += strength;
+    }
+    pairs
+}
+
+/// Requests a second that land on each context, by id; what workflows add among them.
+pub fn rate_by_context(draft: &Draft<'_>) -> Vec<f64> {
+    let mut rates = vec![0.0; draft.domain.contexts.len()];
+    for flow in &draft.load.flows {
+        if let Some(id) = flow.resource {
+            rates[draft.domain.resource(id).context.index()] += flow.rate.value;
+        }
+    }
+    rates
+}
+
+/// All steps of a workflow, those side by side among them, in order.
+pub fn steps(all: &[Step]) -> Vec<&Step> {
+    let mut found = Vec::new();
+    for step in all {
+        found.push(step);
+        found.extend(steps(&step.parallel));
+    }
+    found
+}
+
+/// The integration's operation that a step calls: `payments`, `charge`.
+pub fn outside<'a>(draft: &Draft<'_>, step: &'a Step) -> Option<(&'a str, &'a str)> {
+    let (integration, operation) = step.run.as_ref()?.as_str().split_once('.')?;
+    draft.integration(integration).map(|_| (integration, operation))
+}
+
+/// The resource with the most of something, if any has some.
+pub fn most(draft: &Draft<'_>, of: impl Fn(ResourceId) -> f64) -> Option<(ResourceId, f64)> {
+    let mut best: Option<(ResourceId, f64)> = None;
+    for (id, _) in draft.domain.resources() {
+        let amount = of(id);
+        if amount > best.map_or(0.0, |(_, most)| most) {
+            best = Some((id, amount));
+        }
+    }
+    best
+}
+
+/// A count of things of the model as a finished number.
+pub fn count(name: &str, value: f64, things: &str, source: &str) -> Computed {
+    let unit = Unit::Count(things.to_owned());
+    let input = ir::quantity::Input {
+        name: name.replace(' ', "_"),
+        value,
+        unit: unit.clone(),
+        grade: Grade::Derived,
+        source: source.to_owned(),
+    };
+    let formula = input.name.clone();
+    Computed { name: name.to_owned(), value, unit, formula, inputs: vec![input] }
+}
+
+/// `1,200 rps`
+pub fn rps(value: f64) -> String {
+    print(value, &Unit::PerSecond)
+}
+
+/// `200 ms`
+pub fn time(value: f64) -> String {
+    print(value, &Unit::Seconds)
+}
+
+/// `99.95 %`
+pub fn share(value: f64) -> String {
+    print(value, &Unit::Share)
+}
+
+/// `4.2 %`: a share where four decimals would be noise.
+pub fn about(value: f64) -> String {
+    format!("{} %", ir::quantity::number((value * 1e4).round() / 100.0))
+}
+
+/// `1.5 GB`
+pub fn bytes(value: f64) -> String {
+    print(value, &Unit::Bytes)
+}
+
+/// `1,200`
+pub fn number(value: f64) -> String {
+    ir::quantity::number(value)
+}
+
+/// `57.7 USD a month`
+pub fn money(draft: &Draft<'_>, value: f64) -> String {
+    format!("{} {} a month", number(value), draft.catalog.currency)
+}
