@@ -1,5 +1,6 @@
 //! What rules see: the model, what follows from it, and the decisions of earlier stages.
 
+pub mod dependability;
 pub mod inputs;
 pub mod load;
 pub mod sizing;
@@ -120,6 +121,11 @@ impl<'a> Draft<'a> {
     /// Whether an earlier stage switched it on for the system.
     pub fn flag(&self, key: &str) -> bool {
         matches!(self.setting(key, SYSTEM), Some(Setting::Flag(true)))
+    }
+
+    /// Whether an earlier stage decided that setting on any subject.
+    pub fn has(&self, key: &str) -> bool {
+        self.settings.contains_key(key)
     }
 
     /// All subjects with that setting and its number.

@@ -23,10 +23,12 @@ macro_rules! rules {
 
 mod boundaries;
 mod contracts;
+mod data;
 
 const STAGES: &[(&[&Rule], &[(&str, &str)])] = &[
     (boundaries::RULES, boundaries::PAGES),
     (contracts::RULES, contracts::PAGES),
+    (data::RULES, data::PAGES),
 ];
 
 /// All rules in the order of their stages.

@@ -97,6 +97,11 @@ impl Zipf {
         self.groups.iter().map(|(count, p)| count * p * hit(*p)).sum()
     }
 
+    /// Different items that `requests` requests ask for in the mean.
+    pub fn distinct(&self, requests: f64) -> f64 {
+        self.groups.iter().map(|(count, p)| count * -(-p * requests).exp_m1()).sum()
+    }
+
     /// Items that such a timed cache holds in the mean: those asked for within their time.
     pub fn timed_content(&self, rate: f64, seconds: f64) -> f64 {
         let held = |p: f64| {

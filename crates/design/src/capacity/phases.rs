@@ -11,7 +11,7 @@ use super::queue::Station;
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Response {
     /// Seconds that every request takes.
-    pub constant: f64,
+    constant: f64,
     /// Phases: the probability that it occurs and its mean in seconds.
     phases: Vec<(f64, f64)>,
 }
@@ -23,6 +23,12 @@ impl Response {
     /// A response that only takes a constant time.
     pub fn constant(seconds: f64) -> Self {
         Self { constant: seconds, phases: Vec::new() }
+    }
+
+    /// The same, and that many seconds more in every case.
+    pub fn plus(mut self, seconds: f64) -> Self {
+        self.constant += seconds;
+        self
     }
 
     /// Adds an exponential phase of that mean, which occurs with that probability.

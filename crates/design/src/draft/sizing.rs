@@ -98,10 +98,16 @@ fn scaled(draft: &Draft<'_>, demand: Term) -> Term {
 pub fn reaching_database(draft: &Draft<'_>, work: Work) -> f64 {
     let mut reaching = 0.0;
     for flow in draft.load.flows.iter().filter(|flow| flow.work == work) {
-        let cached = matches!(flow.work, Work::Get | Work::Redirect);
-        let hits = match flow.resource {
-            Some(id) if cached => draft.number("hit_ratio", &draft.name(id)).unwrap_or(0.0),
-            _ => 0.0,
+        let key = match flow.work {
+            Work::Get => "hit_ratio_get",
+            Work::Redirect => "hit_ratio_redirect",
+            Work::List | Work::Write => "",
+        };
+        let name = || flow.resource.map(|id| draft.name(id));
+        let hits = if draft.has(key) {
+            name().and_then(|name| draft.number(key, &name)).unwrap_or(0.0)
+        } else {
+            0.0
         };
         reaching += flow.rate.value * (1.0 - hits);
     }
@@ -123,13 +129,13 @@ pub fn database_cpu(draft: &Draft<'_>) -> Computed {
     add("gets_missed", gets, "get_database", behind);
     add("writes", draft.load.writes(), "write_database", "workload at goals.peak");
     add("events", draft.load.events.values().sum(), "event_database", "events at goals.peak");
-    add("counter_flushes", counter_writes(draft), "write_database", "the counters decision");
+    add("counted_rows", counted_rows(draft), "child_database", "the counters decision");
     scaled(draft, Term::sum(terms)).named("database cpu", cpu_unit())
 }
 
-/// Writes a second that buffered counters cause, as decided in the data stage.
-fn counter_writes(draft: &Draft<'_>) -> f64 {
-    draft.numbers("counter_writes").map(|(_, writes)| writes).sum()
+/// Rows a second that counters change, as decided in the data stage.
+fn counted_rows(draft: &Draft<'_>) -> f64 {
+    draft.numbers("counted_rows").map(|(_, rows)| rows).sum()
 }
 
 /// Nodes that carry a CPU demand at the peak and in a burst, none lost.
@@ -220,8 +226,7 @@ pub fn predict(draft: &Draft<'_>, replicas: f64, factor: f64) -> Prediction {
         let near = Response::constant(trip + commit).station(&app, flow_time(false));
         let far = match &database {
             Some(database) => {
-                let near = Response { constant: near.constant + trip, ..near.clone() };
-                near.station(database, flow_time(true))
+                near.clone().plus(trip).station(database, flow_time(true))
             }
             None => near.clone(),
         };

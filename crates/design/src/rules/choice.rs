@@ -4,7 +4,7 @@ use crate::draft::Draft;
 use crate::stages::Rule;
 use ir::decision::{Alternative, Authority, Decision, Effect, Pinned, Setting};
 use ir::model::Pin;
-use ir::quantity::{Computed, Grade, Input, print};
+use ir::quantity::{Computed, Grade, print};
 
 /// Settings of one option: what software reads of it.
 pub type Settings = Vec<(&'static str, Setting)>;
@@ -172,7 +172,8 @@ impl Choice {
         self.decision.grade = self.decision.grade.min(Grade::Given).max(self.decision.grade);
         if same(&self.decision.choice, &wished) {
             let cost = "nothing: the architect chooses the same".to_owned();
-            self.decision.pinned = Some(Pinned { because, cost });
+            let instead_of = self.decision.choice.clone();
+            self.decision.pinned = Some(Pinned { because, instead_of, cost });
             return;
         }
         let names = &self.decision.alternatives;
@@ -182,8 +183,8 @@ impl Choice {
             let cost = format!("unknown: the architect has no numbers for `{wished}`, and would choose {former}");
             let lost = "the architect's choice, overruled by the model".to_owned();
             let numbers = std::mem::take(&mut self.decision.numbers);
+            self.decision.pinned = Some(Pinned { because, instead_of: former.clone(), cost });
             self.decision.alternatives.insert(0, Alternative { name: former, lost, numbers });
-            self.decision.pinned = Some(Pinned { because, cost });
             return;
         };
         let taken = self.decision.alternatives.remove(at);
@@ -194,11 +195,12 @@ impl Choice {
         }
         let former = std::mem::replace(&mut self.decision.choice, taken.name);
         let numbers = std::mem::replace(&mut self.decision.numbers, taken.numbers);
-        let lost = format!("the architect's choice, overruled by the model; {}", taken.lost);
+        let lost = "the architect's choice, overruled by the model".to_owned();
+        let instead_of = former.clone();
         self.decision.alternatives.insert(0, Alternative { name: former, lost, numbers });
         self.decision.settings.retain(|(key, _)| !settings.iter().any(|(new, _)| new == key));
         self.decision.settings.extend(settings);
-        self.decision.pinned = Some(Pinned { because, cost });
+        self.decision.pinned = Some(Pinned { because, instead_of, cost });
     }
 
     /// A pin that names none of the options may still be a number: `replicas: 5`.
@@ -273,7 +275,7 @@ impl IntoSetting for String {
 }
 
 /// A short list for a sentence: `a, b and c`, or `a, b, c and 7 more`.
-pub fn listed<S: AsRef<str>>(names: &[S]) -> String {
+pub(super) fn listed<S: AsRef<str>>(names: &[S]) -> String {
     const SHOWN: usize = 4;
     let shown: Vec<&str> = names.iter().take(SHOWN).map(AsRef::as_ref).collect();
     let more = names.len().saturating_sub(SHOWN);
@@ -286,12 +288,7 @@ pub fn listed<S: AsRef<str>>(names: &[S]) -> String {
 }
 
 /// `1 replica`, `3 replicas`
-pub fn counted(count: f64, one: &str, many: &str) -> String {
+pub(super) fn counted(count: f64, one: &str, many: &str) -> String {
     let noun = if (count - 1.0).abs() < 1e-9 { one } else { many };
     format!("{} {noun}", ir::quantity::number(count))
-}
-
-/// An input for a figure that the rule itself counted in the model.
-pub fn found(name: &str, value: f64, unit: ir::quantity::Unit, source: &str) -> Input {
-    Input { name: name.to_owned(), value, unit, grade: Grade::Derived, source: source.to_owned() }
 }

@@ -66,7 +66,7 @@ fn followed(expr: &Expr) -> Option<FieldId> {
 }
 
 /// How strongly two contexts hang together: references, and steps of workflows that cross.
-pub fn coupling(draft: &Draft<'_>) -> BTreeMap<(ContextId, ContextId), u32> {
+pub(super) fn coupling(draft: &Draft<'_>) -> BTreeMap<(ContextId, ContextId), u32> {
     let mut pairs = BTreeMap::new();
     for relation in relations(draft.domain) {
         let from = draft.domain.resource(relation.from).context;
@@ -78,7 +78,7 @@ pub fn coupling(draft: &Draft<'_>) -> BTreeMap<(ContextId, ContextId), u32> {
 }
 
 /// Requests a second that land on each context, by id; what workflows add among them.
-pub fn rate_by_context(draft: &Draft<'_>) -> Vec<f64> {
+pub(super) fn rate_by_context(draft: &Draft<'_>) -> Vec<f64> {
     let mut rates = vec![0.0; draft.domain.contexts.len()];
     for flow in &draft.load.flows {
         if let Some(id) = flow.resource {
@@ -89,7 +89,7 @@ pub fn rate_by_context(draft: &Draft<'_>) -> Vec<f64> {
 }
 
 /// All steps of a workflow, those side by side among them, in order.
-pub fn steps(all: &[Step]) -> Vec<&Step> {
+pub(super) fn steps(all: &[Step]) -> Vec<&Step> {
     let mut found = Vec::new();
     for step in all {
         found.push(step);
@@ -99,13 +99,13 @@ pub fn steps(all: &[Step]) -> Vec<&Step> {
 }
 
 /// The integration's operation that a step calls: `payments`, `charge`.
-pub fn outside<'a>(draft: &Draft<'_>, step: &'a Step) -> Option<(&'a str, &'a str)> {
+pub(super) fn outside<'a>(draft: &Draft<'_>, step: &'a Step) -> Option<(&'a str, &'a str)> {
     let (integration, operation) = step.run.as_ref()?.as_str().split_once('.')?;
     draft.integration(integration).map(|_| (integration, operation))
 }
 
 /// The resource with the most of something, if any has some.
-pub fn most(draft: &Draft<'_>, of: impl Fn(ResourceId) -> f64) -> Option<(ResourceId, f64)> {
+pub(super) fn most(draft: &Draft<'_>, of: impl Fn(ResourceId) -> f64) -> Option<(ResourceId, f64)> {
     let mut best: Option<(ResourceId, f64)> = None;
     for (id, _) in draft.domain.resources() {
         let amount = of(id);
@@ -117,7 +117,7 @@ pub fn most(draft: &Draft<'_>, of: impl Fn(ResourceId) -> f64) -> Option<(Resour
 }
 
 /// A count of things of the model as a finished number.
-pub fn count(name: &str, value: f64, things: &str, source: &str) -> Computed {
+pub(super) fn count(name: &str, value: f64, things: &str, source: &str) -> Computed {
     let unit = Unit::Count(things.to_owned());
     let input = ir::quantity::Input {
         name: name.replace(' ', "_"),
@@ -131,36 +131,36 @@ pub fn count(name: &str, value: f64, things: &str, source: &str) -> Computed {
 }
 
 /// `1,200 rps`
-pub fn rps(value: f64) -> String {
+pub(super) fn rps(value: f64) -> String {
     print(value, &Unit::PerSecond)
 }
 
 /// `200 ms`
-pub fn time(value: f64) -> String {
+pub(super) fn time(value: f64) -> String {
     print(value, &Unit::Seconds)
 }
 
 /// `99.95 %`
-pub fn share(value: f64) -> String {
+pub(super) fn share(value: f64) -> String {
     print(value, &Unit::Share)
 }
 
 /// `4.2 %`: a share where four decimals would be noise.
-pub fn about(value: f64) -> String {
+pub(super) fn about(value: f64) -> String {
     format!("{} %", ir::quantity::number((value * 1e4).round() / 100.0))
 }
 
 /// `1.5 GB`
-pub fn bytes(value: f64) -> String {
+pub(super) fn bytes(value: f64) -> String {
     print(value, &Unit::Bytes)
 }
 
 /// `1,200`
-pub fn number(value: f64) -> String {
+pub(super) fn number(value: f64) -> String {
     ir::quantity::number(value)
 }
 
 /// `57.7 USD a month`
-pub fn money(draft: &Draft<'_>, value: f64) -> String {
+pub(super) fn money(draft: &Draft<'_>, value: f64) -> String {
     format!("{} {} a month", number(value), draft.catalog.currency)
 }

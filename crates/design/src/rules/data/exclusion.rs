@@ -1,0 +1,89 @@
+//! # D020 exclusion
+//! What keeps two spans of time from overlapping.
+//!
+//! **Why**: two callers who both look first and write then both find the span free. The check must
+//! be part of the write.
+//! **Cost**: an index over spans. **Instead**: a lock on the whole day, or a fixed grid of slots.
+
+use crate::capacity::Term;
+use crate::draft::Draft;
+use crate::draft::inputs::Knob;
+use crate::draft::load::Work;
+use crate::rules::choice::listed;
+use crate::rules::facts;
+use crate::stages::Rule;
+use ir::decision::{Decision, Effect, Stage};
+use ir::quantity::{Grade, Unit};
+
+pub(super) const RULE: Rule =
+    Rule { id: "D020", name: "exclusion", stage: Stage::Data, each: false, decide };
+
+fn decide(draft: &Draft<'_>) -> Vec<Decision> {
+    let mut decisions = Vec::new();
+    for (id, resource) in draft.domain.roots() {
+        for (equal, span) in &resource.overlaps {
+            let name = draft.name(id);
+            let equal: Vec<&str> =
+                equal.iter().map(|field| resource.field(*field).name.as_str()).collect();
+            let span = &resource.field(*span).name;
+            let creates = draft.load.creates(id);
+            let subject = format!("{name}.{span}");
+            let race = race(draft, creates);
+            let list = draft.load.on(id, Work::List);
+            let what = if equal.is_empty() { "any".to_owned() } else { equal.join(", ") };
+            let server = draft.word("database") == "postgresql";
+            let choice = RULE
+                .on(&subject, format!("what keeps two `{name}` of the same {what} apart in time?"))
+                .choose("checked inside the write: `EXCLUDE` on PostgreSQL, the single writer on SQLite")
+                .because(format!(
+                    "Callers look ({} of lists) and then book: {} at the peak would pass a check \
+                     that is made before the write, about {} of them in each other's way a month.",
+                    facts::rps(list),
+                    facts::rps(creates),
+                    facts::number(race.value)
+                ))
+                .number(race.clone())
+                .alternative(
+                    "look first, then write",
+                    format!("about {} double bookings a month.", facts::number(race.value)),
+                    vec![race],
+                )
+                .alternative(
+                    format!("a lock on {what} for the day"),
+                    format!(
+                        "correct, but every writer must remember it; `{name}` is written by {} grants.",
+                        facts::number((resource.access.create.len() + resource.access.update.len()) as f64)
+                    ),
+                    Vec::new(),
+                )
+                .consequence(if server {
+                    format!(
+                        "`schema/postgresql.sql` holds `EXCLUDE USING gist` over {} and `{span}`: it \
+                         needs the extension `btree_gist`.",
+                        listed(&equal)
+                    )
+                } else {
+                    "On SQLite the one writer looks and writes in the same transaction.".to_owned()
+                })
+                .consequence("The loser of a race gets 409 with the pointer of the span, and can offer the next free one.")
+                .driver(format!(
+                    "contexts.{}.never_overlap",
+                    name.replacen('.', ".resources.", 1)
+                ))
+                .effect(Effect::RunsHere);
+            decisions.push(choice.done(draft));
+        }
+    }
+    decisions
+}
+
+/// Bookings a month that another one overtakes between look and write, if one booking in a hundred
+/// wants the same span.
+fn race(draft: &Draft<'_>, creates: f64) -> ir::quantity::Computed {
+    let rate = Term::input("creates", creates, Unit::PerSecond, Grade::Derived, "workload");
+    let mean = rate / draft.input(Knob::PeakToMean);
+    let month = Term::input("month", crate::draft::MONTH_SECONDS, Unit::Seconds, Grade::Derived, "a mean month");
+    let same = Term::input("same_span", 0.01, Unit::Share, Grade::Assumed, "bookings within the think time that want the same span");
+    let met = mean.clone() * draft.fact("think_time");
+    (mean * month * met * same).named("double bookings a month", Unit::One)
+}

@@ -1,0 +1,103 @@
+//! # D013 indexes
+//! Which indexes a table has, and what each costs.
+//!
+//! **Why**: each list, unique and rule that the API offers is a query; an index is kept only for a
+//! query that exists, and names it.
+//! **Cost**: an entry for each row, and another page touched by each write. **Instead**: a scan.
+
+use crate::capacity::Term;
+use crate::draft::Draft;
+use crate::draft::inputs::Knob;
+use crate::draft::load::Work;
+use crate::rules::choice::{counted, listed};
+use crate::rules::facts;
+use crate::stages::Rule;
+use ir::decision::{Decision, Effect, Stage};
+use ir::quantity::{Computed, Grade, Unit};
+use ir::schema::{Index, Table};
+
+pub(super) const RULE: Rule =
+    Rule { id: "D013", name: "indexes", stage: Stage::Data, each: true, decide };
+
+fn decide(draft: &Draft<'_>) -> Vec<Decision> {
+    let tables = draft.schema.tables.iter().filter(|table| !table.indexes.is_empty());
+    tables.map(|table| on(draft, table)).collect()
+}
+
+fn on(draft: &Draft<'_>, table: &Table) -> Decision {
+    let name = draft.name(table.resource);
+    let volume = draft.volume(table.resource);
+    let indexes = table.indexes.len() as f64;
+    let size = Term::from(&volume.rows)
+        * Term::input("indexes", indexes, Unit::One, Grade::Derived, "schema")
+        * Term::input("entry_bytes", 48.0, Unit::Bytes, Grade::Assumed, "a key and a row pointer");
+    let size = size.named("bytes of its indexes", Unit::Bytes);
+    let scan = scan(draft, table);
+    let root = draft.domain.resource(table.resource).owner.map_or(table.resource, |(id, _)| id);
+    let writes = draft.load.on(root, Work::Write);
+    let mut choice = RULE
+        .on(&name, format!("which queries of `{name}` does an index serve?"))
+        .choose(shown(table))
+        .number(size.clone())
+        .number(scan.clone())
+        .driver(format!("contexts.{}", name.replacen('.', ".resources.", 1)))
+        .effect(Effect::RunsHere);
+    for index in table.indexes.iter().filter(|index| !index.needed_by.is_empty()).take(6) {
+        choice = choice.because(format!("({}) for {}", columns(index), listed(&index.needed_by)));
+    }
+    choice = choice.alternative(
+        "primary key alone",
+        format!(
+            "a list or a check would read {} rows, about {} of CPU each time.",
+            facts::number(rows_scanned(draft, table)),
+            facts::time(scan.value)
+        ),
+        vec![scan.clone()],
+    );
+    if writes > 0.0 {
+        choice = choice.consequence(format!(
+            "{} touch {} beside the row.",
+            facts::rps(writes),
+            counted(indexes, "index page", "index pages")
+        ));
+    }
+    if scan.value < draft.catalog.value("list_database") {
+        choice = choice.consequence(format!(
+            "At {} rows a scan would cost less than a page does: the indexes are there for what \
+             the table becomes, not for today.",
+            facts::number(rows_scanned(draft, table))
+        ));
+    }
+    choice.done(draft)
+}
+
+fn shown(table: &Table) -> String {
+    let all: Vec<String> = table
+        .indexes
+        .iter()
+        .map(|index| {
+            let unique = if index.unique.is_some() { "unique " } else { "" };
+            format!("{unique}({})", columns(index))
+        })
+        .collect();
+    listed(&all)
+}
+
+fn columns(index: &Index) -> String {
+    let names = index.columns.iter();
+    let names: Vec<String> = names
+        .map(|(name, down)| if *down { format!("{name} desc") } else { name.clone() })
+        .collect();
+    names.join(", ")
+}
+
+fn rows_scanned(draft: &Draft<'_>, table: &Table) -> f64 {
+    let rows = draft.volume(table.resource).rows.value;
+    if table.tenant.is_some() { rows * draft.value(Knob::Largest) } else { rows }
+}
+
+fn scan(draft: &Draft<'_>, table: &Table) -> Computed {
+    let rows = Term::from(&draft.volume(table.resource).rows);
+    let rows = if table.tenant.is_some() { rows * draft.input(Knob::Largest) } else { rows };
+    (rows * draft.fact("row_skip")).named("scan instead", Unit::Seconds)
+}

@@ -1,0 +1,126 @@
+//! # D016 retention
+//! What happens to a row when its time is over.
+//!
+//! **Why**: data that is not kept cannot leak, be subpoenaed or have to be restored; and a table
+//! that only grows ends a node. **Cost**: a nightly job, and proof that it ran.
+//! **Instead**: keeping everything, or erasing only what is about a person.
+
+use crate::capacity::Term;
+use crate::draft::Draft;
+use crate::draft::volume::{Volume, a_month};
+use crate::rules::choice::listed;
+use crate::rules::facts;
+use crate::stages::Rule;
+use ir::decision::{Decision, Stage};
+use ir::model::Rows;
+use ir::quantity::{Computed, Grade, Unit};
+
+pub(super) const RULE: Rule =
+    Rule { id: "D016", name: "retention", stage: Stage::Data, each: true, decide };
+
+/// Rows that one transaction deletes: short enough that no request waits for it.
+const BATCH_ROWS: f64 = 1_000.0;
+
+fn decide(draft: &Draft<'_>) -> Vec<Decision> {
+    let mut decisions = Vec::new();
+    for (id, resource) in draft.domain.roots() {
+        let Some(rows) = rows_of(draft, id) else { continue };
+        let Some(keep) = rows.keep else { continue };
+        let volume = draft.volume(id);
+        let name = draft.name(id);
+        let personal: Vec<String> = resource
+            .fields
+            .iter()
+            .filter(|field| field.personal)
+            .map(|field| format!("`{}`", field.name))
+            .collect();
+        let daily = daily(volume);
+        let steady = steady(volume, keep);
+        let path = format!("contexts.{}.rows", name.replacen('.', ".resources.", 1));
+        let mut choice = RULE
+            .on(&name, format!("what happens to a `{name}` after {}?", facts::time(keep)))
+            .driver(path);
+        choice = if rows.then_erase_personal && !personal.is_empty() {
+            choice
+                .choose(format!("{} set to null, the row stays", listed(&personal)))
+                .because(format!(
+                    "The model keeps a `{name}` {} and then erases what is about a person: the rest \
+                     still adds up in reports.",
+                    facts::time(keep)
+                ))
+                .alternative(
+                    "the row goes too",
+                    format!(
+                        "sums over years older than {} would change.",
+                        facts::time(keep)
+                    ),
+                    Vec::new(),
+                )
+        } else {
+            choice
+                .choose("deleted with its children, in batches at night")
+                .because(format!(
+                    "The model keeps a `{name}` {} and no longer{}.",
+                    facts::time(keep),
+                    if personal.is_empty() {
+                        String::new()
+                    } else {
+                        format!("; {} go with it", listed(&personal))
+                    }
+                ))
+                .alternative(
+                    "erase only what is personal",
+                    format!(
+                        "would keep {} for ever, for no query that the API offers.",
+                        facts::bytes(volume.row_bytes * steady.as_ref().map_or(volume.rows.value, |one| one.value))
+                    ),
+                    Vec::new(),
+                )
+        };
+        if let (Some(daily), Some(steady)) = (daily, steady) {
+            let batches = (daily.value / BATCH_ROWS).ceil();
+            choice = choice
+                .because(format!(
+                    "From then on {} rows a day fall due: {} of {} rows.",
+                    facts::number(daily.value.ceil()),
+                    crate::rules::choice::counted(batches, "transaction", "transactions"),
+                    facts::number(BATCH_ROWS)
+                ))
+                .number(daily)
+                .number(steady);
+        }
+        choice = choice.alternative(
+            "keep everything",
+            "the model says how long; what is kept longer has to be found and erased on request.",
+            Vec::new(),
+        );
+        let choice = choice
+            .consequence("Not done by `up` yet: the schedule is in the document and has to be run by hand.")
+            .set("keep_seconds", keep);
+        decisions.push(choice.done(draft));
+    }
+    decisions
+}
+
+fn rows_of<'a>(draft: &Draft<'a>, id: ir::domain::ResourceId) -> Option<&'a Rows> {
+    let resource = draft.domain.resource(id);
+    let context = draft.model.contexts.get(resource.context.index())?;
+    let written = context.resources.iter().find(|one| one.name == resource.name.as_str())?;
+    written.rows.as_ref()
+}
+
+fn daily(volume: &Volume) -> Option<Computed> {
+    let rate = volume.growth_rows?;
+    let unit = Unit::Count("rows".to_owned());
+    let month = Term::input("rows_a_month", a_month(rate), unit.clone(), Grade::Given, "rows");
+    Some((month / 30.44).named("rows due a day", unit))
+}
+
+fn steady(volume: &Volume, keep: f64) -> Option<Computed> {
+    let rate = volume.growth_rows?;
+    let unit = Unit::Count("rows".to_owned());
+    let month = Term::input("rows_a_month", a_month(rate), unit.clone(), Grade::Given, "rows");
+    let months = keep / crate::draft::MONTH_SECONDS;
+    let months = Term::input("months_kept", months, Unit::One, Grade::Given, "keep");
+    Some((month * months).named("rows once it is full", unit))
+}

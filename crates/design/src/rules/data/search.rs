@@ -1,0 +1,96 @@
+//! # D019 search
+//! How `q=` finds rows.
+//!
+//! **Why**: all words, each as a prefix, on a folded copy of the field needs no second store and is
+//! right the moment the row is committed.
+//! **Cost**: a shadow column and its index. **Instead**: the database's full text, or an engine.
+
+use crate::capacity::Term;
+use crate::draft::Draft;
+use crate::draft::inputs::Knob;
+use crate::rules::choice::listed;
+use crate::rules::facts;
+use crate::stages::Rule;
+use ir::decision::{Decision, Effect, Stage};
+use ir::quantity::{Computed, Grade, Unit};
+
+pub(super) const RULE: Rule =
+    Rule { id: "D019", name: "search", stage: Stage::Data, each: false, decide };
+
+fn decide(draft: &Draft<'_>) -> Vec<Decision> {
+    let mut decisions = Vec::new();
+    for (id, resource) in draft.domain.roots() {
+        let fields = resource.fields.iter().filter(|field| field.search);
+        let fields: Vec<String> = fields.map(|field| format!("`{}`", field.name)).collect();
+        if fields.is_empty() {
+            continue;
+        }
+        let name = draft.name(id);
+        let rows = reach(draft, id);
+        let most = draft.catalog.value("search_rows");
+        let scan = (Term::from(&rows) * draft.fact("word_scan")).named("one search", Unit::Seconds);
+        let engine = (draft.fact("search_node") * crate::draft::sizing::hours() * 2.0)
+            .named("monthly cost", crate::draft::sizing::money(draft));
+        let small = rows.value <= most;
+        let choice = RULE
+            .on(&name, format!("how does `q=` find a `{name}`?"))
+            .choose(if small {
+                "prefix match on a folded column"
+            } else {
+                "the database's full-text index"
+            })
+            .because(format!(
+                "{} of up to {} rows in one caller's reach: a search reads them in about {}.",
+                listed(&fields),
+                facts::number(rows.value),
+                facts::time(scan.value)
+            ))
+            .number(rows.clone())
+            .number(scan.clone())
+            .alternative(
+                "a search engine beside the database",
+                format!(
+                    "{} for two nodes, an index that lags behind each write, and a second place \
+                     where a row must be erased.",
+                    facts::money(draft, engine.value)
+                ),
+                vec![engine],
+            )
+            .alternative(
+                if small { "the database's full-text index" } else { "prefix match on a folded column" },
+                if small {
+                    format!(
+                        "stems and ranks, differently on SQLite and PostgreSQL; {} rows need neither.",
+                        facts::number(rows.value)
+                    )
+                } else {
+                    format!("{} a search.", facts::time(scan.value))
+                },
+                vec![scan],
+            )
+            .driver(format!("contexts.{}.fields", name.replacen('.', ".resources.", 1)))
+            .flips(format!(
+                "above {} rows in reach ({} times now), or a wish for ranking: full text",
+                facts::number(most),
+                facts::number(most / rows.value.max(1.0))
+            ))
+            .effect(if small { Effect::RunsHere } else { Effect::AdviceOnly });
+        decisions.push(choice.done(draft));
+    }
+    decisions
+}
+
+/// Rows that one search goes through.
+fn reach(draft: &Draft<'_>, id: ir::domain::ResourceId) -> Computed {
+    let rows = Term::from(&draft.volume(id).rows);
+    let unit = Unit::Count("rows".to_owned());
+    let owned = draft.domain.resource(id).access.read.iter().all(|grant| grant.when.is_some());
+    if draft.tenants() && !draft.domain.resource(id).shared {
+        return (rows * draft.input(Knob::Largest)).named("rows in reach", unit);
+    }
+    if owned {
+        let callers = Term::input("callers", 10_000.0, Unit::One, Grade::Assumed, "each sees its own rows alone");
+        return (rows / callers).named("rows in reach", unit);
+    }
+    (rows * 1.0).named("rows in reach", unit)
+}

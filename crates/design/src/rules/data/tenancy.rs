@@ -1,0 +1,208 @@
+//! # D011 tenancy
+//! How the rows of tenants are kept apart.
+//!
+//! **Why**: the mechanism decides what one mistake can reach, what a tenant can be given or taken
+//! alone, and how many connections and migrations there are.
+//! **Cost**: rows share everything; a database each multiplies connections, backups and migrations.
+//! **Instead**: a column, a schema, or a database (on SQLite: a file) for each tenant.
+
+use crate::capacity::Term;
+use crate::draft::Draft;
+use crate::draft::inputs::Knob;
+use crate::rules::Choice;
+use crate::rules::choice::{counted, listed};
+use crate::rules::facts;
+use crate::stages::Rule;
+use ir::decision::{Decision, Effect, Setting, Stage};
+use ir::domain::Tenancy;
+use ir::model::Isolation;
+use ir::quantity::{Computed, Grade, Unit};
+
+pub(super) const RULE: Rule =
+    Rule { id: "D011", name: "tenancy", stage: Stage::Data, each: false, decide };
+
+/// Connections that a database for a tenant keeps open from each node.
+const CONNECTIONS_EACH: f64 = 2.0;
+/// Connections that one PostgreSQL server holds without a pooler in front.
+const CONNECTIONS_MAX: f64 = 400.0;
+
+fn decide(draft: &Draft<'_>) -> Vec<Decision> {
+    let Some(tenancy) = &draft.domain.tenancy else { return Vec::new() };
+    let claim = &tenancy.claim;
+    let tenants = draft.input(Knob::Tenants);
+    let choice = RULE
+        .on("system", format!("how are the rows of {} kept apart?", tenants.print()))
+        .driver("tenancy")
+        .driver("goals.tenants")
+        .effect(Effect::RunsHere)
+        .set("tenant_files", tenancy.isolation != Isolation::Row);
+    let choice = match tenancy.isolation {
+        Isolation::Row => by_row(choice, draft, claim),
+        Isolation::Schema => by_schema(choice, draft, tenancy),
+        Isolation::Database => by_database(choice, draft, tenancy),
+    };
+    let choice = across(choice, draft);
+    vec![choice.done(draft)]
+}
+
+fn by_row(choice: Choice, draft: &Draft<'_>, claim: &str) -> Choice {
+    let tables = isolated_tables(draft);
+    let largest = draft.input(Knob::Largest);
+    let tenants = draft.input(Knob::Tenants);
+    let heaviest = (draft.peak() * &largest).named("largest tenant's load", Unit::PerSecond);
+    choice
+        .choose(format!("row: column `{claim}` leads every key"))
+        .because(format!(
+            "{} share {}: one migration, one pool of connections, one backup.",
+            tenants.print(),
+            counted(tables as f64, "table", "tables")
+        ))
+        .because(format!(
+            "The largest tenant makes {} of the load ({} at the peak): with a database each it \
+             would still need the same server, and {} nearly idle ones beside it.",
+            facts::share(largest.value()),
+            facts::rps(heaviest.value),
+            facts::number((tenants.value() - 1.0).max(0.0))
+        ))
+        .number(heaviest)
+        .option(
+            "database for each tenant",
+            format!(
+                "{} and {} for each release, for tenants of whom the mean one makes {}.",
+                counted(connections(draft).value, "connection", "connections"),
+                counted(migrations(draft).value, "statement", "statements"),
+                facts::rps(draft.value(Knob::Peak) / tenants.value().max(1.0))
+            ),
+            vec![connections(draft), migrations(draft)],
+            vec![("tenant_files", Setting::Flag(true))],
+        )
+        .alternative(
+            "schema for each tenant",
+            format!(
+                "{} tables in one catalogue: {} statements for each release and planning that slows \
+                 with them.",
+                facts::number(tenants.value() * tables as f64),
+                facts::number(migrations(draft).value)
+            ),
+            vec![migrations(draft)],
+        )
+        .consequence(format!(
+            "A query without `{claim}` would reach every tenant: the engine adds it to each, and on \
+             PostgreSQL row-level security holds it a second time."
+        ))
+        .flips("a contract that demands a database, a key or a region of its own: `tenancy: database`")
+}
+
+fn by_database(choice: Choice, draft: &Draft<'_>, tenancy: &Tenancy) -> Choice {
+    let tenants = draft.input(Knob::Tenants);
+    let open = connections(draft);
+    let limit = CONNECTIONS_MAX / (CONNECTIONS_EACH * 2.0);
+    let regimes: Vec<&str> =
+        draft.model.constraints.compliance.iter().map(|name| name.as_str()).collect();
+    choice
+        .choose("a database for each tenant; on SQLite a file for each")
+        .because(format!(
+            "`tenancy: database by {}` asks for it: a query can only reach the tenant whose database \
+             is open, whatever it forgot.",
+            tenancy.claim
+        ))
+        .because_if(!regimes.is_empty(), || {
+            format!(
+                "Under {} a tenant's data is handed over, restored or erased as one file or \
+                 database, without touching the other {}.",
+                listed(&regimes),
+                facts::number((tenants.value() - 1.0).max(0.0))
+            )
+        })
+        .because(format!(
+            "{} keep {} open on PostgreSQL, of {} that a server holds without a pooler.",
+            tenants.print(),
+            counted(open.value, "connection", "connections"),
+            facts::number(CONNECTIONS_MAX)
+        ))
+        .number(open)
+        .number(migrations(draft))
+        .option(
+            "row: a column in each table",
+            format!(
+                "{} instead of {} statements a release, but one missing condition shows a tenant \
+                 another's rows, and one tenant cannot be restored alone.",
+                facts::number(isolated_tables(draft) as f64),
+                facts::number(migrations(draft).value)
+            ),
+            vec![],
+            vec![("tenant_files", Setting::Flag(false))],
+        )
+        .consequence(format!(
+            "`up` keeps `<data>/<service>/<{}>.db`: one writer for each tenant, so tenants do not \
+             wait for each other's commits.",
+            tenancy.claim
+        ))
+        .consequence(
+            "A migration runs tenant by tenant and may be half done: every release must work with \
+             the schema before and after it.",
+        )
+        .flips(format!(
+            "more than {} tenants: a pooler in front, or rows instead of databases",
+            facts::number(limit)
+        ))
+}
+
+fn by_schema(choice: Choice, draft: &Draft<'_>, tenancy: &Tenancy) -> Choice {
+    let tables = draft.value(Knob::Tenants) * isolated_tables(draft) as f64;
+    choice
+        .choose("a schema for each tenant; on SQLite a file for each")
+        .because(format!(
+            "`tenancy: schema by {}` asks for it; SQLite has no schemas, so the embedded database \
+             answers with a file for each tenant, which parts them further.",
+            tenancy.claim
+        ))
+        .number(migrations(draft))
+        .option(
+            "row: a column in each table",
+            format!("{} tables fewer in the catalogue.", facts::number(tables - isolated_tables(draft) as f64)),
+            vec![],
+            vec![("tenant_files", Setting::Flag(false))],
+        )
+        .flips(format!(
+            "more than 10,000 tables ({} now): rows, for PostgreSQL's catalogue slows every plan",
+            facts::number(tables)
+        ))
+}
+
+fn across(choice: Choice, draft: &Draft<'_>) -> Choice {
+    let actors = draft.domain.actors.iter().filter(|actor| actor.across_tenants);
+    let actors: Vec<String> = actors.map(|actor| format!("`{}`", actor.name)).collect();
+    let shared = draft.domain.resources.iter().filter(|one| one.shared && one.owner.is_none());
+    let shared: Vec<String> = shared.map(|one| format!("`{}`", one.name)).collect();
+    let choice = if shared.is_empty() {
+        choice
+    } else {
+        choice.consequence(format!("{} belong to no tenant and are kept once.", listed(&shared)))
+    };
+    if actors.is_empty() {
+        return choice;
+    }
+    choice.consequence(format!(
+        "{} may act in every tenant, one at a time; each such access is written to the audit log.",
+        listed(&actors)
+    ))
+}
+
+fn isolated_tables(draft: &Draft<'_>) -> usize {
+    draft.domain.resources.iter().filter(|one| !one.shared).count()
+}
+
+fn connections(draft: &Draft<'_>) -> Computed {
+    let each = Term::input("each", CONNECTIONS_EACH, Unit::One, Grade::Derived, "one that reads, one that writes");
+    let nodes = Term::input("nodes", 2.0, Unit::One, Grade::Derived, "two application nodes");
+    let open = draft.input(Knob::Tenants) * each * nodes;
+    open.named("connections", Unit::Count("connections".to_owned()))
+}
+
+fn migrations(draft: &Draft<'_>) -> Computed {
+    let tables = isolated_tables(draft) as f64;
+    let tables = Term::input("tables", tables, Unit::One, Grade::Derived, "schema");
+    let all = draft.input(Knob::Tenants) * tables;
+    all.named("statements if a release touches each table", Unit::Count("statements".to_owned()))
+}
