@@ -142,8 +142,7 @@ impl Catalog {
 }
 
 fn pair(line: &str) -> Result<(String, String), String> {
-    let (key, value) =
-        line.split_once(':').ok_or_else(|| "expected `key: value`".to_owned())?;
+    let (key, value) = line.split_once(':').ok_or_else(|| "expected `key: value`".to_owned())?;
     Ok((key.trim().to_owned(), unquoted(value).to_owned()))
 }
 
@@ -157,7 +156,8 @@ fn item(line: &str) -> Result<(String, Item), String> {
         line.split_once(':').ok_or_else(|| "expected `name: { value: …, unit: … }`".to_owned())?;
     let name = name.trim().to_owned();
     let body = rest.trim().strip_prefix('{').and_then(|rest| rest.strip_suffix('}'));
-    let body = body.ok_or_else(|| format!("`{name}` is not of the form `{{ value: …, unit: … }}`"))?;
+    let body =
+        body.ok_or_else(|| format!("`{name}` is not of the form `{{ value: …, unit: … }}`"))?;
     let (mut value, mut unit, mut source) = (None, Unit::One, String::new());
     for part in parts(body) {
         let (key, text) = pair(part)?;
@@ -171,7 +171,8 @@ fn item(line: &str) -> Result<(String, Item), String> {
             other => return Err(format!("`{name}` has an unknown key `{other}`")),
         }
     }
-    let value = value.ok_or_else(|| format!("`{name}` needs a `value` that is a number, 0 or more"))?;
+    let value =
+        value.ok_or_else(|| format!("`{name}` needs a `value` that is a number, 0 or more"))?;
     Ok((name, Item { value, unit, source }))
 }
 
@@ -235,7 +236,9 @@ mod tests {
         let mut catalog = Catalog::default();
         let before = catalog.clone();
         let faults = catalog
-            .overlay("list: x\nitems:\n  a: { value: much }\n  b: 3\n  c: { value: 1, colour: red }\n")
+            .overlay(
+                "list: x\nitems:\n  a: { value: much }\n  b: 3\n  c: { value: 1, colour: red }\n",
+            )
             .expect_err("it has faults");
         let lines: Vec<_> = faults.iter().map(|fault| fault.line).collect();
         assert_eq!(lines, [3, 4, 5, 1, 1]);

@@ -16,11 +16,10 @@ pub fn design(model: &Valid<Model>) -> Valid<Architecture> {
 
 /// Designs with the user's prices and limits.
 pub fn design_with(model: &Valid<Model>, catalog: &Catalog) -> Valid<Architecture> {
-    let domain = lowered(model);
+    let domain = lower::domain(model);
     let contract = lower::contract(&domain);
     let schema = lower::schema(model, &domain);
-    let ground =
-        Ground { model, domain: &domain, contract: &contract, schema: &schema, catalog };
+    let ground = Ground { model, domain: &domain, contract: &contract, schema: &schema, catalog };
     let draft = stages::run(Draft::new(ground, Inputs::read(model)), true);
     let services = services(&draft);
     let traffic = traffic(&draft);
@@ -38,11 +37,6 @@ pub fn design_with(model: &Valid<Model>, catalog: &Catalog) -> Valid<Architectur
         contract,
         schema,
     })
-}
-
-fn lowered(model: &Valid<Model>) -> ir::domain::Domain {
-    let _ = model;
-    ir::domain::Domain::default()
 }
 
 /// The deployable units of the boundaries decision, `name: context, context` each.
@@ -91,9 +85,10 @@ fn with_calls(
     }
     for workflow in &draft.model.workflows {
         let root = workflow.after.as_str().rsplit_once('.').map_or("", |(resource, _)| resource);
-        let root = draft.domain.resources().find(|(id, one)| {
-            one.name == root || draft.domain.full_name(*id) == root
-        });
+        let root = draft
+            .domain
+            .resources()
+            .find(|(id, one)| one.name == root || draft.domain.full_name(*id) == root);
         let at = root.and_then(|(id, _)| holder(&services, &context(id))).unwrap_or(0);
         for call in draft.load.outside.iter().filter(|call| call.caller == workflow.name.value) {
             if let Some(service) = services.get_mut(at)

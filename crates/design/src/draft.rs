@@ -187,7 +187,9 @@ impl<'a> Draft<'a> {
         let pins = &self.model.decisions;
         let full = |pin: &&Pin| {
             let written = pin.decision.as_str();
-            written.strip_prefix(name).is_some_and(|rest| rest.trim() == subject && !rest.is_empty())
+            written
+                .strip_prefix(name)
+                .is_some_and(|rest| rest.trim() == subject && !rest.is_empty())
         };
         pins.iter().find(full).or_else(|| pins.iter().find(|pin| pin.decision == name))
     }

@@ -47,7 +47,8 @@ impl Response {
 
     /// Mean seconds.
     pub fn mean(&self) -> f64 {
-        self.constant + self.phases.iter().map(|(probability, mean)| probability * mean).sum::<f64>()
+        self.constant
+            + self.phases.iter().map(|(probability, mean)| probability * mean).sum::<f64>()
     }
 
     /// Probability that it takes longer than that many seconds.
@@ -91,7 +92,8 @@ pub fn mixture_quantile(parts: &[(f64, &Response)], quantile: f64) -> f64 {
         return 0.0;
     }
     let tail = |seconds: f64| {
-        parts.iter().map(|(part, response)| part * response.longer_than(seconds)).sum::<f64>() / weight
+        parts.iter().map(|(part, response)| part * response.longer_than(seconds)).sum::<f64>()
+            / weight
     };
     let mut high = parts.iter().map(|(_, response)| response.mean()).fold(1e-6, f64::max);
     if !high.is_finite() {
@@ -183,10 +185,8 @@ mod tests {
         let first = Station::poisson(2, 80.0, 0.02);
         let second = Station::poisson(4, 80.0, 0.04);
         let third = Station::poisson(1, 80.0, 0.01);
-        let chain = Response::default()
-            .station(&first, 0.02)
-            .station(&second, 0.04)
-            .station(&third, 0.01);
+        let chain =
+            Response::default().station(&first, 0.02).station(&second, 0.04).station(&third, 0.01);
         near(chain.mean(), 0.175_377, 1e-5);
         assert!(chain.quantile(0.99) > chain.quantile(0.95));
     }

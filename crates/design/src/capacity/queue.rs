@@ -140,7 +140,11 @@ mod tests {
 
     #[test]
     fn allen_cunneen_and_kingman_scale_the_wait_by_the_mean_variation() {
-        let bursty = Station { arrival_variation: 2.0, service_variation: 0.5, ..Station::poisson(1, 0.8, 1.0) };
+        let bursty = Station {
+            arrival_variation: 2.0,
+            service_variation: 0.5,
+            ..Station::poisson(1, 0.8, 1.0)
+        };
         near(bursty.mean_wait(), 5.0);
         let eight = Station { servers: 8, arrivals: 6.4, ..bursty };
         near((eight.mean_wait() * 1e6).round() / 1e6, 0.357_535);

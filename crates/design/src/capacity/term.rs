@@ -28,8 +28,13 @@ impl Term {
     /// An input under a one-word name.
     pub fn input(name: &str, value: f64, unit: Unit, grade: Grade, source: &str) -> Self {
         let name = name.replace([' ', '-'], "_");
-        let input =
-            Input { name: name.clone(), value, unit: unit.clone(), grade, source: source.to_owned() };
+        let input = Input {
+            name: name.clone(),
+            value,
+            unit: unit.clone(),
+            grade,
+            source: source.to_owned(),
+        };
         Self { value, unit, formula: name, binding: Binding::Atom, inputs: vec![input] }
     }
 
@@ -108,8 +113,7 @@ impl Term {
     pub fn power(self, exponent: impl Into<Self>) -> Self {
         let exponent = exponent.into();
         let value = self.value.powf(exponent.value);
-        let formula =
-            format!("{}^{}", self.inside(Binding::Atom), exponent.inside(Binding::Atom));
+        let formula = format!("{}^{}", self.inside(Binding::Atom), exponent.inside(Binding::Atom));
         let inputs = merged(self.inputs, exponent.inputs);
         Self { value, unit: Unit::One, formula, binding: Binding::Product, inputs }
     }
@@ -240,8 +244,8 @@ mod tests {
         let peak = input("peak", 1200.0, Unit::PerSecond, Grade::Given);
         let demand = input("cpu per request", 0.002, Unit::Seconds, Grade::Catalogue);
         let target = input("target", 0.6, Unit::Share, Grade::Catalogue);
-        let computed =
-            ((peak * demand / target).ceil() + 1.0).named("replicas", Unit::Count("replicas".into()));
+        let computed = ((peak * demand / target).ceil() + 1.0)
+            .named("replicas", Unit::Count("replicas".into()));
         expect!["5 replicas = ceil(peak × cpu_per_request / target) + 1 = ceil(1,200 rps × 2 ms / 60 %) + 1"]
             .assert_eq(&computed.to_string());
         assert_eq!(computed.grade(), Grade::Catalogue);

@@ -64,8 +64,7 @@ pub fn database_single(draft: &Draft<'_>) -> Computed {
 pub fn composed(draft: &Draft<'_>, pair: bool, standby: bool, canary: bool) -> Computed {
     let nodes = if pair { app_pair(draft) } else { app_single(draft) };
     let database = if standby { database_pair(draft) } else { database_single(draft) };
-    let product =
-        draft.fact("balancer_availability") * Term::from(&nodes) * Term::from(&database);
+    let product = draft.fact("balancer_availability") * Term::from(&nodes) * Term::from(&database);
     let releases = Term::from(&release_loss(draft, canary));
     (product - releases).named("availability", Unit::Share)
 }

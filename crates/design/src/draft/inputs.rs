@@ -82,25 +82,144 @@ struct Fallback {
 }
 
 fn defaults() -> Vec<Fallback> {
-    let row = |knob, name, unit, value, path, because| Fallback { knob, name, unit, value, path, because };
+    let row = |knob, name, unit, value, path, because| Fallback {
+        knob,
+        name,
+        unit,
+        value,
+        path,
+        because,
+    };
     let count = |thing: &str| Unit::Count(thing.to_owned());
     vec![
-        row(Knob::Peak, "peak", Unit::PerSecond, 50.0, "goals.peak", "an internal system with some hundred users at work"),
-        row(Knob::Growth, "growth", Unit::One, 2.0, "goals.growth", "doubling in two years: what most products plan for"),
-        row(Knob::Tenants, "tenants", count("tenants"), 20.0, "goals.tenants", "a product past its pilot customers"),
-        row(Knob::Largest, "largest_tenant", Unit::Share, 0.2, "goals.tenants", "one customer in five requests is usual for business software"),
-        row(Knob::PeakToMean, "peak_to_mean", Unit::One, 4.0, "goals.peak_to_mean", "a day with office hours: 3 for consumers, 8 for one time zone's offices"),
-        row(Knob::Burst, "burst", Unit::One, 1.5, "goals.burst", "what a utilisation of 60 % carries without a queue that grows"),
-        row(Knob::Popularity, "popularity", Unit::One, 0.8, "goals.popularity", "Zipf exponents of web objects are measured between 0.6 and 1"),
-        row(Knob::Payload, "payload", Unit::Bytes, 2_000.0, "goals.payload", "a JSON object of a dozen fields, or a short page of small ones"),
-        row(Knob::ServiceTime, "service_factor", Unit::One, 1.0, "goals.service_time", "the catalogue's measured CPU times, times four for caution"),
-        row(Knob::Rows, "rows_unstated", count("rows"), 10_000.0, "contexts.*.resources.*.rows", "ten thousand rows a tenant: small enough to need nothing, large enough to need an index"),
-        row(Knob::Children, "children_per_owner", Unit::One, 3.0, "contexts.*.resources.*.fields", "baskets and forms hold about three lines"),
-        row(Knob::Availability, "availability_goal", Unit::Share, 0.995, "goals.availability", "one machine, repaired by hand in working hours"),
-        row(Knob::Rpo, "rpo", Unit::Seconds, 300.0, "goals.recovery.rpo", "a copy that follows the log within minutes costs nearly nothing"),
-        row(Knob::Rto, "rto", Unit::Seconds, 14_400.0, "goals.recovery.rto", "half a working day: restored by hand"),
-        row(Knob::Latency, "p95_goal", Unit::Seconds, 0.3, "goals.latency", "what a person takes for prompt"),
-        row(Knob::Team, "team", count("engineers"), 4.0, "constraints.team", "a usual product team"),
+        row(
+            Knob::Peak,
+            "peak",
+            Unit::PerSecond,
+            50.0,
+            "goals.peak",
+            "an internal system with some hundred users at work",
+        ),
+        row(
+            Knob::Growth,
+            "growth",
+            Unit::One,
+            2.0,
+            "goals.growth",
+            "doubling in two years: what most products plan for",
+        ),
+        row(
+            Knob::Tenants,
+            "tenants",
+            count("tenants"),
+            20.0,
+            "goals.tenants",
+            "a product past its pilot customers",
+        ),
+        row(
+            Knob::Largest,
+            "largest_tenant",
+            Unit::Share,
+            0.2,
+            "goals.tenants",
+            "one customer in five requests is usual for business software",
+        ),
+        row(
+            Knob::PeakToMean,
+            "peak_to_mean",
+            Unit::One,
+            4.0,
+            "goals.peak_to_mean",
+            "a day with office hours: 3 for consumers, 8 for one time zone's offices",
+        ),
+        row(
+            Knob::Burst,
+            "burst",
+            Unit::One,
+            1.5,
+            "goals.burst",
+            "what a utilisation of 60 % carries without a queue that grows",
+        ),
+        row(
+            Knob::Popularity,
+            "popularity",
+            Unit::One,
+            0.8,
+            "goals.popularity",
+            "Zipf exponents of web objects are measured between 0.6 and 1",
+        ),
+        row(
+            Knob::Payload,
+            "payload",
+            Unit::Bytes,
+            2_000.0,
+            "goals.payload",
+            "a JSON object of a dozen fields, or a short page of small ones",
+        ),
+        row(
+            Knob::ServiceTime,
+            "service_factor",
+            Unit::One,
+            1.0,
+            "goals.service_time",
+            "the catalogue's measured CPU times, times four for caution",
+        ),
+        row(
+            Knob::Rows,
+            "rows_unstated",
+            count("rows"),
+            10_000.0,
+            "contexts.*.resources.*.rows",
+            "ten thousand rows a tenant: small enough to need nothing, large enough to need an index",
+        ),
+        row(
+            Knob::Children,
+            "children_per_owner",
+            Unit::One,
+            3.0,
+            "contexts.*.resources.*.fields",
+            "baskets and forms hold about three lines",
+        ),
+        row(
+            Knob::Availability,
+            "availability_goal",
+            Unit::Share,
+            0.995,
+            "goals.availability",
+            "one machine, repaired by hand in working hours",
+        ),
+        row(
+            Knob::Rpo,
+            "rpo",
+            Unit::Seconds,
+            300.0,
+            "goals.recovery.rpo",
+            "a copy that follows the log within minutes costs nearly nothing",
+        ),
+        row(
+            Knob::Rto,
+            "rto",
+            Unit::Seconds,
+            14_400.0,
+            "goals.recovery.rto",
+            "half a working day: restored by hand",
+        ),
+        row(
+            Knob::Latency,
+            "p95_goal",
+            Unit::Seconds,
+            0.3,
+            "goals.latency",
+            "what a person takes for prompt",
+        ),
+        row(
+            Knob::Team,
+            "team",
+            count("engineers"),
+            4.0,
+            "constraints.team",
+            "a usual product team",
+        ),
     ]
 }
 
@@ -199,7 +318,8 @@ impl Inputs {
     /// The peak after that many seconds of the growth goal: linear in the exponent.
     pub fn peak_after(&self, seconds: f64) -> Term {
         let months = Term::input("time", seconds, Unit::Seconds, Grade::Derived, "the horizon");
-        self.get(Knob::Peak).clone() * self.get(Knob::Growth).clone().power(months / &self.growth_time)
+        self.get(Knob::Peak).clone()
+            * self.get(Knob::Growth).clone().power(months / &self.growth_time)
     }
 
     /// The horizon of the growth goal in seconds, at most five years.

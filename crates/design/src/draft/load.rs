@@ -163,7 +163,8 @@ impl Load {
             }
         }
         self.requests_per_journey = requests;
-        let per = Term::input("requests_per_journey", requests, Unit::One, Grade::Given, "workload");
+        let per =
+            Term::input("requests_per_journey", requests, Unit::One, Grade::Given, "workload");
         for (target, calls, mut by) in met {
             by.dedup();
             let source = format!("workload: {}", by.join(", "));
@@ -209,7 +210,9 @@ impl Load {
 
     fn workflows(&mut self, model: &Model, names: &Names<'_>, inputs: &Inputs) {
         for workflow in &model.workflows {
-            let Some((resource, command)) = names.command(workflow.after.as_str()) else { continue };
+            let Some((resource, command)) = names.command(workflow.after.as_str()) else {
+                continue;
+            };
             let kind = OperationKind::Command(command);
             let starts: f64 = self
                 .flows
@@ -331,12 +334,16 @@ impl Load {
                 let rate = (rate * 1.0).named("rate", Unit::PerSecond);
                 match &reaction.effect {
                     Effect::Create(resource) => {
-                        if let Some(id) = names.resource(resource.as_str(), Some(context.name.as_str())) {
+                        if let Some(id) =
+                            names.resource(resource.as_str(), Some(context.name.as_str()))
+                        {
                             self.add_internal(id, OperationKind::Create, rate, names);
                         }
                     }
                     Effect::Update(resource) => {
-                        if let Some(id) = names.resource(resource.as_str(), Some(context.name.as_str())) {
+                        if let Some(id) =
+                            names.resource(resource.as_str(), Some(context.name.as_str()))
+                        {
                             self.add_internal(id, OperationKind::Update, rate, names);
                         }
                     }
@@ -423,7 +430,8 @@ impl<'a> Names<'a> {
     }
 
     fn resource(&self, name: &str, context: Option<&str>) -> Option<ResourceId> {
-        let qualified = context.and_then(|context| self.qualified.get(&format!("{context}.{name}")));
+        let qualified =
+            context.and_then(|context| self.qualified.get(&format!("{context}.{name}")));
         let found = qualified.or_else(|| self.qualified.get(name));
         found.or_else(|| self.resources.get(name)).copied()
     }
@@ -458,7 +466,9 @@ impl<'a> Names<'a> {
             let (_, field) = self.domain.resource(at).field_named(part)?;
             match field.kind {
                 Kind::Reference { target, .. } => at = target,
-                Kind::Scalar | Kind::Enum(_) | Kind::Actor(_) | Kind::Children { .. } => return None,
+                Kind::Scalar | Kind::Enum(_) | Kind::Actor(_) | Kind::Children { .. } => {
+                    return None;
+                }
             }
         }
         self.command_of(at, command)
@@ -486,9 +496,9 @@ impl<'a> Names<'a> {
             Verb::Update => Some(OperationKind::Update),
             Verb::Delete => Some(OperationKind::Delete),
             Verb::Open => Some(OperationKind::Route(0)),
-            Verb::Command(name) => {
-                self.command_of(id, name.as_str()).map(|(_, command)| OperationKind::Command(command))
-            }
+            Verb::Command(name) => self
+                .command_of(id, name.as_str())
+                .map(|(_, command)| OperationKind::Command(command)),
         });
         let operation = match (resource, kind) {
             (Some(id), Some(kind)) => self.operation_id(id, kind),

@@ -225,9 +225,7 @@ pub fn predict(draft: &Draft<'_>, replicas: f64, factor: f64) -> Prediction {
         };
         let near = Response::constant(trip + commit).station(&app, flow_time(false));
         let far = match &database {
-            Some(database) => {
-                near.clone().plus(trip).station(database, flow_time(true))
-            }
+            Some(database) => near.clone().plus(trip).station(database, flow_time(true)),
             None => near.clone(),
         };
         works.push((work, rate, near.mean() * hit + far.mean() * (1.0 - hit)));
@@ -290,12 +288,7 @@ fn mean_time(draft: &Draft<'_>, work: Work, store: Store, database: bool) -> f64
 }
 
 /// A station that serves the mixture of all flows.
-fn station(
-    draft: &Draft<'_>,
-    servers: f64,
-    factor: f64,
-    time: impl Fn(&Flow) -> f64,
-) -> Station {
+fn station(draft: &Draft<'_>, servers: f64, factor: f64, time: impl Fn(&Flow) -> f64) -> Station {
     let (mut arrivals, mut sum, mut squares) = (0.0, 0.0, 0.0);
     for work in WORKS {
         let Some(flow) = draft.load.flows.iter().find(|flow| flow.work == work) else { continue };

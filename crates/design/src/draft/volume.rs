@@ -102,7 +102,13 @@ fn measured(
     let row = Term::input("row_bytes", row_bytes, Unit::Bytes, Grade::Assumed, &source);
     let count = Unit::Count("indexes".to_owned());
     let index = Term::input("indexes", indexes, count, Grade::Derived, "schema");
-    let entry = Term::input("entry_bytes", ENTRY_BYTES, Unit::Bytes, Grade::Assumed, "a key and a row pointer in a page two thirds full");
+    let entry = Term::input(
+        "entry_bytes",
+        ENTRY_BYTES,
+        Unit::Bytes,
+        Grade::Assumed,
+        "a key and a row pointer in a page two thirds full",
+    );
     let bytes = Term::from(&rows) * (row + index * entry);
     let bytes = bytes.named("bytes", Unit::Bytes);
     Volume { resource: id, stated, rows, growth_rows, keep, row_bytes, indexes, bytes }
@@ -119,7 +125,13 @@ fn of_statement(rows: &Rows, shared: bool, inputs: &Inputs) -> Estimate {
     };
     let horizon = inputs.horizon();
     let kept = rows.keep.map_or(horizon, |keep| keep.min(horizon));
-    let kept_term = Term::input("kept", kept, Unit::Seconds, Grade::Given, "the horizon, or how long a row is kept");
+    let kept_term = Term::input(
+        "kept",
+        kept,
+        Unit::Seconds,
+        Grade::Given,
+        "the horizon, or how long a row is kept",
+    );
     let period_term = Term::input("period", period, Unit::Seconds, Grade::Given, "rows");
     let growth = (Term::number(1.0) + inputs.get(Knob::Growth)) / 2.0;
     let rate = rows.count.worst() * tenants / period;
@@ -150,10 +162,15 @@ fn from_sources(sources: &[ResourceId], volumes: &[Option<Volume>]) -> Option<Es
     }
     let terms = known.iter().enumerate().map(|(at, volume)| {
         let name = format!("source_{}", at + 1);
-        Term::input(&name, volume.rows.value, volume.rows.unit.clone(), volume.rows.grade(), "rows of the resource whose event makes one")
+        Term::input(
+            &name,
+            volume.rows.value,
+            volume.rows.unit.clone(),
+            volume.rows.grade(),
+            "rows of the resource whose event makes one",
+        )
     });
-    let growth: Option<f64> =
-        known.iter().map(|volume| volume.growth_rows).sum::<Option<f64>>();
+    let growth: Option<f64> = known.iter().map(|volume| volume.growth_rows).sum::<Option<f64>>();
     let keep = known.iter().filter_map(|volume| volume.keep).reduce(f64::max);
     Some((Term::sum(terms), growth, keep, known.iter().all(|volume| volume.stated)))
 }

@@ -180,7 +180,9 @@ impl Choice {
         let Some(at) = names.iter().position(|other| same(&other.name, &wished)) else {
             let former = std::mem::replace(&mut self.decision.choice, wished.clone());
             self.settle_unknown(&wished);
-            let cost = format!("unknown: the architect has no numbers for `{wished}`, and would choose {former}");
+            let cost = format!(
+                "unknown: the architect has no numbers for `{wished}`, and would choose {former}"
+            );
             let lost = "the architect's choice, overruled by the model".to_owned();
             let numbers = std::mem::take(&mut self.decision.numbers);
             self.decision.pinned = Some(Pinned { because, instead_of: former.clone(), cost });

@@ -153,8 +153,7 @@ fn alternatives(
     let contexts = draft.domain.contexts.len();
     let mut choice = choice.number(monthly(draft, groups.len()));
     if groups.len() < contexts {
-        let each: Vec<Vec<ContextId>> =
-            (0..contexts).map(|at| vec![ContextId::of(at)]).collect();
+        let each: Vec<Vec<ContextId>> = (0..contexts).map(|at| vec![ContextId::of(at)]).collect();
         let upkeep = upkeep(draft, contexts);
         let lost = format!(
             "{} more to release, watch and page for: {} of {} for nothing that the load asks for{}.",

@@ -30,7 +30,10 @@ fn decide(draft: &Draft<'_>) -> Vec<Decision> {
         .map(|(id, _)| format!("`{}`", draft.name(id)))
         .collect();
     let versioned = draft.contract.operations.iter().any(|one| {
-        matches!(one.kind, OperationKind::Update | OperationKind::Replace | OperationKind::Command(_))
+        matches!(
+            one.kind,
+            OperationKind::Update | OperationKind::Replace | OperationKind::Command(_)
+        )
     });
     if !versioned {
         return Vec::new();
@@ -111,7 +114,8 @@ fn changes(draft: &Draft<'_>, id: ResourceId) -> f64 {
 fn conflicts(draft: &Draft<'_>, id: ResourceId, rate: f64) -> Computed {
     let rows = draft.volume(id).rows.value;
     let top = Zipf::new(rows, draft.value(Knob::Popularity)).top();
-    let rate = Term::input("changes", rate, Unit::PerSecond, Grade::Derived, "workload at goals.peak");
+    let rate =
+        Term::input("changes", rate, Unit::PerSecond, Grade::Derived, "workload at goals.peak");
     let source = format!("Zipf with popularity over {} rows", facts::number(rows));
     let grade = draft.input(Knob::Popularity).grade();
     let top = Term::input("top_share", top, Unit::Share, grade, &source);

@@ -71,7 +71,12 @@ fn decide(draft: &Draft<'_>) -> Vec<Decision> {
                 slugs.len(),
                 counted((slugs.len() - statuses.len().min(slugs.len())) as f64, "cause", "causes")
             ),
-            vec![facts::count("distinguishable causes", statuses.len() as f64, "statuses", "contract")],
+            vec![facts::count(
+                "distinguishable causes",
+                statuses.len() as f64,
+                "statuses",
+                "contract",
+            )],
         )
         .alternative(
             "an envelope of our own",

@@ -35,7 +35,11 @@ fn decide(draft: &Draft<'_>) -> Vec<Decision> {
     let headers = 65_536.0;
     let choice = RULE
         .on("system", "how large may a request be?")
-        .choose(format!("{} a body, {} of headers", facts::bytes(limit.value), facts::bytes(headers)))
+        .choose(format!(
+            "{} a body, {} of headers",
+            facts::bytes(limit.value),
+            facts::bytes(headers)
+        ))
         .because(format!(
             "The largest body that the model allows is a `{name}`: {} with every text at its \
              greatest length in four-byte characters.",
@@ -52,7 +56,9 @@ fn decide(draft: &Draft<'_>) -> Vec<Decision> {
         .alternative(
             "a proxy's 1 MB for all",
             if body > BODY_BYTES.0 {
-                format!("refuses a `{name}` that the fields accept, with an answer that names no field.")
+                format!(
+                    "refuses a `{name}` that the fields accept, with an answer that names no field."
+                )
             } else {
                 "the same size, answered without `type` and pointer.".to_owned()
             },
@@ -60,10 +66,7 @@ fn decide(draft: &Draft<'_>) -> Vec<Decision> {
         )
         .alternative(
             "no limit",
-            format!(
-                "{} at once could each ask for all memory.",
-                facts::rps(draft.load.clients())
-            ),
+            format!("{} at once could each ask for all memory.", facts::rps(draft.load.clients())),
             Vec::new(),
         )
         .driver(format!("contexts.{}.fields", name.replacen('.', ".resources.", 1)))

@@ -27,15 +27,24 @@ fn decide(draft: &Draft<'_>) -> Vec<Decision> {
         let root = draft.domain.resource(id).owner.is_none();
         if root && draft.load.on(id, Work::List) > 0.0 { rows_in_reach(draft, id) } else { 0.0 }
     };
-    let any = |id| if draft.domain.resource(id).owner.is_none() { rows_in_reach(draft, id) } else { 0.0 };
-    let Some((longest, rows)) = facts::most(draft, listed).or_else(|| facts::most(draft, any)) else {
+    let any =
+        |id| if draft.domain.resource(id).owner.is_none() { rows_in_reach(draft, id) } else { 0.0 };
+    let Some((longest, rows)) = facts::most(draft, listed).or_else(|| facts::most(draft, any))
+    else {
         return Vec::new();
     };
     let name = draft.name(longest);
     let last = offset_cost(draft, longest, rows);
-    let page = (Term::number(1.0) * draft.fact("list_database")).named("page by cursor", Unit::Seconds);
+    let page =
+        (Term::number(1.0) * draft.fact("list_database")).named("page by cursor", Unit::Seconds);
     let all = (Term::from(&reach(draft, longest, rows))
-        * Term::input("row_bytes", draft.volume(longest).row_bytes, Unit::Bytes, Grade::Assumed, &name))
+        * Term::input(
+            "row_bytes",
+            draft.volume(longest).row_bytes,
+            Unit::Bytes,
+            Grade::Assumed,
+            &name,
+        ))
     .named("all rows at once", Unit::Bytes);
     let creates = draft.load.creates(longest);
     let choice = RULE

@@ -19,12 +19,8 @@ pub(super) const RULE: Rule =
 fn decide(draft: &Draft<'_>) -> Vec<Decision> {
     let operations = draft.contract.operations.len() as f64;
     let public: Vec<&str> = routes(draft);
-    let actors: Vec<String> = draft
-        .domain
-        .actors
-        .iter()
-        .map(|actor| format!("`{}`", actor.name))
-        .collect();
+    let actors: Vec<String> =
+        draft.domain.actors.iter().map(|actor| format!("`{}`", actor.name)).collect();
     let per_journey = draft.load.requests_per_journey;
     let grade = if draft.load.assumed { Grade::Assumed } else { Grade::Given };
     let trips = Term::input("requests_per_journey", per_journey, Unit::One, grade, "workload");
@@ -42,10 +38,7 @@ fn decide(draft: &Draft<'_>) -> Vec<Decision> {
             listed(&actors)
         ))
         .because_if(!public.is_empty(), || {
-            format!(
-                "{} must answer a browser that knows nothing of the API.",
-                listed(&public)
-            )
+            format!("{} must answer a browser that knows nothing of the API.", listed(&public))
         })
         .because_if(cached(draft) > 0.0, || {
             format!(

@@ -113,7 +113,11 @@ fn saving(
              cache answers {}.",
             listed(except),
             facts::rps(gets),
-            if redirects > 0.0 { "the redirects, which need only the target" } else { "`fields=` without it" }
+            if redirects > 0.0 {
+                "the redirects, which need only the target"
+            } else {
+                "`fields=` without it"
+            }
         )
     });
     if saved <= 0.0 {
@@ -243,12 +247,30 @@ fn memory(draft: &Draft<'_>, id: ResourceId, rate: f64, seconds: f64) -> Compute
     let volume = draft.volume(id);
     let zipf = Zipf::new(volume.rows.value, draft.value(Knob::Popularity));
     let held = zipf.timed_content(rate, seconds);
-    let held = Term::input("items_held", held, Unit::One, Grade::Assumed, "items asked for within their time");
-    let row = Term::input("row_bytes", volume.row_bytes, Unit::Bytes, Grade::Assumed, "fields, texts half full");
+    let held = Term::input(
+        "items_held",
+        held,
+        Unit::One,
+        Grade::Assumed,
+        "items asked for within their time",
+    );
+    let row = Term::input(
+        "row_bytes",
+        volume.row_bytes,
+        Unit::Bytes,
+        Grade::Assumed,
+        "fields, texts half full",
+    );
     (held * row * 2.0).named("memory of a node", Unit::Bytes)
 }
 
-fn hits_factor(draft: &Draft<'_>, id: ResourceId, rate: f64, seconds: f64, wished: f64) -> Option<f64> {
+fn hits_factor(
+    draft: &Draft<'_>,
+    id: ResourceId,
+    rate: f64,
+    seconds: f64,
+    wished: f64,
+) -> Option<f64> {
     let zipf = Zipf::new(draft.volume(id).rows.value, draft.value(Knob::Popularity));
     let mut factor = 1.0;
     while zipf.timed(rate * factor, seconds) < wished {

@@ -98,8 +98,7 @@ fn decide(draft: &Draft<'_>) -> Vec<Decision> {
 fn route_gets(draft: &Draft<'_>, id: ir::domain::ResourceId) -> f64 {
     let flows = draft.load.flows.iter().filter(|flow| flow.resource == Some(id));
     let routes = flows.filter(|flow| {
-        flow.work == Work::Get
-            && matches!(flow.kind, Some(ir::contract::OperationKind::Route(_)))
+        flow.work == Work::Get && matches!(flow.kind, Some(ir::contract::OperationKind::Route(_)))
     });
     routes.map(|flow| flow.rate.value).sum()
 }

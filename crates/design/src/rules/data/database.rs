@@ -47,7 +47,8 @@ fn decide(draft: &Draft<'_>) -> Vec<Decision> {
         }
         None => None,
     };
-    choice = if server { postgresql(choice, draft, &reasons) } else { sqlite(choice, draft, &reasons) };
+    choice =
+        if server { postgresql(choice, draft, &reasons) } else { sqlite(choice, draft, &reasons) };
     if let Some(vote) = vote {
         choice = choice.because(vote);
     }
@@ -64,7 +65,9 @@ fn against_embedded(draft: &Draft<'_>) -> Vec<String> {
             "The goal of {} cannot be met by one machine: {} failures a year and {} to repair each \
              leave {}.",
             facts::share(goal.value()),
-            facts::number(crate::draft::YEAR_SECONDS / draft.catalog.value("node_between_failures")),
+            facts::number(
+                crate::draft::YEAR_SECONDS / draft.catalog.value("node_between_failures")
+            ),
             facts::time(draft.catalog.value("data_node_repair")),
             facts::share(one.value)
         ));
@@ -222,7 +225,8 @@ fn flips(choice: Choice, draft: &Draft<'_>, reasons: &[String]) -> Choice {
 }
 
 fn key_value(choice: Choice, draft: &Draft<'_>) -> Choice {
-    let seconds = Term::input("month", MONTH_SECONDS, Unit::Seconds, Grade::Derived, "a mean month");
+    let seconds =
+        Term::input("month", MONTH_SECONDS, Unit::Seconds, Grade::Derived, "a mean month");
     let mean = |work: f64, name: &str| {
         Term::input(name, work, Unit::PerSecond, Grade::Derived, "workload at goals.peak")
             / draft.input(Knob::PeakToMean)
@@ -246,7 +250,10 @@ fn key_value(choice: Choice, draft: &Draft<'_>) -> Choice {
         wants.push(counted(filters as f64, "filter and sort key", "filters and sort keys"));
     }
     if parents > 0 {
-        wants.push(counted(parents as f64, "owned child written", "owned children written") + " in one transaction");
+        wants.push(
+            counted(parents as f64, "owned child written", "owned children written")
+                + " in one transaction",
+        );
     }
     let lost = format!(
         "{} would each become code, a second table or a scan.",
@@ -259,7 +266,12 @@ fn key_value(choice: Choice, draft: &Draft<'_>) -> Choice {
 fn writer_busy(draft: &Draft<'_>) -> Computed {
     let writes = sizing::rate(draft, Work::Write);
     let busy = writes * draft.input(Knob::Growth) * draft.fact("writer_embedded");
-    let spread = if draft.domain.tenancy.as_ref().is_some_and(|one| one.isolation == ir::model::Isolation::Database) {
+    let spread = if draft
+        .domain
+        .tenancy
+        .as_ref()
+        .is_some_and(|one| one.isolation == ir::model::Isolation::Database)
+    {
         busy * draft.input(Knob::Largest)
     } else {
         busy

@@ -82,8 +82,20 @@ fn decide(draft: &Draft<'_>) -> Vec<Decision> {
 fn race(draft: &Draft<'_>, creates: f64) -> ir::quantity::Computed {
     let rate = Term::input("creates", creates, Unit::PerSecond, Grade::Derived, "workload");
     let mean = rate / draft.input(Knob::PeakToMean);
-    let month = Term::input("month", crate::draft::MONTH_SECONDS, Unit::Seconds, Grade::Derived, "a mean month");
-    let same = Term::input("same_span", 0.01, Unit::Share, Grade::Assumed, "bookings within the think time that want the same span");
+    let month = Term::input(
+        "month",
+        crate::draft::MONTH_SECONDS,
+        Unit::Seconds,
+        Grade::Derived,
+        "a mean month",
+    );
+    let same = Term::input(
+        "same_span",
+        0.01,
+        Unit::Share,
+        Grade::Assumed,
+        "bookings within the think time that want the same span",
+    );
     let met = mean.clone() * draft.fact("think_time");
     (mean * month * met * same).named("double bookings a month", Unit::One)
 }

@@ -19,12 +19,17 @@ pub(super) const RULE: Rule =
 
 fn decide(draft: &Draft<'_>) -> Vec<Decision> {
     let rows: f64 = draft.volumes.iter().map(|volume| volume.rows.value).sum();
-    let entries: f64 =
-        draft.volumes.iter().map(|volume| volume.rows.value * volume.indexes).sum();
+    let entries: f64 = draft.volumes.iter().map(|volume| volume.rows.value * volume.indexes).sum();
     let unit = || Unit::Count("rows".to_owned());
     let rows = Term::input("rows", rows, unit(), Grade::Assumed, "all tables at the horizon");
     let entries = Term::input("index_entries", entries, unit(), Grade::Assumed, "all indexes");
-    let eight = Term::input("eight_bytes", 8.0, Unit::Bytes, Grade::Derived, "16 of a UUID less 8 of a bigint");
+    let eight = Term::input(
+        "eight_bytes",
+        8.0,
+        Unit::Bytes,
+        Grade::Derived,
+        "16 of a UUID less 8 of a bigint",
+    );
     let extra = ((rows + &entries) * eight).named("bytes more than counting numbers", Unit::Bytes);
     let Some((hot, creates)) = facts::most(draft, |id| draft.load.creates(id)) else {
         return vec![plain(draft, extra)];
@@ -32,7 +37,13 @@ fn decide(draft: &Draft<'_>) -> Vec<Decision> {
     let name = draft.name(hot);
     let volume = draft.volume(hot);
     let index = Term::from(&volume.rows)
-        * Term::input("entry_bytes", 48.0, Unit::Bytes, Grade::Assumed, "an entry of the primary key");
+        * Term::input(
+            "entry_bytes",
+            48.0,
+            Unit::Bytes,
+            Grade::Assumed,
+            "an entry of the primary key",
+        );
     let index = index.named("primary key in memory", Unit::Bytes);
     let pages = creates.min(volume.rows.value);
     let choice = RULE

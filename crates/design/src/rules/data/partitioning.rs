@@ -134,17 +134,17 @@ fn parts(choice: Choice, draft: &Draft<'_>, volume: &Volume, name: &str) -> Choi
             ))
             .alternative(
                 "hash partitions of `id`",
-                format!("every partition would have to be cleaned of {} rows a day.", facts::number(days)),
+                format!(
+                    "every partition would have to be cleaned of {} rows a day.",
+                    facts::number(days)
+                ),
                 Vec::new(),
             )
             .set("partitions", "month"),
     }
     .alternative(
         "one table",
-        format!(
-            "vacuum and index builds of {} run for hours.",
-            facts::bytes(volume.bytes.value)
-        ),
+        format!("vacuum and index builds of {} run for hours.", facts::bytes(volume.bytes.value)),
         Vec::new(),
     )
 }
@@ -155,7 +155,8 @@ fn monthly_rows(draft: &Draft<'_>, volume: &Volume) -> f64 {
 }
 
 fn share_of_node(draft: &Draft<'_>, bytes: f64) -> Computed {
-    let bytes = Term::input("bytes", bytes, Unit::Bytes, Grade::Assumed, "all tables at the horizon");
+    let bytes =
+        Term::input("bytes", bytes, Unit::Bytes, Grade::Assumed, "all tables at the horizon");
     (bytes / draft.fact("tables_node_bytes")).named("of one node", Unit::Share)
 }
 

@@ -32,7 +32,8 @@ fn on(draft: &Draft<'_>, context: &str, view: &View) -> Decision {
     let rows = source_rows(draft, view);
     let query = query(draft, rows);
     let rate = Term::input("events", events, Unit::PerSecond, Grade::Derived, "workload");
-    let upkeep = (rate * draft.fact("event_database")).named("database CPU", Unit::Count("vCPU".to_owned()));
+    let upkeep =
+        (rate * draft.fact("event_database")).named("database CPU", Unit::Count("vCPU".to_owned()));
     let fresh = view.fresh.as_ref().map(|fresh| fresh.value);
     let reads = format!("list{}", view.name);
     let read_rate: f64 = draft
@@ -101,6 +102,7 @@ fn source_rows(draft: &Draft<'_>, view: &View) -> f64 {
 
 fn query(draft: &Draft<'_>, rows: f64) -> Computed {
     let unit = Unit::Count("rows".to_owned());
-    let rows = Term::input("rows", rows, unit, Grade::Derived, "rows of one tenant that emit its events");
+    let rows =
+        Term::input("rows", rows, unit, Grade::Derived, "rows of one tenant that emit its events");
     (rows * draft.fact("row_skip") * 2.0).named("computed when asked", Unit::Seconds)
 }

@@ -72,7 +72,10 @@ fn decide(draft: &Draft<'_>) -> Vec<Decision> {
                     "erase only what is personal",
                     format!(
                         "would keep {} for ever, for no query that the API offers.",
-                        facts::bytes(volume.row_bytes * steady.as_ref().map_or(volume.rows.value, |one| one.value))
+                        facts::bytes(
+                            volume.row_bytes
+                                * steady.as_ref().map_or(volume.rows.value, |one| one.value)
+                        )
                     ),
                     Vec::new(),
                 )
@@ -95,7 +98,9 @@ fn decide(draft: &Draft<'_>) -> Vec<Decision> {
             Vec::new(),
         );
         let choice = choice
-            .consequence("Not done by `up` yet: the schedule is in the document and has to be run by hand.")
+            .consequence(
+                "Not done by `up` yet: the schedule is in the document and has to be run by hand.",
+            )
             .set("keep_seconds", keep);
         decisions.push(choice.done(draft));
     }

@@ -89,7 +89,13 @@ fn reach(draft: &Draft<'_>, id: ir::domain::ResourceId) -> Computed {
         return (rows * draft.input(Knob::Largest)).named("rows in reach", unit);
     }
     if owned {
-        let callers = Term::input("callers", 10_000.0, Unit::One, Grade::Assumed, "each sees its own rows alone");
+        let callers = Term::input(
+            "callers",
+            10_000.0,
+            Unit::One,
+            Grade::Assumed,
+            "each sees its own rows alone",
+        );
         return (rows / callers).named("rows in reach", unit);
     }
     (rows * 1.0).named("rows in reach", unit)

@@ -87,7 +87,8 @@ fn disagreements(choice: Choice, draft: &Draft<'_>) -> Choice {
         else {
             continue;
         };
-        if creates <= 0.0 || stated <= 0.0 || draft.domain.resource(volume.resource).owner.is_some() {
+        if creates <= 0.0 || stated <= 0.0 || draft.domain.resource(volume.resource).owner.is_some()
+        {
             continue;
         }
         let ratio = draft.value(Knob::PeakToMean);

@@ -160,7 +160,10 @@ fn by_schema(choice: Choice, draft: &Draft<'_>, tenancy: &Tenancy) -> Choice {
         .number(migrations(draft))
         .option(
             "row: a column in each table",
-            format!("{} tables fewer in the catalogue.", facts::number(tables - isolated_tables(draft) as f64)),
+            format!(
+                "{} tables fewer in the catalogue.",
+                facts::number(tables - isolated_tables(draft) as f64)
+            ),
             vec![],
             vec![("tenant_files", Setting::Flag(false))],
         )
@@ -194,7 +197,13 @@ fn isolated_tables(draft: &Draft<'_>) -> usize {
 }
 
 fn connections(draft: &Draft<'_>) -> Computed {
-    let each = Term::input("each", CONNECTIONS_EACH, Unit::One, Grade::Derived, "one that reads, one that writes");
+    let each = Term::input(
+        "each",
+        CONNECTIONS_EACH,
+        Unit::One,
+        Grade::Derived,
+        "one that reads, one that writes",
+    );
     let nodes = Term::input("nodes", 2.0, Unit::One, Grade::Derived, "two application nodes");
     let open = draft.input(Knob::Tenants) * each * nodes;
     open.named("connections", Unit::Count("connections".to_owned()))
