@@ -1,0 +1,352 @@
+//! What is done to every request, whatever it asks for.
+//!
+//! The order, and why: the trace first, so that whatever fails is named by it; then the limits,
+//! which cost nothing; probes before everything that may refuse, for a balancer calls by address;
+//! host and client, which the rest looks at; preflight, which carries no token; admission before
+//! the body is read; the deadline before anything waits; the body; the service. On the way out:
+//! the problem is written, the body compressed, headers added, and last it is counted and logged,
+//! with what was really sent.
+
+mod out;
+
+use super::body::{self, Channel, WireBody};
+use super::compression::{self, Coding};
+use super::config::{Limits, Operator, ServerConfig};
+use super::forwarded::Origin;
+use super::health::Health;
+use crate::http::{Request, Response, Service};
+use crate::problem::{Problem, kinds};
+use crate::telemetry::logs::Log;
+use crate::telemetry::metrics::Metrics;
+use crate::telemetry::trace::TraceContext;
+use bytes::Bytes;
+use futures::FutureExt;
+use http::header::{
+    ALLOW, AUTHORIZATION, CACHE_CONTROL, HOST, HeaderName, HeaderValue, ORIGIN, WWW_AUTHENTICATE,
+};
+use http::{Method, StatusCode, Version, request};
+use hyper::body::Incoming;
+use std::net::IpAddr;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::time::{Duration, Instant};
+
+const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
+const REQUEST_TIMEOUT: HeaderName = HeaderName::from_static("x-request-timeout");
+
+/// What the server is given beside its configuration.
+pub struct Surroundings {
+    /// Counts.
+    pub metrics: Arc<Metrics>,
+    /// Probes.
+    pub health: Arc<Health>,
+    /// Where access lines go; nowhere without.
+    pub log: Option<Log>,
+    /// The JWKS of the development key, served at `/.well-known/jwks.json`.
+    pub jwks: Option<Bytes>,
+}
+
+impl Default for Surroundings {
+    fn default() -> Self {
+        let health = Arc::new(Health::new(Vec::new()));
+        Self { metrics: Arc::default(), health, log: None, jwks: None }
+    }
+}
+
+/// The state that all connections share.
+pub(super) struct Edge {
+    pub(super) limits: Limits,
+    config: ServerConfig,
+    around: Surroundings,
+    service: Arc<dyn Service>,
+    leaving: AtomicBool,
+}
+
+/// Who is at the other end of a connection.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Peer {
+    pub(super) address: IpAddr,
+    pub(super) secure: bool,
+}
+
+/// A request on its way through, before it is the backend's.
+struct Arrival {
+    head: request::Parts,
+    trace: TraceContext,
+    received: Instant,
+    origin: Origin,
+    /// The page that a browser calls for.
+    page: Option<HeaderValue>,
+    /// The coding that the client likes best.
+    coding: Option<Coding>,
+    /// The client holds a compressed representation.
+    held: Option<Coding>,
+    request_bytes: usize,
+}
+
+impl Edge {
+    pub(super) fn new(
+        config: ServerConfig,
+        around: Surroundings,
+        service: Arc<dyn Service>,
+    ) -> Self {
+        let limits = config.limits.clone();
+        Self { limits, config, around, service, leaving: AtomicBool::new(false) }
+    }
+
+    pub(super) fn metrics(&self) -> &Arc<Metrics> {
+        &self.around.metrics
+    }
+
+    pub(super) fn health(&self) -> &Arc<Health> {
+        &self.around.health
+    }
+
+    /// From now on connections are asked to end after their answer, and `/readyz` fails.
+    pub(super) fn leave(&self) {
+        self.leaving.store(true, Relaxed);
+        self.around.health.leave();
+    }
+
+    /// Answers one request.
+    pub(super) async fn answer(
+        &self,
+        peer: Peer,
+        channel: &Channel,
+        request: hyper::Request<Incoming>,
+    ) -> hyper::Response<WireBody> {
+        let received = Instant::now();
+        let (mut head, body) = request.into_parts();
+        let parent = head.headers.get(&TRACEPARENT).map(HeaderValue::as_bytes);
+        let trace = TraceContext::continued(parent);
+        let _counted = self.around.metrics.begin();
+        let held = compression::unmark(&mut head.headers);
+        let host = authority(&head);
+        let origin = self.config.proxies.origin(peer.address, peer.secure, host, &head.headers);
+        let page = head.headers.get(ORIGIN).cloned();
+        let coding = compression::accepted(&head.headers);
+        let mut arrival =
+            Arrival { head, trace, received, origin, page, coding, held, request_bytes: 0 };
+        let response = match self.decide(&mut arrival, body).await {
+            Ok(response) => response,
+            Err(problem) => problem.into(),
+        };
+        self.finish(&arrival, channel, response).await
+    }
+
+    async fn decide(&self, arrival: &mut Arrival, body: Incoming) -> Result<Response, Problem> {
+        self.check_head(&arrival.head)?;
+        if let Some(response) = self.own(arrival)? {
+            return Ok(response);
+        }
+        self.check_host(arrival)?;
+        if let Some(answer) =
+            self.config.cors.preflight(&arrival.head.method, &arrival.head.headers)
+        {
+            return Ok(answer);
+        }
+        if arrival.head.uri.path() == "*" {
+            let allow = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS";
+            return Ok(Response::new(StatusCode::NO_CONTENT).header(ALLOW, allow));
+        }
+        if self.around.metrics.in_flight() > self.limits.requests_max {
+            let problem = Problem::new(kinds::UNAVAILABLE).retry_after(1);
+            return Err(problem.detail("more requests are being worked on than the server takes"));
+        }
+        let deadline = arrival.received + self.timeout(&arrival.head)?;
+        let body = body::read(body, &self.limits).await?;
+        arrival.request_bytes = body.len();
+        if Instant::now() >= deadline {
+            return Err(Problem::new(kinds::DEADLINE_EXCEEDED));
+        }
+        let request = request(arrival, body, deadline);
+        Ok(self.call(request, deadline).await)
+    }
+
+    /// Size and form of what came in front of the body. HTTP/1.1 heads went through the gate too.
+    fn check_head(&self, head: &request::Parts) -> Result<(), Problem> {
+        let target = head.uri.path().len() + head.uri.query().map_or(0, |query| query.len() + 1);
+        if target > self.limits.target_bytes_max {
+            return Err(Problem::new(kinds::URI_TOO_LONG)
+                .detail(format!("the target is {target} bytes long"))
+                .member("limit_bytes", self.limits.target_bytes_max));
+        }
+        let bytes: usize = head.headers.iter().map(|(name, value)| line_bytes(name, value)).sum();
+        let max = self.limits.header_bytes_max;
+        if bytes > max || head.headers.len() > self.limits.headers_max {
+            return Err(Problem::new(kinds::HEADERS_TOO_LARGE)
+                .detail(format!("{} headers of {bytes} bytes together", head.headers.len()))
+                .member("limit_bytes", max)
+                .member("limit_headers", self.limits.headers_max));
+        }
+        let hosts = head.headers.get_all(HOST).iter().count();
+        let missing = hosts == 0 && head.version == Version::HTTP_11;
+        if missing || hosts > 1 {
+            let problem = Problem::new(kinds::MALFORMED_REQUEST);
+            return Err(problem.detail("a request of HTTP/1.1 has exactly one `Host`"));
+        }
+        match head.method {
+            Method::CONNECT | Method::TRACE => Err(Problem::new(kinds::NOT_IMPLEMENTED)
+                .detail(format!("the server does not know {}", head.method))),
+            _ => Ok(()),
+        }
+    }
+
+    fn check_host(&self, arrival: &Arrival) -> Result<(), Problem> {
+        let malformed = |why: &str| Problem::new(kinds::MALFORMED_REQUEST).detail(why);
+        let Some(host) = &arrival.origin.host else {
+            return if self.config.hosts.is_empty() {
+                Ok(())
+            } else {
+                Err(malformed("the request names no host"))
+            };
+        };
+        let bare = bare_host(host).ok_or_else(|| malformed("`Host` is not a host"))?;
+        let own = |pattern: &String| match pattern.strip_prefix("*.") {
+            Some(rest) => bare.split_once('.').is_some_and(|(_, of)| of.eq_ignore_ascii_case(rest)),
+            None => bare.eq_ignore_ascii_case(pattern),
+        };
+        match self.config.hosts.is_empty() || self.config.hosts.iter().any(own) {
+            true => Ok(()),
+            false => Err(Problem::new(kinds::MISDIRECTED)),
+        }
+    }
+
+    /// The paths that are the server's own.
+    fn own(&self, arrival: &Arrival) -> Result<Option<Response>, Problem> {
+        let head = &arrival.head;
+        let path = head.uri.path();
+        let own = matches!(path, "/livez" | "/readyz" | "/startupz" | "/metrics")
+            || (path == "/.well-known/jwks.json" && self.around.jwks.is_some());
+        if !own {
+            return Ok(None);
+        }
+        if head.method != Method::GET && head.method != Method::HEAD {
+            let problem = Problem::new(kinds::METHOD_NOT_ALLOWED).header(ALLOW, "GET, HEAD");
+            return Err(problem);
+        }
+        let verbose = head.uri.query().is_some_and(|query| query.starts_with("verbose"));
+        if path == "/metrics" || verbose {
+            self.operator(head)?;
+        }
+        Ok(match path {
+            "/metrics" => {
+                let media = "text/plain; version=0.0.4; charset=utf-8";
+                let response = Response::of(StatusCode::OK, media, self.around.metrics.text());
+                Some(response.header(CACHE_CONTROL, "no-store"))
+            }
+            "/.well-known/jwks.json" => {
+                let jwks = self.around.jwks.clone().unwrap_or_default();
+                let response = Response::of(StatusCode::OK, "application/jwk-set+json", jwks);
+                Some(response.header(CACHE_CONTROL, "public, max-age=300"))
+            }
+            path => self.around.health.probe(path, verbose),
+        })
+    }
+
+    /// Who may see what is for operators.
+    fn operator(&self, head: &request::Parts) -> Result<(), Problem> {
+        match &self.config.operator {
+            Operator::Open => Ok(()),
+            Operator::Closed => Err(Problem::new(kinds::NOT_FOUND)),
+            Operator::Token(token) => {
+                let sent = head.headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
+                let sent = sent.and_then(|value| value.strip_prefix("Bearer "));
+                // Digests are compared, so that the time tells nothing about the token.
+                let digest =
+                    |text: &str| ring::digest::digest(&ring::digest::SHA256, text.as_bytes());
+                let same = sent.is_some_and(|sent| digest(sent).as_ref() == digest(token).as_ref());
+                match same {
+                    true => Ok(()),
+                    false => Err(Problem::new(kinds::UNAUTHENTICATED)
+                        .detail("this is for operators")
+                        .header(WWW_AUTHENTICATE, "Bearer realm=\"operator\"")),
+                }
+            }
+        }
+    }
+
+    /// `X-Request-Timeout` (seconds, or with unit `ms` or `s`) under the server's cap.
+    fn timeout(&self, head: &request::Parts) -> Result<Duration, Problem> {
+        let cap = self.limits.request_timeout;
+        let Some(value) = head.headers.get(&REQUEST_TIMEOUT) else { return Ok(cap) };
+        match value.to_str().ok().and_then(duration) {
+            Some(wanted) => Ok(wanted.min(cap)),
+            None => Err(Problem::new(kinds::INVALID_PARAMETER)
+                .header_fault("X-Request-Timeout", "must be seconds like `2.5`, or `250ms`")),
+        }
+    }
+
+    async fn call(&self, request: Request, deadline: Instant) -> Response {
+        let trace = request.trace.trace_id;
+        let call = AssertUnwindSafe(self.service.call(request)).catch_unwind();
+        match tokio::time::timeout_at(deadline.into(), call).await {
+            Ok(Ok(response)) => response,
+            Ok(Err(_)) => {
+                // The panic's own message went to the panic hook; the trace id joins the two.
+                tracing::error!(trace_id = %trace, "the service panicked");
+                Problem::new(kinds::INTERNAL).into()
+            }
+            Err(_) => Problem::new(kinds::DEADLINE_EXCEEDED).into(),
+        }
+    }
+}
+
+fn request(arrival: &mut Arrival, body: Bytes, deadline: Instant) -> Request {
+    let head = &mut arrival.head;
+    let host = arrival.origin.host.as_ref();
+    Request {
+        method: head.method.clone(),
+        uri: std::mem::take(&mut head.uri),
+        headers: std::mem::take(&mut head.headers),
+        body,
+        client: arrival.origin.client,
+        secure: arrival.origin.secure,
+        host: host.and_then(bare_host).and_then(|host| HeaderValue::from_str(host).ok()),
+        trace: arrival.trace.clone(),
+        received: arrival.received,
+        deadline,
+    }
+}
+
+/// The authority of the target where it has one (HTTP/2, absolute form), else `Host`.
+fn authority(head: &request::Parts) -> Option<HeaderValue> {
+    match head.uri.authority() {
+        Some(authority) => HeaderValue::from_str(authority.as_str()).ok(),
+        None => head.headers.get(HOST).cloned(),
+    }
+}
+
+/// Host without port; none where it is no host at all.
+fn bare_host(host: &HeaderValue) -> Option<&str> {
+    let text = host.to_str().ok()?;
+    let (bare, port) = match text.strip_prefix('[') {
+        Some(_) => text.split_at(text.find(']')? + 1),
+        None => text.split_at(text.find(':').unwrap_or(text.len())),
+    };
+    let port = port.strip_prefix(':').unwrap_or(port);
+    let sound = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~%[]:".contains(&byte);
+    let fine = !bare.is_empty()
+        && bare.bytes().all(sound)
+        && port.len() <= 5
+        && port.bytes().all(|byte| byte.is_ascii_digit());
+    fine.then_some(bare)
+}
+
+/// Name, value, `: ` and CR LF.
+fn line_bytes(name: &HeaderName, value: &HeaderValue) -> usize {
+    name.as_str().len() + value.len() + 4
+}
+
+fn duration(text: &str) -> Option<Duration> {
+    let text = text.trim();
+    let (number, scale) = match text.strip_suffix("ms") {
+        Some(number) => (number, 1e-3),
+        None => (text.strip_suffix('s').unwrap_or(text), 1.0),
+    };
+    let plain =
+        !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
+    let seconds = number.parse::<f64>().ok().filter(|_| plain)? * scale;
+    Duration::try_from_secs_f64(seconds).ok().filter(|wanted| !wanted.is_zero())
+}
