@@ -1,0 +1,136 @@
+//! # E020 bad type
+//! The type of a field can't be read. Types are `string text int decimal(p.s) bool money date time
+//! timestamp duration timespan uuid url email json counter`, an enum `a | b | c`, `list of T`, a
+//! resource `Order` or `ordering.Order`, `actor A`, `many Child a..b`.
+//!
+//! **Why**: the type decides the column, the contract and every check.
+//!
+//! Wrong:
+//! ```yaml
+//! price: decimal
+//! ```
+//! Right:
+//! ```yaml
+//! price: decimal(10.2)
+//! ```
+
+use super::shown;
+use crate::requirements::nearest::nearest;
+use ir::{Code, Diagnostic, Span};
+
+pub(crate) const CODE: Code = Code("E020");
+
+/// A word that is no type.
+pub(crate) fn unknown(span: Span, text: &str, known: &[&str]) -> Diagnostic {
+    let fault = Diagnostic::error(CODE, span, format!("unknown type `{}`", shown(text)));
+    match nearest(text, known.iter().copied()) {
+        Some(meant) => fault.help(format!("did you mean `{meant}`?")).fix(meant),
+        None => fault.help(
+            "a resource is `UpperCamelCase`, an enum has at least two values: `open | closed`",
+        ),
+    }
+}
+
+/// A type that is written wrongly, and how it is written.
+pub(crate) fn at(span: Span, text: &str, message: &str, example: &str) -> Diagnostic {
+    let fault = Diagnostic::error(CODE, span, format!("`{}`: {message}", shown(text)));
+    fault.help(format!("for example: `{example}`"))
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::requirements::faults::check;
+    use expect_test::expect;
+
+    #[test]
+    fn a_type_that_cannot_be_read_is_shown_with_its_cure() {
+        let text = "contexts:\n  c:\n    resources:\n      R:\n        fields:\n          a: sting\n          \
+                    b: decimal\n          c: decimal(30.2)\n          d: open | | closed\n          \
+                    e: open | open\n          f: list of list of int\n          g: many Line 5..2\n          \
+                    h: many lines 1..2\n          i: a.b.c\n          j: actor Staff\n          k: { min: 1 }\n";
+        check(
+            text,
+            expect![[r#"
+            error[E020]: unknown type `sting`
+             --> mainstay.yaml:6:14
+              |
+            6 |           a: sting
+              |              ^^^^^
+              = help: did you mean `string`?
+            6 +           a: string
+
+            error[E020]: `decimal`: digits in all, at most 18, and digits after the point
+             --> mainstay.yaml:7:14
+              |
+            7 |           b: decimal
+              |              ^^^^^^^
+              = help: for example: `decimal(10.2)`
+
+            error[E020]: `decimal(30.2)`: digits in all, at most 18, and digits after the point
+             --> mainstay.yaml:8:14
+              |
+            8 |           c: decimal(30.2)
+              |              ^^^^^^^^^^^^^
+              = help: for example: `decimal(10.2)`
+
+            error[E020]: `open | | closed`: a value is missing beside `|`
+             --> mainstay.yaml:9:14
+              |
+            9 |           d: open | | closed
+              |              ^^^^^^^^^^^^^^^
+              = help: for example: `open | closed`
+
+            error[E020]: `open`: this value stands twice
+              --> mainstay.yaml:10:21
+               |
+            10 |           e: open | open
+               |                     ^^^^
+               = help: for example: `open | closed`
+
+            error[E020]: `list of list of int`: a list is of one scalar type
+              --> mainstay.yaml:11:14
+               |
+            11 |           f: list of list of int
+               |              ^^^^^^^^^^^^^^^^^^^
+               = help: for example: `list of string`
+
+            error[E017]: `5..2` is not a range
+              --> mainstay.yaml:12:14
+               |
+            12 |           g: many Line 5..2
+               |              ^^^^^^^^^^^^^^
+               = help: for example: `1..50`
+
+            error[E013]: `lines` is no name of a resource: it is written `UpperCamelCase`
+              --> mainstay.yaml:13:19
+               |
+            13 |           h: many lines 1..2
+               |                   ^^^^^
+               = help: write `Lines`
+            13 +           h: many Lines 1..2
+
+            error[E020]: unknown type `a.b.c`
+              --> mainstay.yaml:14:14
+               |
+            14 |           i: a.b.c
+               |              ^^^^^
+               = help: a resource is `UpperCamelCase`, an enum has at least two values: `open | closed`
+
+            error[E013]: `Staff` is no name of an actor: it is written `lower_snake_case`
+              --> mainstay.yaml:15:20
+               |
+            15 |           j: actor Staff
+               |                    ^^^^^
+               = help: write `staff`
+            15 +           j: actor staff
+
+            error[E011]: `type` is missing in the field `k`
+              --> mainstay.yaml:16:14
+               |
+            16 |           k: { min: 1 }
+               |              ^
+               = help: for example: `string max 40 unique`
+        "#]],
+        );
+    }
+}
