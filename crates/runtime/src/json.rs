@@ -4,6 +4,7 @@
 //! a bound on depth and members. Numbers keep their text, so nothing is lost on the way to an
 //! exact type.
 
+pub(crate) mod literal;
 pub(crate) mod read;
 pub(crate) mod scalar;
 pub(crate) mod time;

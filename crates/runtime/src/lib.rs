@@ -1,11 +1,15 @@
 //! The running backend: the one place of time, randomness and IO.
 
+pub mod engine;
 #[cfg(test)]
 #[allow(dead_code)]
 pub(crate) mod fixture;
 pub mod http;
 pub mod identity;
+mod json;
+pub mod plan;
 pub mod ports;
 pub mod problem;
 pub mod record;
+pub mod request;
 pub mod telemetry;

@@ -1,5 +1,6 @@
 //! What the engine needs of the outside: small `dyn` traits, each with one conformance suite that
 //! runs on every adapter.
 
+pub mod clock;
 pub mod keys;
 pub mod store;

@@ -279,7 +279,9 @@ impl<'a> Reader<'a> {
         let digits = digits.filter(|digits| digits.iter().all(u8::is_ascii_hexdigit));
         let Some(digits) = digits else { return Err(self.fault("four hex digits were expected")) };
         self.at += 4;
-        Ok(digits.iter().fold(0, |code, digit| code * 16 + char::from(*digit).to_digit(16).unwrap_or(0)))
+        Ok(digits
+            .iter()
+            .fold(0, |code, digit| code * 16 + char::from(*digit).to_digit(16).unwrap_or(0)))
     }
 }
 

@@ -1,6 +1,9 @@
 //! The types of fields on the wire: reading, bounds, and fitting a computed value to its field.
 
-use super::read::shorten;
+use super::literal::{
+    exact, half_even, is_email, is_url, made_by, read_currency, read_money, read_span, read_uuid,
+    rescale,
+};
 use super::write::currency_decimals;
 use super::{Json, time};
 use ir::domain::{Field, Kind};
@@ -9,12 +12,8 @@ use ir::value::{Currency, MONEY_UNITS, Value};
 use regex::Regex;
 use std::borrow::Cow;
 
-/// Characters of a URL at most.
-const URL_CHARACTERS_MAX: usize = 2_048;
-/// Characters of an e-mail address at most (RFC 5321).
-const EMAIL_CHARACTERS_MAX: usize = 254;
 /// Decimals that money is kept with.
-const MONEY_SCALE: u8 = 4;
+pub(super) const MONEY_SCALE: u8 = 4;
 
 /// The compiled type of a field.
 #[derive(Debug, Clone)]
@@ -89,11 +88,12 @@ pub(crate) struct Wrong {
 }
 
 impl Wrong {
-    fn new(detail: impl Into<String>) -> Self {
+    pub(super) fn new(detail: impl Into<String>) -> Self {
         Self { inside: String::new(), detail: detail.into(), unknown: false }
     }
 
-    fn inside(mut self, member: &str) -> Self {
+    /// The same, at a member of the value.
+    pub(super) fn inside(mut self, member: &str) -> Self {
         self.inside.insert_str(0, &format!("/{}", crate::problem::pointer_token(member)));
         self
     }
@@ -151,16 +151,16 @@ impl Shape {
                 Value::Int(whole)
             }
             (Wire::Reference, Json::Text(text)) if text.starts_with('#') && !made.is_empty() => {
-                Value::Uuid(made_by(text, made).ok_or_else(|| {
-                    Wrong::new("no earlier operation of the batch made this row")
-                })?)
+                Value::Uuid(
+                    made_by(text, made).ok_or_else(|| {
+                        Wrong::new("no earlier operation of the batch made this row")
+                    })?,
+                )
             }
             (Wire::Bool | Wire::Int, Json::Text(_)) | (Wire::Money(_), _) => {
                 return Err(self.unlike(json));
             }
-            (_, Json::Text(text)) => {
-                self.parse(text).ok_or_else(|| Wrong::new(self.wanted()))?
-            }
+            (_, Json::Text(text)) => self.parse(text).ok_or_else(|| Wrong::new(self.wanted()))?,
             (_, _) => return Err(self.unlike(json)),
         };
         self.check(&value)?;
@@ -175,9 +175,10 @@ impl Shape {
     pub(crate) fn parse(&self, text: &str) -> Option<Value> {
         Some(match &self.ty {
             Wire::Text | Wire::Url | Wire::Email | Wire::Subject => Value::text(text),
-            Wire::Enum(values) => {
-                values.iter().find(|value| ***value == *text).map(|value| Value::Text(value.clone()))?
-            }
+            Wire::Enum(values) => values
+                .iter()
+                .find(|value| ***value == *text)
+                .map(|value| Value::Text(value.clone()))?,
             Wire::Int => Value::Int(exact(text, 0)?),
             Wire::Decimal { scale, .. } => {
                 Value::Decimal { units: exact(text, *scale)?, scale: *scale }
@@ -345,7 +346,10 @@ impl Shape {
             }
             (Wire::Decimal { scale, .. }, Value::Decimal { units, scale: from }) => {
                 let units = rescale(units, from, *scale);
-                Value::Decimal { units: units.ok_or_else(|| Wrong::new("is out of range"))?, scale: *scale }
+                Value::Decimal {
+                    units: units.ok_or_else(|| Wrong::new("is out of range"))?,
+                    scale: *scale,
+                }
             }
             (Wire::Money(_), Value::Money { units, currency }) => {
                 let unit = 10_i64.pow(u32::from(MONEY_SCALE - currency_decimals(currency)));
@@ -379,12 +383,9 @@ fn wire(declared: &FieldType) -> Wire {
         FieldType::Enum(values) => {
             Wire::Enum(values.iter().map(|value| value.as_str().into()).collect())
         }
-        FieldType::List(element) => Wire::List(Box::new(Shape {
-            ty: wire(element),
-            min: None,
-            max: None,
-            pattern: None,
-        })),
+        FieldType::List(element) => {
+            Wire::List(Box::new(Shape { ty: wire(element), min: None, max: None, pattern: None }))
+        }
         FieldType::Reference { .. } => Wire::Reference,
         FieldType::Actor(_) => Wire::Subject,
         FieldType::Many { .. } => Wire::Children,
@@ -407,191 +408,6 @@ fn in_units(ty: &Wire, bound: &Value) -> Option<i64> {
         Value::Null | Value::Bool(_) | Value::Text(_) | Value::Timespan { .. } => None,
         Value::Uuid(_) | Value::Json(_) | Value::List(_) => None,
     }
-}
-
-fn rescale(units: i64, from: u8, to: u8) -> Option<i64> {
-    if to >= from {
-        units.checked_mul(10_i64.checked_pow(u32::from(to - from))?)
-    } else {
-        Some(half_even(units, 10_i64.checked_pow(u32::from(from - to))?))
-    }
-}
-
-fn half_even(above: i64, below: i64) -> i64 {
-    let (quotient, rest) = (above.div_euclid(below), above.rem_euclid(below));
-    match (rest * 2).cmp(&below) {
-        std::cmp::Ordering::Less => quotient,
-        std::cmp::Ordering::Equal => quotient + quotient.rem_euclid(2),
-        std::cmp::Ordering::Greater => quotient + 1,
-    }
-}
-
-/// A decimal number as JSON writes it, in units of `10^-scale`; none where it has more digits
-/// than that, or does not fit.
-pub(crate) fn exact(text: &str, scale: u8) -> Option<i64> {
-    let (mantissa, exponent) = match text.split_once(['e', 'E']) {
-        Some((mantissa, exponent)) => (mantissa, exponent.parse::<i32>().ok()?),
-        None => (text, 0),
-    };
-    let (negative, mantissa) = match mantissa.strip_prefix('-') {
-        Some(rest) => (true, rest),
-        None => (false, mantissa),
-    };
-    let (whole, fraction) = match mantissa.split_once('.') {
-        Some((whole, fraction)) if !fraction.is_empty() => (whole, fraction),
-        Some(_) => return None,
-        None => (mantissa, ""),
-    };
-    let canonical = whole == "0" || (!whole.is_empty() && !whole.starts_with('0'));
-    let sound = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
-    if !canonical || !sound(whole) || !sound(fraction) {
-        return None;
-    }
-    let fraction = fraction.trim_end_matches('0');
-    let mut units: i128 = 0;
-    for digit in whole.bytes().chain(fraction.bytes()) {
-        units = units.checked_mul(10)?.checked_add(i128::from(digit - b'0'))?;
-    }
-    let shift = i32::from(scale) + exponent - i32::try_from(fraction.len()).ok()?;
-    if units != 0 && shift >= 0 {
-        units = units.checked_mul(10_i128.checked_pow(u32::try_from(shift).ok()?)?)?;
-    } else if units != 0 {
-        let cut = 10_i128.checked_pow(shift.unsigned_abs())?;
-        if units % cut != 0 {
-            return None;
-        }
-        units /= cut;
-    }
-    i64::try_from(if negative { -units } else { units }).ok()
-}
-
-fn read_money(members: &[(Cow<'_, str>, Json<'_>)]) -> Result<Value, Wrong> {
-    let (mut units, mut currency) = (None, None);
-    for (name, value) in members {
-        match (&**name, value) {
-            ("amount", Json::Text(amount)) => {
-                let read = exact(amount, MONEY_SCALE).filter(|_| !amount.contains(['e', 'E']));
-                units = Some(read.ok_or_else(|| {
-                    let detail = "must be a decimal number as text, such as `12.50`";
-                    Wrong::new(detail).inside("amount")
-                })?);
-            }
-            ("amount", other) => {
-                let detail = format!("must be a decimal number as text, not {}", other.kind());
-                return Err(Wrong::new(detail).inside("amount"));
-            }
-            ("currency", Json::Text(code)) if read_currency(code).is_some() => {
-                currency = read_currency(code);
-            }
-            ("currency", _) => {
-                let detail = "must be an ISO 4217 code of three capital letters";
-                return Err(Wrong::new(detail).inside("currency"));
-            }
-            (other, _) => return Err(unknown(other, "money")),
-        }
-    }
-    let missing = |member| Wrong::new("is missing").inside(member);
-    Ok(Value::Money {
-        units: units.ok_or_else(|| missing("amount"))?,
-        currency: currency.ok_or_else(|| missing("currency"))?,
-    })
-}
-
-fn read_span(members: &[(Cow<'_, str>, Json<'_>)]) -> Result<Value, Wrong> {
-    let (mut start, mut end) = (None, None);
-    for (name, value) in members {
-        let place = match &**name {
-            "start" => &mut start,
-            "end" => &mut end,
-            other => return Err(unknown(other, "a timespan")),
-        };
-        let instant = match value {
-            Json::Text(text) => time::read_timestamp(text),
-            Json::Null | Json::Bool(_) | Json::Number(_) | Json::Array(_) | Json::Object(_) => None,
-        };
-        let detail = "must be an RFC 3339 timestamp such as `2026-01-31T12:30:00Z`";
-        *place = Some(instant.ok_or_else(|| Wrong::new(detail).inside(name))?);
-    }
-    let missing = |member| Wrong::new("is missing").inside(member);
-    Ok(Value::Timespan {
-        start: start.ok_or_else(|| missing("start"))?,
-        end: end.ok_or_else(|| missing("end"))?,
-    })
-}
-
-fn unknown(member: &str, of: &str) -> Wrong {
-    let detail = format!("`{}` is no member of {of}", shorten(member));
-    Wrong { unknown: true, ..Wrong::new(detail) }.inside(member)
-}
-
-/// Three capital letters.
-pub(crate) fn read_currency(code: &str) -> Option<Currency> {
-    let letters: [u8; 3] = code.as_bytes().try_into().ok()?;
-    letters.iter().all(u8::is_ascii_uppercase).then_some(Currency(letters))
-}
-
-/// 36 characters with hyphens, in either case.
-pub(crate) fn read_uuid(text: &str) -> Option<u128> {
-    let bytes = text.as_bytes();
-    if bytes.len() != 36 {
-        return None;
-    }
-    let mut id = 0_u128;
-    for (at, byte) in bytes.iter().enumerate() {
-        if matches!(at, 8 | 13 | 18 | 23) {
-            if *byte != b'-' {
-                return None;
-            }
-        } else {
-            id = id << 4 | u128::from(char::from(*byte).to_digit(16)?);
-        }
-    }
-    Some(id)
-}
-
-/// The id that `#n` stands for.
-pub(crate) fn made_by(text: &str, made: Made<'_>) -> Option<u128> {
-    let number = text.strip_prefix('#')?;
-    let plain = !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit());
-    made.get(plain.then(|| number.parse::<usize>().ok()).flatten()?).copied().flatten()
-}
-
-fn is_url(text: &str) -> bool {
-    let lower = text.get(..8).unwrap_or(text).to_ascii_lowercase();
-    let rest = if lower.starts_with("https://") {
-        &text[8..]
-    } else if lower.starts_with("http://") {
-        &text[7..]
-    } else {
-        return false;
-    };
-    let authority = rest.split(['/', '?', '#']).next().unwrap_or("");
-    let host = authority.rsplit('@').next().unwrap_or("");
-    let named = host.starts_with('[') || host.split(':').next().is_some_and(|name| !name.is_empty());
-    let sound = |byte: u8| byte.is_ascii_graphic() && !b"\"<>\\^`{|}".contains(&byte);
-    named && text.len() <= URL_CHARACTERS_MAX && text.bytes().all(sound)
-}
-
-fn is_email(text: &str) -> bool {
-    let Some((local, domain)) = text.rsplit_once('@') else { return false };
-    let label = |label: &str| {
-        !label.is_empty()
-            && !label.starts_with('-')
-            && !label.ends_with('-')
-            && label.chars().all(|letter| letter.is_alphanumeric() || letter == '-')
-    };
-    let quoted = local.len() > 2 && local.starts_with('"') && local.ends_with('"');
-    let plain = !local.contains(['@', '"'])
-        && !local.starts_with('.')
-        && !local.ends_with('.')
-        && !local.contains("..");
-    let literal = domain.starts_with('[') && domain.ends_with(']') && domain.len() > 2;
-    text.chars().count() <= EMAIL_CHARACTERS_MAX
-        && !local.is_empty()
-        && local.len() <= 64
-        && (quoted || plain)
-        && !text.chars().any(|letter| letter.is_control() || letter.is_whitespace())
-        && (literal || domain.split('.').all(label))
 }
 
 /// Units in one of money: the scale and the constant of the value type agree.

@@ -51,7 +51,8 @@ pub(crate) fn read_date(text: &str) -> Option<i32> {
         return None;
     }
     let (year, month, day) = (digits(&text[..4])?, digits(&text[5..7])?, digits(&text[8..])?);
-    let fits = year >= 1 && (1..=12).contains(&month) && (1..=month_days(year, month)).contains(&day);
+    let fits =
+        year >= 1 && (1..=12).contains(&month) && (1..=month_days(year, month)).contains(&day);
     fits.then(|| days(year, month, day)).and_then(|days| i32::try_from(days).ok())
 }
 
@@ -63,9 +64,8 @@ pub(crate) fn read_time(text: &str) -> Option<i64> {
 
 /// The clock at the beginning of a text and what follows it. Digits beyond microseconds are cut.
 fn clock(text: &[u8], seconds: bool) -> Option<(i64, &[u8])> {
-    let pair = |at: usize, most: i64| {
-        digits(text.get(at..at + 2)?).filter(|number| *number <= most)
-    };
+    let pair =
+        |at: usize, most: i64| digits(text.get(at..at + 2)?).filter(|number| *number <= most);
     let (hours, colon) = (pair(0, 23)?, *text.get(2)?);
     let minutes = pair(3, 59)?;
     if colon != b':' {

@@ -1,0 +1,101 @@
+//! The use cases, free of any protocol: parsed input and a proved caller in, rows or a problem out.
+//!
+//! A write is a [`unit::Unit`]: it reads, evaluates, gathers changes as data and commits them in
+//! one step of the store. Where the rows it read have changed meanwhile, it is done again from the
+//! beginning, unless the client said which version it meant.
+
+pub(crate) mod access;
+pub(crate) mod body;
+pub(crate) mod change;
+pub(crate) mod command;
+pub(crate) mod commit;
+pub(crate) mod expand;
+pub(crate) mod explain;
+pub(crate) mod faults;
+pub(crate) mod ids;
+pub(crate) mod read;
+pub(crate) mod represent;
+pub(crate) mod rows;
+pub(crate) mod scope;
+pub(crate) mod settle;
+pub(crate) mod unit;
+
+use crate::plan::Plan;
+use crate::ports::clock::{Clock, Randomness};
+use crate::ports::store::{Store, Unavailable};
+use crate::problem::{Problem, kinds};
+use ids::Ids;
+use ir::domain::ResourceId;
+use std::sync::Arc;
+
+/// Why a use case was not done.
+pub(crate) type Failure = Box<Problem>;
+
+/// A plan with the stores that hold its rows.
+pub struct Engine {
+    /// What to serve.
+    pub plan: Arc<Plan>,
+    /// One store a service, in their order.
+    stores: Vec<Arc<dyn Store>>,
+    /// What outlives a swap of the plan.
+    pub(crate) shared: Arc<Shared>,
+}
+
+/// What engines of one process share, also those of plans that came and went.
+pub(crate) struct Shared {
+    /// Tells the time.
+    pub(crate) clock: Arc<dyn Clock>,
+    /// Makes ids.
+    pub(crate) ids: Ids,
+    /// Calls that met a conflict wait here for their turn on the row.
+    pub(crate) turns: unit::Turns,
+}
+
+impl Shared {
+    /// Of a clock and randomness.
+    pub(crate) fn new(clock: Arc<dyn Clock>, randomness: Arc<dyn Randomness>) -> Self {
+        Self { ids: Ids::new(randomness), clock, turns: unit::Turns::default() }
+    }
+}
+
+impl Engine {
+    /// An engine over one store for each service of the plan.
+    pub(crate) fn new(plan: Arc<Plan>, stores: Vec<Arc<dyn Store>>, shared: Arc<Shared>) -> Self {
+        assert_eq!(plan.services, stores.len(), "each service has its store");
+        Self { plan, stores, shared }
+    }
+
+    /// The store that holds a resource.
+    pub(crate) fn store(&self, resource: ResourceId) -> &dyn Store {
+        &*self.stores[self.plan.service(resource)]
+    }
+
+    /// The stores, one for each service.
+    pub(crate) fn stores(&self) -> &[Arc<dyn Store>] {
+        &self.stores
+    }
+}
+
+/// A problem of that kind.
+pub(crate) fn problem(kind: crate::problem::Kind) -> Failure {
+    Box::new(Problem::new(kind))
+}
+
+/// Nothing there, or nothing that the caller may know of.
+pub(crate) fn not_found() -> Failure {
+    problem(kinds::NOT_FOUND)
+}
+
+impl From<Unavailable> for Failure {
+    fn from(unavailable: Unavailable) -> Self {
+        const RETRY_SECONDS: u64 = 1;
+        match unavailable {
+            Unavailable::Deadline => return problem(kinds::DEADLINE_EXCEEDED),
+            Unavailable::Busy => {}
+            Unavailable::Full => tracing::error!("the store is full"),
+            Unavailable::ReadOnly => tracing::error!("the store takes no writes"),
+            Unavailable::Broken(why) => tracing::error!(why, "the store cannot be used"),
+        }
+        Box::new(Problem::new(kinds::UNAVAILABLE).retry_after(RETRY_SECONDS))
+    }
+}

@@ -1,0 +1,49 @@
+//! Relations shown with the rows: each reference asked for once, with the caller's own rights.
+
+use super::Failure;
+use super::rows::Rows;
+use super::unit::Unit;
+use crate::plan::list::Expand;
+use crate::record::Record;
+
+impl Unit<'_> {
+    /// The rows that references lead to and the caller may see, one batched call a relation.
+    pub(crate) async fn expand(
+        &mut self,
+        records: &[Record],
+        expands: &[&Expand],
+    ) -> Result<Rows, Failure> {
+        let mut visible = Rows::default();
+        for expand in expands {
+            let Some((field, target)) = expand.reference else { continue };
+            let mut ids: Vec<u128> = match expand.children {
+                None => records.iter().filter_map(|row| row.value(field).as_uuid()).collect(),
+                Some((children, _)) => records
+                    .iter()
+                    .flat_map(|row| row.children_of(children))
+                    .filter_map(|row| row.value(field).as_uuid())
+                    .collect(),
+            };
+            ids.sort_unstable();
+            ids.dedup();
+            self.look(target, &ids).await?;
+            let mut rows: Vec<Record> = ids
+                .into_iter()
+                .filter(|id| self.sees(target, *id))
+                .filter_map(|id| self.rows.get(target, id).cloned())
+                .collect();
+            if self.needs_asking(target) {
+                self.ask(target, &mut rows).await?;
+            }
+            let shown = &self.engine.plan.resource(target).rules.shown;
+            if !shown.is_empty() {
+                let seeds: Vec<&Record> = rows.iter().collect();
+                self.follow(target, &seeds, shown).await?;
+            }
+            for row in rows {
+                visible.put(target, row.id, Some(row));
+            }
+        }
+        Ok(visible)
+    }
+}

@@ -1,0 +1,208 @@
+//! A unit of work: what one call reads and changes, before anything is committed.
+
+use super::represent;
+use super::rows::Rows;
+use super::{Engine, Failure};
+use crate::plan::resource::EventPlan;
+use crate::ports::store::{ChildChange, OutboxRow, StoredAnswer, Write, WriteSet};
+use crate::record::Record;
+use crate::request::Call;
+use ir::domain::{Change, FieldId, Kind, ResourceId};
+use std::time::Duration;
+use tokio::sync::{Mutex, MutexGuard};
+
+/// Reads through the rows it has changed itself, so a batch sees its own work.
+pub(crate) struct Unit<'e> {
+    /// Plan and stores.
+    pub(crate) engine: &'e Engine,
+    /// Who calls.
+    pub(crate) call: &'e Call,
+    /// Rows as this call sees them.
+    pub(crate) rows: Rows,
+    /// What each operation of a batch made.
+    pub(crate) made: Vec<Option<u128>>,
+    /// Where each write came from.
+    pub(crate) marks: Vec<Mark>,
+    writes: Vec<Write>,
+    outbox: Vec<OutboxRow>,
+}
+
+/// Where a write came from, for the problem where the store refuses it.
+#[derive(Debug)]
+pub(crate) struct Mark {
+    /// Index of the operation.
+    pub(crate) operation: usize,
+    /// The client said which version it meant.
+    pub(crate) conditional: bool,
+    /// Of which root.
+    pub(crate) resource: ResourceId,
+    /// Which row.
+    pub(crate) id: u128,
+    /// References inside the context: child resource or root, field, id, pointer.
+    pub(crate) references: Vec<(ResourceId, FieldId, u128, String)>,
+}
+
+impl<'e> Unit<'e> {
+    /// Nothing read, nothing changed.
+    pub(crate) fn new(engine: &'e Engine, call: &'e Call) -> Self {
+        Self {
+            engine,
+            call,
+            rows: Rows::default(),
+            made: Vec::new(),
+            marks: Vec::new(),
+            writes: Vec::new(),
+            outbox: Vec::new(),
+        }
+    }
+
+    /// The row as this call leaves it.
+    pub(crate) fn row(&self, resource: ResourceId, id: u128) -> Option<&Record> {
+        self.rows.get(resource, id)
+    }
+
+    /// A new row.
+    pub(crate) fn insert(&mut self, resource: ResourceId, record: Record) {
+        self.mark(resource, &record, false);
+        self.publish(resource, Change::Created, &record);
+        self.rows.put(resource, record.id, Some(record.clone()));
+        self.writes.push(Write::Insert { resource, record });
+    }
+
+    /// A row that changes; `record` has the next version already.
+    pub(crate) fn update(
+        &mut self,
+        resource: ResourceId,
+        old: &Record,
+        record: Record,
+        conditional: bool,
+    ) {
+        self.mark(resource, &record, conditional);
+        let mut children = Vec::new();
+        for (field, rows) in &record.children {
+            let there = old.children_of(*field);
+            if there == rows.as_slice() {
+                continue;
+            }
+            let gone = there.iter().filter(|old| rows.iter().all(|row| row.id != old.id));
+            let removed = gone.map(|old| old.id).collect();
+            children.push((*field, ChildChange { removed, put: rows.clone() }));
+        }
+        self.rows.put(resource, record.id, Some(record.clone()));
+        self.writes.push(Write::Update { resource, record, expected: old.version, children });
+    }
+
+    /// A row that goes.
+    pub(crate) fn delete(&mut self, resource: ResourceId, old: &Record, conditional: bool) {
+        self.mark(resource, old, conditional);
+        self.publish(resource, Change::Deleted, old);
+        self.rows.put(resource, old.id, None);
+        self.writes.push(Write::Delete { resource, id: old.id, expected: old.version });
+    }
+
+    /// Publishes the events that a plain write of the resource causes.
+    pub(crate) fn publish(&mut self, resource: ResourceId, change: Change, record: &Record) {
+        let engine = self.engine;
+        for (of, event) in &engine.plan.resource(resource).emits {
+            if *of == change {
+                self.emit(resource, event, record);
+            }
+        }
+    }
+
+    /// Publishes an event about a row.
+    pub(crate) fn emit(&mut self, resource: ResourceId, event: &EventPlan, record: &Record) {
+        let now = self.call.bindings.now;
+        self.outbox.push(OutboxRow {
+            id: self.engine.shared.ids.next(now),
+            event: event.name.clone(),
+            resource,
+            row: record.id,
+            time: now,
+            data: represent::event(&self.engine.plan, event, resource, record),
+            trace: self.call.trace.clone(),
+        });
+    }
+
+    fn mark(&mut self, resource: ResourceId, record: &Record, conditional: bool) {
+        let domain = &self.engine.plan.domain;
+        let mut references = Vec::new();
+        let mut note = |of: ResourceId, row: &Record, before: &str| {
+            for (id, field) in domain.resource(of).fields() {
+                if let (Kind::Reference { crosses: false, .. }, Some(to)) =
+                    (&field.kind, row.value(id).as_uuid())
+                {
+                    let name = crate::problem::pointer_token(&field.name);
+                    references.push((of, id, to, format!("{before}/{name}")));
+                }
+            }
+        };
+        note(resource, record, "");
+        for child in &self.engine.plan.resource(resource).children {
+            let list =
+                crate::problem::pointer_token(&domain.resource(resource).field(child.field).name);
+            for (at, row) in record.children_of(child.field).iter().enumerate() {
+                note(child.target, row, &format!("/{list}/{at}"));
+            }
+        }
+        let operation = self.made.len();
+        self.marks.push(Mark { operation, conditional, resource, id: record.id, references });
+    }
+
+    /// The changes as data, with the answer to keep for the idempotency key.
+    pub(crate) fn into_set(self, answer: Option<StoredAnswer>) -> (WriteSet, Vec<Mark>) {
+        let set = WriteSet {
+            tenant: self.call.tenant.clone(),
+            writes: self.writes,
+            answer,
+            outbox: self.outbox,
+        };
+        (set, self.marks)
+    }
+
+    /// True where nothing is to be committed.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.writes.is_empty() && self.outbox.is_empty()
+    }
+
+    /// The service whose store commits; none where nothing has been changed.
+    pub(crate) fn service(&self) -> Option<usize> {
+        self.marks.first().map(|mark| self.engine.plan.service(mark.resource))
+    }
+}
+
+/// Turns on rows that several calls want to change at once. After a first conflict a call waits
+/// for its turn, so that many writers of one row go one after the other instead of undoing each
+/// other's work.
+pub(crate) struct Turns {
+    stripes: [Mutex<()>; STRIPES],
+}
+
+/// Locks that all rows share.
+const STRIPES: usize = 64;
+
+impl Default for Turns {
+    fn default() -> Self {
+        Self { stripes: std::array::from_fn(|_| Mutex::new(())) }
+    }
+}
+
+impl Turns {
+    /// Waits for the turn on a row; none where the time is up.
+    pub(crate) async fn wait(&self, id: u128, most: Duration) -> Option<MutexGuard<'_, ()>> {
+        // The random end of the id.
+        let stripe = usize::try_from(id % STRIPES as u128).unwrap_or(0);
+        tokio::time::timeout(most, self.stripes[stripe].lock()).await.ok()
+    }
+}
+
+impl Unit<'_> {
+    /// What is left of the call's time.
+    pub(crate) fn time_left(&self) -> Result<Duration, Failure> {
+        let left = self.call.bindings.deadline - self.engine.shared.clock.now();
+        match u64::try_from(left) {
+            Ok(left) if left > 0 => Ok(Duration::from_micros(left)),
+            _ => Err(super::problem(crate::problem::kinds::DEADLINE_EXCEEDED)),
+        }
+    }
+}

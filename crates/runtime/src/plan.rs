@@ -1,0 +1,120 @@
+//! The plan: everything about an architecture that a request would otherwise work out anew.
+//!
+//! [`plan`] is total and pure. Expressions and grants stay where the domain has them; beside them
+//! stand the compiled types of fields, the members of a representation with their escaped names,
+//! the order of computed fields, what an expression needs of other rows, and the router.
+
+pub(crate) mod list;
+pub(crate) mod needs;
+pub(crate) mod resource;
+pub(crate) mod router;
+
+#[cfg(test)]
+mod tests;
+
+use ir::Valid;
+use ir::architecture::{Architecture, Settings};
+use ir::contract::OperationKind;
+use ir::domain::{Domain, ResourceId};
+use list::{Expand, Filters};
+use regex::Regex;
+use resource::ResourcePlan;
+use router::Router;
+use std::collections::BTreeMap;
+
+/// An architecture made ready to serve.
+#[derive(Debug)]
+pub struct Plan {
+    /// The resolved model.
+    pub(crate) domain: Domain,
+    /// Limits and times.
+    pub(crate) settings: Settings,
+    /// By [`ResourceId`].
+    pub(crate) resources: Vec<ResourcePlan>,
+    /// In the order of the contract.
+    pub(crate) operations: Vec<OperationPlan>,
+    /// Method and path to operation.
+    pub(crate) router: Router,
+    /// Patterns of `matches(…)`, compiled.
+    pub(crate) patterns: BTreeMap<String, Regex>,
+    /// Index of the service that holds a context, by context.
+    pub(crate) service_of: Vec<usize>,
+    /// How many services there are.
+    pub(crate) services: usize,
+}
+
+/// One operation of the contract.
+#[derive(Debug)]
+pub(crate) struct OperationPlan {
+    /// `listProducts`
+    pub(crate) id: String,
+    /// What it does.
+    pub(crate) kind: OperationKind,
+    /// On what; none for the batch.
+    pub(crate) resource: Option<ResourceId>,
+    /// May be called without token.
+    pub(crate) anonymous: bool,
+    /// Not there for anybody but `system`.
+    pub(crate) internal: bool,
+    /// What a list is narrowed and sorted by.
+    pub(crate) filters: Filters,
+    /// What `expand` takes.
+    pub(crate) expands: Vec<Expand>,
+    /// Takes `q`.
+    pub(crate) searchable: bool,
+}
+
+/// Makes the plan of an architecture.
+pub fn plan(architecture: &Valid<Architecture>) -> Plan {
+    let domain = architecture.domain.clone();
+    let resources = domain
+        .resources()
+        .map(|(id, _)| ResourcePlan::of(&domain, &architecture.model, id))
+        .collect();
+    let operations: Vec<OperationPlan> = architecture
+        .contract
+        .operations
+        .iter()
+        .map(|operation| OperationPlan {
+            id: operation.id.clone(),
+            kind: operation.kind,
+            resource: operation.resource,
+            anonymous: operation.anonymous,
+            internal: operation.internal,
+            filters: Filters::of(&domain, operation),
+            expands: list::expands(&domain, operation),
+            searchable: operation.searchable,
+        })
+        .collect();
+    let holds = |name: &String| {
+        let by_name = |service: &ir::architecture::Service| service.contexts.contains(name);
+        architecture.services.iter().position(by_name).unwrap_or(0)
+    };
+    Plan {
+        router: Router::of(&architecture.contract),
+        patterns: needs::patterns(&domain),
+        service_of: domain.contexts.iter().map(|context| holds(&context.name)).collect(),
+        services: architecture.services.len().max(1),
+        settings: architecture.settings.clone(),
+        domain,
+        resources,
+        operations,
+    }
+}
+
+impl Plan {
+    /// The plan of a resource.
+    pub(crate) fn resource(&self, id: ResourceId) -> &ResourcePlan {
+        &self.resources[id.index()]
+    }
+
+    /// Index of the service that stores a resource.
+    pub(crate) fn service(&self, id: ResourceId) -> usize {
+        self.service_of[self.domain.resource(id).context.index()]
+    }
+
+    /// The ids of all operations in order, for metrics.
+    pub fn operation_ids(&self) -> impl Iterator<Item = &str> {
+        self.operations.iter().map(|operation| operation.id.as_str())
+    }
+}

@@ -1,0 +1,36 @@
+//! One call of the engine, whatever protocol it came by: who, whose, until when.
+
+use crate::identity::{Principal, Who};
+use crate::ports::store::{Bindings, Tenant};
+use ir::domain::Caller;
+
+/// A call with its caller proved and its tenant known.
+#[derive(Debug, Clone)]
+pub struct Call {
+    /// Who calls; none without token.
+    pub principal: Option<Principal>,
+    /// Whose rows; none where the system has no tenants.
+    pub tenant: Tenant,
+    /// Caller, time and deadline as conditions see them.
+    pub bindings: Bindings,
+    /// W3C trace parent for the events that are caused.
+    pub trace: Option<String>,
+}
+
+impl Call {
+    /// True for Mainstay's own service identity, which reads whatever it needs to do its work and
+    /// changes only what a rule lets `system` change.
+    pub fn is_system(&self) -> bool {
+        self.principal.as_ref().is_some_and(|principal| principal.who == Who::System)
+    }
+
+    /// True where a rule that speaks of `caller` speaks of this one.
+    pub fn is(&self, caller: &Caller) -> bool {
+        match (caller, &self.principal) {
+            (Caller::Anyone, _) => true,
+            (Caller::System, _) => self.is_system(),
+            (Caller::Actor(actor, role), Some(principal)) => principal.is(*actor, *role),
+            (Caller::Actor(..), None) => false,
+        }
+    }
+}
