@@ -59,7 +59,7 @@ fn wrong(kind: NameKind, text: &str) -> Option<(&'static str, &'static str)> {
         NameKind::Word => (
             text.starts_with(|c: char| c.is_ascii_alphabetic())
                 && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.:/".contains(&b)),
-            "this",
+            "",
             "it has letters, digits, `-` and `_`",
         ),
         NameKind::Segment => (

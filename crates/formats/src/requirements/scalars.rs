@@ -264,7 +264,9 @@ impl<'n> Reader<'n> {
             Ok(expression) => Some(expression),
             Err(fault) => {
                 let quoted = matches!(value.kind, ValueKind::Text { quoted: true, .. });
-                let words = slice.text.chars().all(|c| c.is_alphanumeric() || " -.!_".contains(c));
+                let words = fault.code == bad_expression::CODE
+                    && slice.text.contains(' ')
+                    && slice.text.chars().all(|c| c.is_alphanumeric() || " -.!_".contains(c));
                 self.fault(if quoted && words {
                     let cure = format!("(\"{}\")", slice.text);
                     fault

@@ -166,7 +166,7 @@ mod tests {
             ("a\"b", "\"a\\\"b\""),
             ("é b", "\"\\u00e9 b\""),
             ("a b", "a\n   b"),
-            ("a b\n", ">\n  a\n  b\n"),
+            ("a b\n", "\n  a\n  b\n"),
         ];
         for (value, source) in cases {
             for (c, at) in aligned(value, source) {

@@ -199,6 +199,13 @@ impl<'t> Lexer<'t> {
             self.push(kind, sign.len());
             return Ok(());
         }
+        if let Some((_, right)) =
+            [("=>", ">="), ("=<", "<=")].iter().find(|(wrong, _)| rest.starts_with(wrong))
+        {
+            let wrong = &rest[..2];
+            let fault = self.fault(2, &format!("`{wrong}` has no meaning in an expression"));
+            return Err(fault.help(format!("write `{right}`")).fix(*right));
+        }
         let fault = self.fault(c.len_utf8(), &format!("`{c}` has no meaning in an expression"));
         Err(match c {
             '=' => fault.help("equality is written `==`").fix("=="),

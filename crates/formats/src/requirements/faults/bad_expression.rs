@@ -40,14 +40,14 @@ mod tests {
         check(
             &model("stock => quantity"),
             expect![[r#"
-            error[E015]: `=` has no meaning in an expression
-             --> mainstay.yaml:7:28
-              |
-            7 |             require: stock => quantity
-              |                            ^
-              = help: equality is written `==`
-            7 +             require: stock ==> quantity
-        "#]],
+                error[E015]: `=>` has no meaning in an expression
+                 --> mainstay.yaml:7:28
+                  |
+                7 |             require: stock => quantity
+                  |                            ^^
+                  = help: write `>=`
+                7 +             require: stock >= quantity
+            "#]],
         );
         check(
             &model("a == 1 and and b"),

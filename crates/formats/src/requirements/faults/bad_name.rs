@@ -24,7 +24,8 @@ pub(crate) const NAME_CHARS_MAX: usize = 60;
 
 /// The name, what it names, how it should look, and a spelling of it that would do.
 pub(crate) fn at(span: Span, name: &str, what: &str, form: &str, better: &str) -> Diagnostic {
-    let message = format!("`{}` is no name of {what}: {form}", shown(name));
+    let of = if what.is_empty() { String::new() } else { format!(" of {what}") };
+    let message = format!("`{}` is no name{of}: {form}", shown(name));
     let fault = Diagnostic::error(CODE, span, message);
     if better.is_empty() || better == name {
         return fault;
@@ -55,59 +56,59 @@ mod tests {
         check(
             &text,
             expect![[r#"
-            error[E013]: `My Shop` is no name of this: it has letters, digits, `-` and `_`
-             --> mainstay.yaml:1:9
-              |
-            1 | system: My Shop
-              |         ^^^^^^^
-              = help: write `my-shop`
-            1 + system: my-shop
+                error[E013]: `My Shop` is no name: it has letters, digits, `-` and `_`
+                 --> mainstay.yaml:1:9
+                  |
+                1 | system: My Shop
+                  |         ^^^^^^^
+                  = help: write `my-shop`
+                1 + system: my-shop
 
-            error[E013]: `Shop-User` is no name of an actor: it is written `lower_snake_case`
-             --> mainstay.yaml:2:11
-              |
-            2 | actors: { Shop-User: oidc }
-              |           ^^^^^^^^^
-              = help: write `shop_user`
-            2 + actors: { shop_user: oidc }
+                error[E013]: `Shop-User` is no name of an actor: it is written `lower_snake_case`
+                 --> mainstay.yaml:2:11
+                  |
+                2 | actors: { Shop-User: oidc }
+                  |           ^^^^^^^^^
+                  = help: write `shop_user`
+                2 + actors: { shop_user: oidc }
 
-            error[E013]: `OrderPaid` is no name of an event: it is written `lower_snake.case`, with points
-             --> mainstay.yaml:3:11
-              |
-            3 | events: { OrderPaid: { data: [id] } }
-              |           ^^^^^^^^^
-              = help: write `order.paid`
-            3 + events: { order.paid: { data: [id] } }
+                error[E013]: `OrderPaid` is no name of an event: it is written `lower_snake.case`, with points
+                 --> mainstay.yaml:3:11
+                  |
+                3 | events: { OrderPaid: { data: [id] } }
+                  |           ^^^^^^^^^
+                  = help: write `order.paid`
+                3 + events: { order.paid: { data: [id] } }
 
-            error[E013]: `order_line` is no name of a resource: it is written `UpperCamelCase`
-             --> mainstay.yaml:7:7
-              |
-            7 |       order_line: { fields: { unitPrice: money, 2nd: int } }
-              |       ^^^^^^^^^^
-              = help: write `OrderLine`
-            7 +       OrderLine: { fields: { unitPrice: money, 2nd: int } }
+                error[E013]: `order_line` is no name of a resource: it is written `UpperCamelCase`
+                 --> mainstay.yaml:7:7
+                  |
+                7 |       order_line: { fields: { unitPrice: money, 2nd: int } }
+                  |       ^^^^^^^^^^
+                  = help: write `OrderLine`
+                7 +       OrderLine: { fields: { unitPrice: money, 2nd: int } }
 
-            error[E013]: `unitPrice` is no name of a field: it is written `lower_snake_case`
-             --> mainstay.yaml:7:31
-              |
-            7 |       order_line: { fields: { unitPrice: money, 2nd: int } }
-              |                               ^^^^^^^^^
-              = help: write `unit_price`
-            7 +       order_line: { fields: { unit_price: money, 2nd: int } }
+                error[E013]: `unitPrice` is no name of a field: it is written `lower_snake_case`
+                 --> mainstay.yaml:7:31
+                  |
+                7 |       order_line: { fields: { unitPrice: money, 2nd: int } }
+                  |                               ^^^^^^^^^
+                  = help: write `unit_price`
+                7 +       order_line: { fields: { unit_price: money, 2nd: int } }
 
-            error[E013]: `2nd` is no name of a field: it is written `lower_snake_case`
-             --> mainstay.yaml:7:49
-              |
-            7 |       order_line: { fields: { unitPrice: money, 2nd: int } }
-              |                                                 ^^^
+                error[E013]: `2nd` is no name of a field: it is written `lower_snake_case`
+                 --> mainstay.yaml:7:49
+                  |
+                7 |       order_line: { fields: { unitPrice: money, 2nd: int } }
+                  |                                                 ^^^
 
-            error[E013]: the name `xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx…` is too long
-             --> mainstay.yaml:8:22
-              |
-            8 |       R: { fields: { xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx: int…
-              |                      ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
-              = help: a name has at most 60 characters, as databases allow
-        "#]],
+                error[E013]: the name `xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx…` is too long
+                 --> mainstay.yaml:8:22
+                  |
+                8 |       R: { fields: { xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx: int…
+                  |                      ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+                  = help: a name has at most 60 characters, as databases allow
+            "#]],
         );
     }
 }

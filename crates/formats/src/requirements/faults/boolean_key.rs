@@ -9,11 +9,12 @@
 //! fields:
 //!   on: bool
 //! ```
-//! Right: another name, or quotes.
+//! Right:
 //! ```yaml
 //! fields:
 //!   active: bool
 //! ```
+//! Another name, or quotes, will do.
 
 use ir::{Code, Diagnostic, Span};
 

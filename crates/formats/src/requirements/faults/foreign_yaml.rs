@@ -34,49 +34,49 @@ mod tests {
         check(
             text,
             expect![[r#"
-            error[E005]: an anchor can't be used in a model
-             --> mainstay.yaml:1:15
-              |
-            1 | system: &name a
-              |               ^
-              = help: delete it; quote a text that begins with `&`
+                error[E005]: an anchor can't be used in a model
+                 --> mainstay.yaml:1:9
+                  |
+                1 | system: &name a
+                  |         ^^^^^
+                  = help: delete it; quote a text that begins with `&`
 
-            error[E005]: an alias can't be used in a model
-             --> mainstay.yaml:2:8
-              |
-            2 | title: *name
-              |        ^^^^^
-              = help: write the value itself; quote a text that begins with `*`
+                error[E005]: an alias can't be used in a model
+                 --> mainstay.yaml:2:8
+                  |
+                2 | title: *name
+                  |        ^^^^^
+                  = help: write the value itself; quote a text that begins with `*`
 
-            error[E005]: a tag can't be used in a model
-             --> mainstay.yaml:3:11
-              |
-            3 | summary: !!str b
-              |           ^^^^^^
-              = help: delete it; quote a text that begins with `!`
+                error[E005]: a tag can't be used in a model
+                 --> mainstay.yaml:3:10
+                  |
+                3 | summary: !!str b
+                  |          ^^^^^
+                  = help: delete it; quote a text that begins with `!`
 
-            error[E005]: a merge key can't be used in a model
-             --> mainstay.yaml:4:11
-              |
-            4 | actors: { <<: *x, user: oidk }
-              |           ^^
-              = help: write the keys themselves
+                error[E005]: a merge key can't be used in a model
+                 --> mainstay.yaml:4:11
+                  |
+                4 | actors: { <<: *x, user: oidk }
+                  |           ^^
+                  = help: write the keys themselves
 
-            error[E005]: an alias can't be used in a model
-             --> mainstay.yaml:4:15
-              |
-            4 | actors: { <<: *x, user: oidk }
-              |               ^^
-              = help: write the value itself; quote a text that begins with `*`
+                error[E005]: an alias can't be used in a model
+                 --> mainstay.yaml:4:15
+                  |
+                4 | actors: { <<: *x, user: oidk }
+                  |               ^^
+                  = help: write the value itself; quote a text that begins with `*`
 
-            error[E019]: `proof` is `oidc` or `api_key`, not `oidk`
-             --> mainstay.yaml:4:25
-              |
-            4 | actors: { <<: *x, user: oidk }
-              |                         ^^^^
-              = help: did you mean `oidc`?
-            4 + actors: { <<: *x, user: oidc }
-        "#]],
+                error[E019]: `proof` is `oidc` or `api_key`, not `oidk`
+                 --> mainstay.yaml:4:25
+                  |
+                4 | actors: { <<: *x, user: oidk }
+                  |                         ^^^^
+                  = help: did you mean `oidc`?
+                4 + actors: { <<: *x, user: oidc }
+            "#]],
         );
     }
 

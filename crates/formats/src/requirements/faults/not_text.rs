@@ -8,7 +8,7 @@
 //! ```yaml
 //! title: caf<byte 0xE9>
 //! ```
-//! Right: the same file saved as UTF-8 by the editor.
+//! Right:
 //! ```yaml
 //! title: café
 //! ```

@@ -10,10 +10,11 @@
 //! # b.yaml
 //! goals: { peak: 20 rps }
 //! ```
-//! Right: one of the files alone; contexts may be spread over files, resource by resource.
+//! Right:
 //! ```yaml
 //! goals: { peak: 20 rps }
 //! ```
+//! Contexts may be spread over files, resource by resource.
 
 use super::shown;
 use ir::{Code, Diagnostic, Span};

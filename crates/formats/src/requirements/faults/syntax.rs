@@ -56,30 +56,24 @@ mod tests {
         check(
             "system: a\nactors:\n\tuser: oidc\n",
             expect![[r#"
-            error[E012]: `actors` is a mapping of names, not a text
-             --> mainstay.yaml:2:7
-              |
-            2 | actors:
-              |       ^
-              = help: for example: `actors: { name: … }`
-
-            error[E004]: this is not YAML: a tab indents this line
-             --> mainstay.yaml:3:2
-              |
-            3 |     user: oidc
-              |     ^
-              = help: indent with spaces
-        "#]],
+                error[E004]: this is not YAML: a tab indents this line
+                 --> mainstay.yaml:3:2
+                  |
+                3 |     user: oidc
+                  |     ^
+                  = help: indent with spaces
+            "#]],
         );
         check(
             "actors:\n    user: oidc\n  staff: oidc\n",
             expect![[r#"
-            error[E004]: this is not YAML: while parsing a block mapping, did not find expected key
-             --> mainstay.yaml:3:3
-              |
-            3 |   staff: oidc
-              |   ^
-        "#]],
+                error[E004]: this is not YAML: this line does not continue what stands before it
+                 --> mainstay.yaml:3:3
+                  |
+                3 |   staff: oidc
+                  |   ^
+                  = help: indent it like its neighbours; close every quote and bracket before it
+            "#]],
         );
         check(
             "system: a\ntitle: \"open\nactors: { user: oidk }\n",
@@ -103,20 +97,21 @@ mod tests {
         check(
             "system: a\n}\nactors: { user: oidk }\n",
             expect![[r#"
-            error[E004]: this is not YAML: misplaced bracket
-             --> mainstay.yaml:2:1
-              |
-            2 | }
-              | ^
+                error[E004]: this is not YAML: this bracket closes nothing
+                 --> mainstay.yaml:2:1
+                  |
+                2 | }
+                  | ^
+                  = help: delete it
 
-            error[E019]: `proof` is `oidc` or `api_key`, not `oidk`
-             --> mainstay.yaml:3:17
-              |
-            3 | actors: { user: oidk }
-              |                 ^^^^
-              = help: did you mean `oidc`?
-            3 + actors: { user: oidc }
-        "#]],
+                error[E019]: `proof` is `oidc` or `api_key`, not `oidk`
+                 --> mainstay.yaml:3:17
+                  |
+                3 | actors: { user: oidk }
+                  |                 ^^^^
+                  = help: did you mean `oidc`?
+                3 + actors: { user: oidc }
+            "#]],
         );
         check(
             "system: a\ntitle: one: two\nactors: { user: oidk }\n",

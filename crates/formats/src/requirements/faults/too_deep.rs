@@ -32,12 +32,13 @@ mod tests {
         check(
             &format!("a: {}", "[".repeat(10_000)),
             expect![[r#"
-            error[E004]: this is not YAML: recursion limit exceeded
-             --> mainstay.yaml:1:76
-              |
-            1 | …[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[…
-              |                                          ^
-        "#]],
+                error[E003]: this is nested deeper than 64 levels; the rest is not read
+                 --> mainstay.yaml:1:76
+                  |
+                1 | …[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[…
+                  |                                          ^
+                  = help: close the levels before it
+            "#]],
         );
         let mut block = String::new();
         for level in 0..1_400 {

@@ -9,10 +9,11 @@
 //! ```yaml
 //! summary: "…100,000 characters…"
 //! ```
-//! Right: a summary of a few sentences, and one file for each context of a large model.
+//! Right:
 //! ```yaml
 //! summary: sells things
 //! ```
+//! A summary has a few sentences; a large model has a file for each context.
 
 use ir::{Code, Diagnostic, Span};
 

@@ -49,46 +49,39 @@ mod tests {
         check(
             text,
             expect![[r#"
-            error[E012]: `system` is a text, not a list
-             --> mainstay.yaml:1:9
-              |
-            1 | system: [a, b]
-              |         ^^^^^^
+                error[E012]: `system` is a text, not a list
+                 --> mainstay.yaml:1:9
+                  |
+                1 | system: [a, b]
+                  |         ^^^^^^
 
-            error[E012]: `title` is a text, not a mapping
-             --> mainstay.yaml:2:8
-              |
-            2 | title: { a: b }
-              |        ^^^^^^^^
+                error[E012]: `title` is a text, not a mapping
+                 --> mainstay.yaml:2:8
+                  |
+                2 | title: { a: b }
+                  |        ^^^^^^^^
 
-            error[E012]: `goals` is a mapping, not a text
-             --> mainstay.yaml:3:8
-              |
-            3 | goals: high
-              |        ^^^^
-              = help: for example: `goals: { peak: … }`
+                error[E012]: `goals` is a mapping, not a text
+                 --> mainstay.yaml:3:8
+                  |
+                3 | goals: high
+                  |        ^^^^
+                  = help: for example: `goals: { peak: … }`
 
-            error[E012]: `contexts` is a mapping of names, not a list
-             --> mainstay.yaml:4:11
-              |
-            4 | contexts: [catalog]
-              |           ^^^^^^^^^
-              = help: for example: `contexts: { name: … }`
+                error[E012]: `contexts` is a mapping of names, not a list
+                 --> mainstay.yaml:4:11
+                  |
+                4 | contexts: [catalog]
+                  |           ^^^^^^^^^
+                  = help: for example: `contexts: { name: … }`
 
-            error[E012]: `actors` is a mapping of names, not a text
-             --> mainstay.yaml:5:7
-              |
-            5 | actors:
-              |       ^
-              = help: for example: `actors: { name: … }`
-
-            error[E012]: `steps` is a list, not a mapping
-             --> mainstay.yaml:6:38
-              |
-            6 | workload: { buy: { share: 1%, steps: { a: b } } }
-              |                                      ^^^^^^^^
-              = help: for example: `steps: [a, b]`
-        "#]],
+                error[E012]: `steps` is a list, not a mapping
+                 --> mainstay.yaml:6:38
+                  |
+                6 | workload: { buy: { share: 1%, steps: { a: b } } }
+                  |                                      ^^^^^^^^
+                  = help: for example: `steps: [a, b]`
+            "#]],
         );
     }
 

@@ -27,6 +27,7 @@ pub(super) struct Built {
 pub(super) fn build(file: u32, source: &str, text: &str, whole: &Whole) -> Built {
     let options = granit_parser::options! {
         emit_unresolved_aliases: true,
+        emit_anchor_events: true,
         flow_nesting_limit: DEPTH_MAX + 8,
         block_nesting_limit: DEPTH_MAX + 8,
         max_buffered_comment_events: source.len(),
@@ -37,7 +38,8 @@ pub(super) fn build(file: u32, source: &str, text: &str, whole: &Whole) -> Built
     for next in Parser::new_from_str_with_options(text, options) {
         match next {
             Ok((event, span)) => {
-                if !builder.event(event, span.byte_range().unwrap_or_default()) {
+                let tag = span.tag_span().and_then(|tag| tag.byte_range());
+                if !builder.event(event, span.byte_range().unwrap_or_default(), tag) {
                     break;
                 }
             }
@@ -92,8 +94,8 @@ impl Builder<'_> {
     }
 
     /// Takes one event; false where the rest is not to be read.
-    fn event(&mut self, event: Event<'_>, range: Range) -> bool {
-        let refused = self.refuse_properties(&event, &range);
+    fn event(&mut self, event: Event<'_>, range: Range, tag: Option<Range>) -> bool {
+        let refused = self.refuse_tag(&event, &range, tag);
         match event {
             Event::Comment(_, _) => {
                 let text = self.source.get(range.clone()).unwrap_or("#").trim_end().to_owned();
@@ -117,7 +119,11 @@ impl Builder<'_> {
                     self.close(frame, range.end);
                 }
             }
-            Event::StreamStart | Event::StreamEnd | Event::DocumentEnd | Event::Anchor(..) => {}
+            Event::Anchor(..) => {
+                let help = "delete it; quote a text that begins with `&`";
+                self.fault(foreign_yaml::at(self.span(&range), "an anchor", help));
+            }
+            Event::StreamStart | Event::StreamEnd | Event::DocumentEnd => {}
             #[allow(unreachable_patterns, reason = "another crate's enum may grow")]
             _ => {}
         }
@@ -132,17 +138,12 @@ impl Builder<'_> {
         Node { span: self.span(range), kind: Kind::Refused }
     }
 
-    /// Says what is wrong with anchors and tags; true where a tag has eaten the value.
-    fn refuse_properties(&mut self, event: &Event<'_>, range: &Range) -> bool {
-        if event.is_node() && event.anchor_id().is_some() {
-            let help = "delete it; quote a text that begins with `&`";
-            self.fault(foreign_yaml::at(self.span(range), "an anchor", help));
-        }
+    /// Says what is wrong with tags; true where a tag has eaten the value.
+    fn refuse_tag(&mut self, event: &Event<'_>, range: &Range, place: Option<Range>) -> bool {
         let Some(tag) = event.tag() else { return false };
-        let name = tag.suffix();
-        let eaten = matches!(event, Event::Scalar(value, ..) if value.is_empty());
-        let start = range.start.min(self.source[..range.end].rfind('!').unwrap_or(range.start));
-        let span = Span::new(self.file, start, range.end.max(start + 1));
+        let name = tag.suffix().to_owned();
+        let eaten = range.is_empty() || self.source[range.clone()].starts_with('!');
+        let span = self.span(&place.unwrap_or_else(|| range.clone()));
         let fault = if eaten {
             let help = format!("a negation is written `not {name}`");
             foreign_yaml::at(span, "a tag", &help).fix(format!("not {name}"))
@@ -177,6 +178,7 @@ impl Builder<'_> {
         let source = self.source.get(range.clone()).unwrap_or_default();
         let source = source.trim_end_matches(['\n', '\r', ' ', '\t']);
         let span = self.span(&(range.start..range.start + source.len()));
+        let value = if source.is_empty() { "" } else { value };
         if value.len() > SCALAR_BYTES_MAX {
             self.fault(too_large::scalar(span, value.len(), SCALAR_BYTES_MAX));
             return Node { span, kind: Kind::Refused };

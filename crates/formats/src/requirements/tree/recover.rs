@@ -4,7 +4,8 @@
 use super::Tree;
 use super::build::{Built, Whole, build};
 use super::torn;
-use crate::requirements::faults::{not_text, syntax, torn_value};
+use crate::requirements::DEPTH_MAX;
+use crate::requirements::faults::{not_text, syntax, too_deep, torn_value};
 use granit_parser::{ErrorKind, ScanError};
 use ir::{Diagnostic, Span};
 use std::ops::Range;
@@ -120,6 +121,16 @@ impl Place {
             | ErrorKind::TabInIndentation
             | ErrorKind::TabAtBlockScalarStart => {
                 syntax::at(here, "a tab indents this line").help("indent with spaces")
+            }
+            ErrorKind::RecursionLimitExceeded => too_deep::at(here, DEPTH_MAX),
+            ErrorKind::MisplacedFlowCollectionEnd => {
+                syntax::at(here, "this bracket closes nothing").help("delete it")
+            }
+            ErrorKind::ExpectedBlockMappingKey | ErrorKind::InvalidIndentation
+                if opened.is_none() =>
+            {
+                syntax::at(here, "this line does not continue what stands before it")
+                    .help("indent it like its neighbours; close every quote and bracket before it")
             }
             ErrorKind::MappingValueNotAllowed | ErrorKind::InvalidColonPlacement
                 if opened.is_none() =>
