@@ -3,6 +3,7 @@
 
 mod contract;
 mod schema;
+pub(crate) mod store;
 
 use ir::architecture::{Architecture, Service, Settings};
 use ir::domain::{

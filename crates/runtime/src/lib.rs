@@ -1,5 +1,6 @@
 //! The running backend: the one place of time, randomness and IO.
 
+pub mod adapters;
 pub mod engine;
 #[cfg(test)]
 #[allow(dead_code)]
@@ -12,4 +13,5 @@ pub mod ports;
 pub mod problem;
 pub mod record;
 pub mod request;
+pub mod search;
 pub mod telemetry;

@@ -19,12 +19,11 @@ pub type Tenant = Option<Arc<str>>;
 /// What a condition may speak of beside the row.
 #[derive(Debug, Clone, Default)]
 pub struct Bindings {
-    /// Subject of the caller; none for callers without token (then every comparison with `me` is
-    /// false).
+    /// Subject of the caller; none for callers without token, where it compares as null does.
     pub me: Option<Arc<str>>,
     /// Microseconds since 1970.
     pub now: i64,
-    /// Microseconds since 1970 after which the store stops working on the call.
+    /// Microseconds since 1970 after which the store stops working on the call; 0: never.
     pub deadline: i64,
 }
 

@@ -1,0 +1,194 @@
+//! Pages of rows: filters, search, a total order and the place where the page before ended.
+//!
+//! The condition of the place is over the values of the sort keys, never an offset: a row that
+//! nobody touches is returned exactly once however many others come and go. Nulls are last in
+//! both directions.
+
+use super::condition::Refused;
+use super::plan::{Plan, TablePlan};
+use super::shape::{Cell, Shape};
+use super::term::{Compiler, Param, search_columns};
+use crate::ports::store::ListQuery;
+use ir::expr::{FieldRef, Implicit};
+
+/// A statement with what is to be bound to it.
+#[derive(Debug, Clone)]
+pub struct Statement {
+    /// Its text: the same for all queries of one shape.
+    pub text: String,
+    /// Parameters in the order of their numbers.
+    pub params: Vec<Param>,
+}
+
+/// One column that a list is sorted by.
+struct Key {
+    column: String,
+    descending: bool,
+    nullable: bool,
+    /// Placeholder of the value where the page before ended; none where that was null.
+    after: Option<String>,
+}
+
+/// The statement of a page.
+///
+/// # Errors
+/// [`Refused`] where a filter reads what a row does not have or a sort key cannot be sorted by.
+pub fn statement(plan: &Plan, query: &ListQuery<'_>) -> Result<Statement, Refused> {
+    let table = plan.table(query.resource);
+    let mut compiler = Compiler::new(plan);
+    let mut conditions = Vec::with_capacity(query.filter.len() + query.search.len() + 2);
+    if let Some(tenant) = &table.tenant {
+        conditions.push(format!("r.{tenant} = {}", compiler.param(Param::Tenant)));
+    }
+    for filter in &query.filter {
+        conditions.push(compiler.filter(filter, query.resource)?);
+    }
+    search(plan, query, &mut compiler, &mut conditions);
+    let keys = keys(table, query, &mut compiler)?;
+    if query.after.is_some() {
+        conditions.push(behind(&keys));
+    }
+    let order: Vec<_> = keys.iter().map(Key::order).collect();
+    let limit = compiler.param(Param::Cell(Cell::Int(i64::from(query.rows_max))));
+    let mut text = format!("SELECT {} FROM {} r", table.select_list, table.name);
+    for (at, condition) in conditions.iter().enumerate() {
+        text.push_str(if at == 0 { " WHERE " } else { " AND " });
+        text.push_str(condition);
+    }
+    text.push_str(&format!(" ORDER BY {} LIMIT {limit}", order.join(", ")));
+    Ok(Statement { text, params: compiler.into_params() })
+}
+
+/// Each word must begin some word of some searched field.
+fn search(
+    plan: &Plan,
+    query: &ListQuery<'_>,
+    compiler: &mut Compiler<'_>,
+    conditions: &mut Vec<String>,
+) {
+    if query.search.is_empty() {
+        return;
+    }
+    let columns = search_columns(plan, query.resource);
+    for word in query.search.iter().take(crate::search::WORDS_MAX) {
+        let word = compiler.param(Param::Cell(Cell::Text(format!(" {word}").into())));
+        let any: Vec<_> = columns
+            .iter()
+            .map(|column| plan.dialect.contains(&format!("r.{column}"), &word))
+            .collect();
+        conditions.push(match any.as_slice() {
+            [] => "FALSE".to_owned(),
+            any => format!("({})", any.join(" OR ")),
+        });
+    }
+}
+
+fn keys(
+    table: &TablePlan,
+    query: &ListQuery<'_>,
+    compiler: &mut Compiler<'_>,
+) -> Result<Vec<Key>, Refused> {
+    if !matches!(query.sort.last(), Some((FieldRef::Implicit(Implicit::Id), _))) {
+        return Err(Refused::NotInScope("an order that does not end in the id"));
+    }
+    if query.after.as_ref().is_some_and(|after| after.len() != query.sort.len()) {
+        return Err(Refused::Misshapen);
+    }
+    let mut keys = Vec::with_capacity(query.sort.len());
+    for (at, (field, descending)) in query.sort.iter().enumerate() {
+        let after = query.after.as_ref().map(|after| &after[at]);
+        let (shape, columns, nullable) = column(table, *field)?;
+        for (column, part) in columns.into_iter().zip(sorted_parts(&shape)) {
+            let after = match after {
+                None => None,
+                Some(value) => match shape.encode(value, *part).map_err(|_| Refused::Misshapen)? {
+                    Cell::Null => None,
+                    cell => Some(compiler.param(Param::Cell(cell.into_owned()))),
+                },
+            };
+            keys.push(Key { column, descending: *descending, nullable, after });
+        }
+    }
+    Ok(keys)
+}
+
+/// Money is sorted by its amount alone.
+fn sorted_parts(shape: &Shape) -> &'static [ir::schema::Part] {
+    let parts = shape.parts();
+    if *shape == Shape::Money { &parts[..1] } else { parts }
+}
+
+fn column(table: &TablePlan, field: FieldRef) -> Result<(Shape, Vec<String>, bool), Refused> {
+    let implicit = |name: &str, shape| Ok((shape, vec![format!("r.\"{name}\"")], false));
+    match field {
+        FieldRef::Implicit(Implicit::Id) => implicit("id", Shape::Uuid),
+        FieldRef::Implicit(Implicit::CreatedAt) => implicit("created_at", Shape::Timestamp),
+        FieldRef::Implicit(Implicit::UpdatedAt) => implicit("updated_at", Shape::Timestamp),
+        FieldRef::Field(field) => {
+            let place = table
+                .place(field)
+                .filter(|place| !matches!(place.shape, Shape::Json | Shape::List(_)))
+                .ok_or(Refused::NotInScope("an order by such a field"))?;
+            let columns = place.columns.iter().map(|column| format!("r.{column}")).collect();
+            Ok((place.shape.clone(), columns, place.nullable))
+        }
+    }
+}
+
+impl Key {
+    fn order(&self) -> String {
+        let direction = if self.descending { " DESC" } else { "" };
+        let nulls = if self.nullable { " NULLS LAST" } else { "" };
+        format!("{}{direction}{nulls}", self.column)
+    }
+
+    /// Rows whose key comes behind; none where nothing does.
+    fn behind(&self) -> Option<String> {
+        let after = self.after.as_ref()?;
+        let sign = if self.descending { "<" } else { ">" };
+        let value = format!("{} {sign} {after}", self.column);
+        Some(if self.nullable { format!("({value} OR {} IS NULL)", self.column) } else { value })
+    }
+
+    fn same(&self) -> String {
+        match &self.after {
+            Some(after) => format!("{} = {after}", self.column),
+            None => format!("{} IS NULL", self.column),
+        }
+    }
+}
+
+/// Rows behind the place where the page before ended.
+fn behind(keys: &[Key]) -> String {
+    let plain = keys.iter().all(|key| !key.nullable && key.descending == keys[0].descending);
+    if plain {
+        let sign = if keys[0].descending { "<" } else { ">" };
+        let columns: Vec<_> = keys.iter().map(|key| key.column.as_str()).collect();
+        let values: Vec<_> = keys.iter().filter_map(|key| key.after.as_deref()).collect();
+        return match (columns.as_slice(), values.as_slice()) {
+            ([column], [value]) => format!("{column} {sign} {value}"),
+            (columns, values) => {
+                format!("({}) {sign} ({})", columns.join(", "), values.join(", "))
+            }
+        };
+    }
+    let mut any = Vec::with_capacity(keys.len());
+    for (at, key) in keys.iter().enumerate() {
+        let Some(behind) = key.behind() else { continue };
+        let mut all: Vec<_> = keys[..at].iter().map(Key::same).collect();
+        all.push(behind);
+        any.push(all.join(" AND "));
+    }
+    format!("{}({})", bound(&keys[0]), any.join(" OR "))
+}
+
+/// What the first key alone says, so that an index on it serves the page.
+fn bound(first: &Key) -> String {
+    match &first.after {
+        Some(after) if !first.nullable => {
+            let sign = if first.descending { "<=" } else { ">=" };
+            format!("{} {sign} {after} AND ", first.column)
+        }
+        _ => String::new(),
+    }
+}

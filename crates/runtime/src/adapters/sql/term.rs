@@ -1,0 +1,462 @@
+//! Values of expressions as SQL.
+
+use super::condition::{Mode, Refused};
+use super::dialect::{Dialect, quote};
+use super::plan::Plan;
+use super::shape::{Cell, Shape};
+use ir::domain::{FieldId, ResourceId};
+use ir::expr::{Aggregate, Expr, ExprKind, FieldRef, Function, Implicit, Operator, Type};
+use ir::schema::Part;
+use ir::value::Value;
+
+pub(crate) mod arithmetic;
+mod fold;
+
+pub(super) use arithmetic::word as signature;
+
+/// A parameter of a statement, bound when it runs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Param {
+    /// Tenant of the call.
+    Tenant,
+    /// Subject of the caller.
+    Me,
+    /// Now less so many microseconds.
+    Now {
+        /// Microseconds.
+        less: i64,
+    },
+    /// A constant.
+    Cell(Cell<'static>),
+}
+
+/// A value as SQL.
+#[derive(Debug, Clone)]
+pub(super) struct Term {
+    /// Its first cell.
+    pub(super) sql: String,
+    /// Its second cell, where it has one.
+    pub(super) second: Option<String>,
+    /// Its form; none for the literal null.
+    pub(super) shape: Option<Shape>,
+    /// May be the mark of a fault.
+    pub(super) faults: bool,
+    /// The constant it is.
+    pub(super) literal: Option<Value>,
+}
+
+impl Term {
+    pub(super) fn one(sql: String, shape: Shape) -> Self {
+        Self { sql, second: None, shape: Some(shape), faults: false, literal: None }
+    }
+
+    pub(super) fn null() -> Self {
+        Self {
+            sql: "NULL".to_owned(),
+            second: Some("NULL".to_owned()),
+            shape: None,
+            faults: false,
+            literal: Some(Value::Null),
+        }
+    }
+
+    pub(super) fn faulting(mut self, faults: bool) -> Self {
+        self.faults = faults;
+        self
+    }
+}
+
+/// The row that an expression speaks of.
+pub(super) struct Row<'r> {
+    pub(super) alias: String,
+    pub(super) resource: ResourceId,
+    pub(super) owner: Option<&'r Row<'r>>,
+}
+
+/// Turns expressions into text and collects their parameters.
+pub struct Compiler<'p> {
+    pub(super) plan: &'p Plan,
+    pub(super) params: Vec<Param>,
+    aliases: usize,
+}
+
+impl<'p> Compiler<'p> {
+    /// Begins a statement.
+    pub fn new(plan: &'p Plan) -> Self {
+        Self { plan, params: Vec::new(), aliases: 0 }
+    }
+
+    /// The parameters, in the order of their numbers.
+    pub fn into_params(self) -> Vec<Param> {
+        self.params
+    }
+
+    pub(super) fn dialect(&self) -> &'p dyn Dialect {
+        self.plan.dialect.as_ref()
+    }
+
+    /// The placeholder of a parameter; each is bound once however often it is named.
+    pub(super) fn param(&mut self, param: Param) -> String {
+        let at = self.params.iter().position(|one| *one == param).unwrap_or_else(|| {
+            self.params.push(param);
+            self.params.len() - 1
+        });
+        self.dialect().placeholder(at + 1)
+    }
+
+    pub(super) fn alias(&mut self) -> String {
+        self.aliases += 1;
+        format!("t{}", self.aliases)
+    }
+
+    pub(super) fn term(&mut self, expr: &Expr, row: &Row<'_>) -> Result<Term, Refused> {
+        match &expr.kind {
+            ExprKind::Literal(value) => self.literal(value),
+            ExprKind::Field(field) => self.field(*field, row),
+            ExprKind::Parent(field) => match row.owner {
+                Some(owner) => self.field(*field, owner),
+                None => Err(Refused::NotInScope("the owner of a root")),
+            },
+            ExprKind::Related { path, field, crosses, .. } => {
+                if *crosses {
+                    return Err(Refused::NotInScope("a row of another context"));
+                }
+                self.related(path, *field, row)
+            }
+            ExprKind::Me => Ok(Term::one(self.param(Param::Me), Shape::Text)),
+            ExprKind::Now => Ok(Term::one(self.param(Param::Now { less: 0 }), Shape::Timestamp)),
+            ExprKind::Age => {
+                let created = self.field(FieldRef::Implicit(Implicit::CreatedAt), row)?;
+                let now = self.param(Param::Now { less: 0 });
+                Ok(Term::one(format!("({now} - {})", created.sql), Shape::Duration))
+            }
+            ExprKind::Not(_)
+            | ExprKind::And(_)
+            | ExprKind::Or(_)
+            | ExprKind::Compare(..)
+            | ExprKind::In(..) => self.truth(expr, row),
+            ExprKind::Negate(inner) => {
+                let inner = self.term(inner, row)?;
+                self.negate(inner)
+            }
+            ExprKind::Arithmetic(operator, left, right) => {
+                if let Some(less) = from_now(*operator, left, right) {
+                    return Ok(Term::one(self.param(Param::Now { less }), Shape::Timestamp));
+                }
+                let (left, right) = (self.term(left, row)?, self.term(right, row)?);
+                self.arithmetic(*operator, left, right, &expr.ty)
+            }
+            ExprKind::If(condition, then, otherwise) => {
+                self.choice(condition, then, otherwise, row)
+            }
+            ExprKind::Call(function, arguments) => self.call(*function, arguments, row),
+            ExprKind::Aggregate(fold, children, inner) => {
+                self.fold(*fold, *children, inner.as_deref(), &expr.ty, row)
+            }
+            ExprKind::Input(_)
+            | ExprKind::Got(_)
+            | ExprKind::Item(_)
+            | ExprKind::ItemRelated { .. }
+            | ExprKind::EventData(_)
+            | ExprKind::EventMeta(_)
+            | ExprKind::Step { .. }
+            | ExprKind::ViewAggregate(..) => {
+                Err(Refused::NotInScope("an input, item, event or step"))
+            }
+        }
+    }
+
+    pub(super) fn literal(&mut self, value: &Value) -> Result<Term, Refused> {
+        let shape = match value {
+            Value::Null => return Ok(Term::null()),
+            Value::List(elements) if elements.is_empty() => Shape::List(Box::new(Shape::Text)),
+            value => Shape::of_value(value).ok_or(Refused::Misshapen)?,
+        };
+        let mut cells = Vec::with_capacity(2);
+        for part in shape.parts() {
+            let cell = shape.encode(value, *part).map_err(|_| Refused::Misshapen)?.into_owned();
+            cells.push(self.param(Param::Cell(cell)));
+        }
+        let mut cells = cells.into_iter();
+        Ok(Term {
+            sql: cells.next().unwrap_or_default(),
+            second: cells.next(),
+            shape: Some(shape),
+            faults: false,
+            literal: Some(value.clone()),
+        })
+    }
+
+    pub(super) fn field(&self, field: FieldRef, row: &Row<'_>) -> Result<Term, Refused> {
+        let table = self.plan.table(row.resource);
+        let implicit = |name: &str, shape| Term::one(format!("{}.\"{name}\"", row.alias), shape);
+        Ok(match field {
+            FieldRef::Field(field) => {
+                let place = table.place(field).ok_or_else(|| self.not_stored(row, field))?;
+                let mut columns = place.columns.iter().map(|name| format!("{}.{name}", row.alias));
+                Term {
+                    sql: columns.next().unwrap_or_default(),
+                    second: columns.next(),
+                    shape: Some(place.shape.clone()),
+                    faults: false,
+                    literal: None,
+                }
+            }
+            FieldRef::Implicit(Implicit::Id) => implicit("id", Shape::Uuid),
+            FieldRef::Implicit(Implicit::CreatedAt | Implicit::UpdatedAt)
+                if table.owner.is_some() =>
+            {
+                let owner = row.owner.ok_or(Refused::NotInScope("the owner of a child"))?;
+                return self.field(field, owner);
+            }
+            FieldRef::Implicit(Implicit::CreatedAt) => implicit("created_at", Shape::Timestamp),
+            FieldRef::Implicit(Implicit::UpdatedAt) => implicit("updated_at", Shape::Timestamp),
+        })
+    }
+
+    fn not_stored(&self, row: &Row<'_>, field: FieldId) -> Refused {
+        let resource = self.plan.domain.resource(row.resource);
+        Refused::NotStored(format!("{}.{}", resource.name, resource.field(field).name))
+    }
+
+    /// `(SELECT t2.column FROM a t1 JOIN b t2 ON … WHERE t1.id = r.reference)`, once per cell.
+    fn related(
+        &mut self,
+        path: &[FieldId],
+        field: FieldRef,
+        row: &Row<'_>,
+    ) -> Result<Term, Refused> {
+        let mut from = String::new();
+        let mut condition = String::new();
+        let mut at = Row { alias: row.alias.clone(), resource: row.resource, owner: None };
+        for (step, reference) in path.iter().enumerate() {
+            let link = self.field(FieldRef::Field(*reference), &at)?;
+            let (domain, resource) = (&self.plan.domain, at.resource);
+            let ir::domain::Kind::Reference { target, crosses: false, .. } =
+                domain.resource(resource).field(*reference).kind
+            else {
+                return Err(Refused::NotInScope("a row of another context"));
+            };
+            let alias = self.alias();
+            let table = self.plan.table(target);
+            let mut on = format!("{alias}.\"id\" = {}", link.sql);
+            if let Some(tenant) = &table.tenant {
+                let param = self.param(Param::Tenant);
+                on = format!("{alias}.{tenant} = {param} AND {on}");
+            }
+            if step == 0 {
+                from = format!("{} {alias}", table.name);
+                condition = on;
+            } else {
+                from = format!("{from} JOIN {} {alias} ON {on}", table.name);
+            }
+            at = Row { alias, resource: target, owner: None };
+        }
+        let read = self.field(field, &at)?;
+        let subquery = |sql: &str| format!("(SELECT {sql} FROM {from} WHERE {condition})");
+        Ok(Term { sql: subquery(&read.sql), second: read.second.as_deref().map(subquery), ..read })
+    }
+
+    /// A condition as a value: its own fault becomes the mark of a fault.
+    fn truth(&mut self, expr: &Expr, row: &Row<'_>) -> Result<Term, Refused> {
+        let condition = self.condition(expr, row, Mode::Exact)?;
+        let sql = if condition.faults {
+            format!("coalesce({}, {})", condition.sql, self.dialect().fault())
+        } else {
+            format!("({})", condition.sql)
+        };
+        Ok(Term::one(sql, Shape::Bool).faulting(condition.faults))
+    }
+
+    fn choice(
+        &mut self,
+        condition: &Expr,
+        then: &Expr,
+        otherwise: &Expr,
+        row: &Row<'_>,
+    ) -> Result<Term, Refused> {
+        let condition = self.condition(condition, row, Mode::Exact)?;
+        let then = self.term(then, row)?;
+        let otherwise = self.term(otherwise, row)?;
+        let (then, otherwise) = self.alike(then, otherwise)?;
+        let fault = self.dialect().fault();
+        let case = |then: &str, otherwise: &str| match condition.faults {
+            false => format!("CASE WHEN {} THEN {then} ELSE {otherwise} END", condition.sql),
+            true => format!(
+                "CASE {} WHEN TRUE THEN {then} WHEN FALSE THEN {otherwise} ELSE {fault} END",
+                condition.sql
+            ),
+        };
+        let second = match (&then.second, &otherwise.second) {
+            (Some(then), Some(otherwise)) => Some(case(then, otherwise)),
+            _ => None,
+        };
+        Ok(Term {
+            sql: case(&then.sql, &otherwise.sql),
+            second,
+            shape: then.shape.or(otherwise.shape),
+            faults: condition.faults || then.faults || otherwise.faults,
+            literal: None,
+        })
+    }
+
+    /// Two numbers in one scale; other shapes must be the same already.
+    fn alike(&mut self, a: Term, b: Term) -> Result<(Term, Term), Refused> {
+        let (Some(of_a), Some(of_b)) = (&a.shape, &b.shape) else { return Ok((a, b)) };
+        if of_a == of_b {
+            return Ok((a, b));
+        }
+        let scale = |shape: &Shape| match shape {
+            Shape::Int => Some(0),
+            Shape::Decimal { scale } => Some(*scale),
+            _ => None,
+        };
+        let (Some(of_a), Some(of_b)) = (scale(of_a), scale(of_b)) else {
+            return Err(Refused::Misshapen);
+        };
+        let ty = Type::Decimal { precision: 18, scale: of_a.max(of_b) };
+        let zero = Value::Decimal { units: 0, scale: of_a.max(of_b) };
+        let zero = self.literal(&zero)?;
+        Ok((
+            self.arithmetic(Operator::Add, a, zero.clone(), &ty)?,
+            self.arithmetic(Operator::Add, b, zero, &ty)?,
+        ))
+    }
+
+    fn call(
+        &mut self,
+        function: Function,
+        arguments: &[Expr],
+        row: &Row<'_>,
+    ) -> Result<Term, Refused> {
+        let [first, rest @ ..] = arguments else { return Err(Refused::Misshapen) };
+        let value = self.term(first, row)?;
+        let (sql, shape) = match (function, &value.shape) {
+            (Function::Matches, _) => return Err(Refused::NotInScope("`matches`")),
+            (Function::StartsWith, _) => return self.starts_with(value, rest, row),
+            (_, None) => return Ok(Term::null()),
+            (Function::Date, Some(Shape::Timestamp)) => {
+                (format!("mainstay_day({})", value.sql), Shape::Date)
+            }
+            (Function::Lower, Some(Shape::Text)) => (format!("lower({})", value.sql), Shape::Text),
+            (Function::Size, Some(Shape::Text)) => (format!("length({})", value.sql), Shape::Int),
+            (Function::Size, Some(Shape::List(_))) => {
+                (self.dialect().list_size(&value.sql), Shape::Int)
+            }
+            (Function::Currency, Some(Shape::Money)) => {
+                (value.second.clone().unwrap_or_default(), Shape::Text)
+            }
+            (Function::Start, Some(Shape::Timespan)) => (value.sql.clone(), Shape::Timestamp),
+            (Function::End, Some(Shape::Timespan)) => {
+                (value.second.clone().unwrap_or_default(), Shape::Timestamp)
+            }
+            (
+                Function::Date
+                | Function::Lower
+                | Function::Size
+                | Function::Currency
+                | Function::Start
+                | Function::End,
+                Some(_),
+            ) => return Err(Refused::Misshapen),
+        };
+        let sql = if value.faults { self.passing(&value.sql, &sql) } else { sql };
+        Ok(Term::one(sql, shape).faulting(value.faults))
+    }
+
+    /// `value` where it is the mark of a fault, else what was made of it.
+    fn passing(&self, value: &str, made: &str) -> String {
+        let fault = self.dialect().is_fault(value);
+        format!("CASE WHEN {fault} THEN {} ELSE {made} END", self.dialect().fault())
+    }
+
+    /// `starts_with(text, prefix)`; with a constant prefix a range that an index can serve.
+    fn starts_with(&mut self, text: Term, rest: &[Expr], row: &Row<'_>) -> Result<Term, Refused> {
+        let [prefix] = rest else { return Err(Refused::Misshapen) };
+        let prefix = self.term(prefix, row)?;
+        let value = &text.sql;
+        let sql = match &prefix.literal {
+            Some(Value::Text(prefix)) => {
+                let from = self.param(Param::Cell(Cell::Text(prefix.to_string().into())));
+                match after_prefix(prefix) {
+                    Some(end) => {
+                        let end = self.param(Param::Cell(Cell::Text(end.into())));
+                        format!("({value} >= {from} AND {value} < {end})")
+                    }
+                    None => format!("({value} >= {from})"),
+                }
+            }
+            Some(_) => "FALSE".to_owned(),
+            None => format!("(substr({value}, 1, length({0})) = {0})", prefix.sql),
+        };
+        let faults = text.faults || prefix.faults;
+        let sql = match faults {
+            true => {
+                let made = self.passing(&prefix.sql, &sql);
+                self.passing(value, &made)
+            }
+            false => sql,
+        };
+        Ok(Term::one(sql, Shape::Bool).faulting(faults))
+    }
+
+    fn fold(
+        &mut self,
+        fold: Aggregate,
+        children: FieldId,
+        inner: Option<&Expr>,
+        ty: &Type,
+        row: &Row<'_>,
+    ) -> Result<Term, Refused> {
+        let resource = self.plan.child(row.resource, children);
+        let resource = resource.ok_or_else(|| self.not_stored(row, children))?;
+        let table = self.plan.table(resource);
+        let (alias, owner) = (self.alias(), table.owner.as_deref().unwrap_or("\"id\""));
+        let mut from = format!("FROM {} {alias} WHERE ", table.name);
+        if let Some(tenant) = &table.tenant {
+            let param = self.param(Param::Tenant);
+            from.push_str(&format!("{alias}.{tenant} = {param} AND "));
+        }
+        from.push_str(&format!("{alias}.{owner} = {}.\"id\"", row.alias));
+        let child = Row { alias, resource, owner: Some(row) };
+        let inner = inner.map(|inner| self.term(inner, &child)).transpose()?;
+        self.folded(fold, inner, ty, &from)
+    }
+}
+
+/// `now - duration` and `now + duration` are one parameter, so that an index can serve them.
+fn from_now(operator: Operator, left: &Expr, right: &Expr) -> Option<i64> {
+    match (operator, &left.kind, &right.kind) {
+        (Operator::Subtract, ExprKind::Now, ExprKind::Literal(Value::Duration(n))) => Some(*n),
+        (Operator::Add, ExprKind::Now, ExprKind::Literal(Value::Duration(n))) => n.checked_neg(),
+        _ => None,
+    }
+}
+
+/// The least text that is greater than every text that begins with the prefix; none where there
+/// is no such text.
+fn after_prefix(prefix: &str) -> Option<String> {
+    let mut chars: Vec<char> = prefix.chars().collect();
+    while let Some(last) = chars.pop() {
+        let next = match last {
+            '\u{d7ff}' => Some('\u{e000}'),
+            last => char::from_u32(last as u32 + 1),
+        };
+        if let Some(next) = next {
+            chars.push(next);
+            return Some(chars.into_iter().collect());
+        }
+    }
+    None
+}
+
+/// Quoted shadow columns of the searched fields of a resource.
+pub(super) fn search_columns(plan: &Plan, resource: ResourceId) -> Vec<String> {
+    let table = plan.schema.table(resource);
+    table
+        .columns
+        .iter()
+        .filter(|column| matches!(column.field, Some((_, Part::Search))))
+        .map(|column| quote(&column.name))
+        .collect()
+}

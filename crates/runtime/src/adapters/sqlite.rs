@@ -1,0 +1,237 @@
+//! SQLite: one file per service, or one per tenant.
+//!
+//! One thread writes, in groups: every set of a group has a savepoint of its own, one commit
+//! (`WAL`, `synchronous = FULL`) makes them all durable, and only then are they acknowledged. A
+//! lone write is not delayed. Reads run on the calling thread over a connection of its own, in a
+//! snapshot per call; what turns out to be long moves to a thread for long reads. Everything a
+//! call may wait for or grow to has a limit in [`SqliteConfig`].
+
+mod counters;
+mod directory;
+mod error;
+mod functions;
+mod layout;
+mod link;
+mod read;
+mod readers;
+mod schema;
+mod system;
+mod write;
+mod writer;
+
+pub use directory::DataDirectory;
+pub use error::OpenError;
+pub use system::SYSTEM_TABLES;
+
+use crate::adapters::sql::{dialect::Sqlite, list, plan::Plan};
+use crate::ports::clock::Clock;
+use crate::ports::store::{
+    Bindings, CommitError, ListQuery, Store, StoredAnswer, Tenant, Unavailable, WriteSet,
+};
+use crate::record::Record;
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use ir::domain::{Domain, FieldId, ResourceId};
+use ir::schema::Schema;
+use layout::{File, Layout};
+use readers::Readers;
+use std::sync::Arc;
+
+/// Where and how large.
+#[derive(Clone)]
+pub struct SqliteConfig {
+    /// The data directory, locked by this process.
+    pub directory: Arc<DataDirectory>,
+    /// Name of the service: `<data>/<service>.db`.
+    pub service: String,
+    /// One file per tenant, `<data>/<service>/<tenant>.db`; shared resources stay in the
+    /// service's file.
+    pub file_per_tenant: bool,
+    /// Statements that make the tables and indexes of the schema, each for itself.
+    pub ddl: Vec<String>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Limits.
+    pub limits: SqliteLimits,
+}
+
+/// What bounds the store.
+#[derive(Debug, Clone, Copy)]
+pub struct SqliteLimits {
+    /// Sets that wait for the writer; more are refused with [`Unavailable::Busy`].
+    pub queue_sets_max: usize,
+    /// Sets in one commit.
+    pub group_sets_max: usize,
+    /// Read connections of a file; one per thread that serves is best.
+    pub readers_max: usize,
+    /// Threads for reads that take long.
+    pub slow_readers: usize,
+    /// Reads that wait for such a thread.
+    pub slow_queue_max: usize,
+    /// Steps of a thousand instructions that a read may take on the calling thread.
+    pub inline_steps_max: i64,
+    /// Files of tenants held open.
+    pub tenant_files_max: usize,
+    /// Counters that wait to be written.
+    pub counters_max: usize,
+    /// Milliseconds to wait for a lock that another process holds.
+    pub lock_wait_ms_max: u32,
+}
+
+impl Default for SqliteLimits {
+    fn default() -> Self {
+        Self {
+            queue_sets_max: 4_096,
+            group_sets_max: 256,
+            readers_max: 16,
+            slow_readers: 2,
+            slow_queue_max: 128,
+            inline_steps_max: 400,
+            tenant_files_max: 128,
+            counters_max: 65_536,
+            lock_wait_ms_max: 2_000,
+        }
+    }
+}
+
+/// A store on SQLite.
+pub struct SqliteStore {
+    plan: Arc<Plan>,
+    layout: Arc<Layout>,
+    readers: Arc<Readers>,
+    slow: read::SlowLane,
+    writer: writer::Writer,
+}
+
+impl SqliteStore {
+    /// Opens the files, makes or extends their tables and starts the writer.
+    ///
+    /// # Errors
+    /// [`OpenError`], which says what is wrong and what to do about it.
+    pub fn open(
+        config: SqliteConfig,
+        domain: Arc<Domain>,
+        schema: Arc<Schema>,
+    ) -> Result<Self, OpenError> {
+        let plan = Plan::new(domain, schema, Arc::new(Sqlite)).map_err(OpenError::Plan)?;
+        let plan = Arc::new(plan);
+        let layout = Arc::new(Layout::open(config, Arc::clone(&plan))?);
+        let readers = Arc::new(Readers::new(Arc::clone(&layout)));
+        let writer = writer::Writer::start(Arc::clone(&layout))?;
+        let slow = read::SlowLane::start(&layout, &readers)?;
+        Ok(Self { plan, layout, readers, slow, writer })
+    }
+
+    /// The issuer whose subjects are stored bare: the one given first, for good.
+    ///
+    /// # Errors
+    /// Where the service's file can't be read or written.
+    pub fn home_issuer(&self, issuer: &str) -> Result<String, Unavailable> {
+        self.layout.meta_or("home_issuer", issuer)
+    }
+
+    /// Writes what is buffered, moves the journals into the files and stops the writer. Further
+    /// commits are refused.
+    pub fn close(&self) {
+        self.writer.close();
+        self.slow.close();
+        self.readers.close();
+    }
+
+    fn file(&self, tenant: &Tenant, resource: ResourceId) -> Result<File, Unavailable> {
+        self.layout.file(tenant, resource)
+    }
+
+    fn get_now(
+        &self,
+        tenant: &Tenant,
+        resource: ResourceId,
+        ids: &[u128],
+        children: &[FieldId],
+        bindings: &Bindings,
+    ) -> Result<Vec<Record>, Unavailable> {
+        let file = self.file(tenant, resource)?;
+        let read =
+            read::Get { plan: &self.plan, tenant: tenant.as_deref(), resource, ids, children };
+        self.readers.with(&file, bindings.deadline, None, |link| read.run(link), Vec::new)
+    }
+
+    async fn list_now(
+        &self,
+        tenant: &Tenant,
+        query: &ListQuery<'_>,
+        bindings: &Bindings,
+    ) -> Result<Vec<Record>, Unavailable> {
+        let file = self.file(tenant, query.resource)?;
+        let statement = list::statement(&self.plan, query)
+            .map_err(|refused| Unavailable::Broken(refused.to_string()))?;
+        let page = read::Page::new(query, statement, tenant, bindings);
+        let steps = Some(self.layout.limits().inline_steps_max);
+        let plan = &self.plan;
+        let run = |link: &link::Link| page.run(plan, link);
+        match self.readers.with(&file, bindings.deadline, steps, run, Vec::new) {
+            Err(Unavailable::Busy) => self.slow.run(file, page, bindings.deadline).await,
+            answered => answered,
+        }
+    }
+}
+
+impl Drop for SqliteStore {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
+impl Store for SqliteStore {
+    fn get<'a>(
+        &'a self,
+        tenant: &'a Tenant,
+        resource: ResourceId,
+        ids: &'a [u128],
+        children: &'a [FieldId],
+        bindings: &'a Bindings,
+    ) -> BoxFuture<'a, Result<Vec<Record>, Unavailable>> {
+        async move { self.get_now(tenant, resource, ids, children, bindings) }.boxed()
+    }
+
+    fn list<'a>(
+        &'a self,
+        tenant: &'a Tenant,
+        query: &'a ListQuery<'a>,
+        bindings: &'a Bindings,
+    ) -> BoxFuture<'a, Result<Vec<Record>, Unavailable>> {
+        self.list_now(tenant, query, bindings).boxed()
+    }
+
+    fn answer<'a>(
+        &'a self,
+        tenant: &'a Tenant,
+        scope: &'a [u8; 32],
+        now: i64,
+    ) -> BoxFuture<'a, Result<Option<StoredAnswer>, Unavailable>> {
+        async move {
+            let file = self.layout.answers(tenant)?;
+            self.readers.with(&file, 0, None, |link| system::answer(link, scope, now), || None)
+        }
+        .boxed()
+    }
+
+    fn commit<'a>(
+        &'a self,
+        set: WriteSet,
+        bindings: &'a Bindings,
+    ) -> BoxFuture<'a, Result<(), CommitError>> {
+        self.writer.commit(set, bindings).boxed()
+    }
+
+    fn ready(&self) -> BoxFuture<'_, Result<(), Unavailable>> {
+        async move {
+            self.writer.ready()?;
+            self.readers.with(&File::Service, 0, None, system::probe, || ())
+        }
+        .boxed()
+    }
+}
+
+#[cfg(test)]
+mod tests;

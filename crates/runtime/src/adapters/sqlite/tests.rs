@@ -1,0 +1,71 @@
+//! What the port's conformance suite cannot say: files, locks, groups, limits.
+
+use crate::fixture::store::{Place, shop_store};
+use crate::fixture::{LINE, ORDER, PRODUCT};
+use crate::ports::store::{Bindings, ListQuery, Store, Tenant, Write, WriteSet};
+use crate::record::Record;
+use ir::domain::FieldId;
+use ir::expr::{FieldRef, Implicit};
+use ir::value::{Currency, Value};
+use std::sync::Arc;
+
+fn wait<T>(future: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_current_thread().build().expect("a runtime").block_on(future)
+}
+
+fn tenant(name: &str) -> Tenant {
+    Some(Arc::from(name))
+}
+
+fn euro(units: i64) -> Value {
+    Value::Money { units, currency: Currency(*b"EUR") }
+}
+
+fn record(id: u128, values: Vec<Value>) -> Record {
+    Record {
+        id,
+        version: 1,
+        created_at: 1_000,
+        updated_at: 1_000,
+        values: values.into_boxed_slice(),
+        children: Vec::new(),
+    }
+}
+
+#[test]
+fn an_order_is_written_and_read_with_its_lines() {
+    let place = Place::new();
+    let store = shop_store(place.path());
+    let bindings = Bindings { now: 1_000, ..Bindings::default() };
+    let acme = tenant("acme");
+    let line = |id, quantity| {
+        record(
+            id,
+            vec![Value::Uuid(9), euro(20_000), Value::Int(quantity), euro(quantity * 20_000)],
+        )
+    };
+    let text = |text: &str| Value::text(text);
+    let mut order =
+        record(7, vec![text("alice"), Value::Null, euro(60_000), Value::Null, text("draft")]);
+    let lines = [line(2, 1), line(1, 2)].map(|line| Record { version: 0, ..line });
+    order.children = vec![(FieldId(1), lines.to_vec())];
+    let mut set = WriteSet { tenant: acme.clone(), ..WriteSet::default() };
+    set.writes.push(Write::Insert { resource: ORDER, record: order.clone() });
+    wait(store.commit(set, &bindings)).expect("it commits");
+    let found = wait(store.get(&acme, ORDER, &[7, 8], &[FieldId(1)], &bindings)).expect("it reads");
+    assert_eq!(found, [order.clone()]);
+    let query = ListQuery {
+        resource: ORDER,
+        filter: Vec::new(),
+        search: Vec::new(),
+        sort: vec![(FieldRef::Implicit(Implicit::Id), true)],
+        after: None,
+        rows_max: 20,
+        children: &[FieldId(1)],
+    };
+    assert_eq!(wait(store.list(&acme, &query, &bindings)).expect("it lists"), [order]);
+    let others = tenant("other");
+    assert_eq!(wait(store.list(&others, &query, &bindings)), Ok(Vec::new()));
+    assert_eq!(wait(store.get(&others, ORDER, &[7], &[], &bindings)), Ok(Vec::new()));
+    assert_eq!((PRODUCT.0, LINE.0), (0, 2));
+}

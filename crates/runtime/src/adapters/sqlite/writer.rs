@@ -1,0 +1,359 @@
+//! The one thread that writes: sets that wait are grouped, a group is one commit per file.
+
+use super::counters::{self, Counter, Counters};
+use super::error::unavailable;
+use super::layout::{File, Layout};
+use super::link::Link;
+use super::{OpenError, system, write};
+use crate::ports::store::{Bindings, CommitError, Unavailable, Write, WriteSet};
+use futures::channel::oneshot;
+use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+/// Between two sweeps of expired answers, while there is nothing to sweep.
+const SWEEP_MICROS: i64 = 60_000_000;
+
+/// What the thread is asked.
+enum Job {
+    Commit(Box<Commit>),
+    /// Look at the clock: a counter waits.
+    Wake,
+    Close,
+}
+
+struct Commit {
+    set: WriteSet,
+    file: File,
+    now: i64,
+    deadline: i64,
+    reply: oneshot::Sender<Result<(), CommitError>>,
+}
+
+/// The near end of the thread.
+pub(super) struct Writer {
+    layout: Arc<Layout>,
+    counters: Arc<Counters>,
+    jobs: SyncSender<Job>,
+    thread: Mutex<Option<JoinHandle<()>>>,
+}
+
+impl Writer {
+    pub(super) fn start(layout: Arc<Layout>) -> Result<Self, OpenError> {
+        let (jobs, waiting) = sync_channel(layout.limits().queue_sets_max.max(1));
+        let counters = Arc::new(Counters::default());
+        let thread = Thread {
+            layout: Arc::clone(&layout),
+            counters: Arc::clone(&counters),
+            links: BTreeMap::new(),
+            uses: 0,
+            swept: layout.clock().now(),
+        };
+        let started = std::thread::Builder::new()
+            .name("mainstay-write".to_owned())
+            .spawn(move || thread.run(&waiting))
+            .map_err(OpenError::Thread)?;
+        Ok(Self { layout, counters, jobs, thread: Mutex::new(Some(started)) })
+    }
+
+    pub(super) async fn commit(
+        &self,
+        set: WriteSet,
+        bindings: &Bindings,
+    ) -> Result<(), CommitError> {
+        let file = self.file(&set).map_err(CommitError::Unavailable)?;
+        if self.buffered(&set, &file) {
+            return self.raise(set, file, bindings.now).map_err(CommitError::Unavailable);
+        }
+        let (reply, answer) = oneshot::channel();
+        let (now, deadline) = (bindings.now, bindings.deadline);
+        let commit = Commit { set, file, now, deadline, reply };
+        self.send(Job::Commit(Box::new(commit))).map_err(CommitError::Unavailable)?;
+        answer.await.unwrap_or_else(|_| {
+            let what = "the writer failed on a set of changes; nothing of it was written";
+            Err(CommitError::Unavailable(Unavailable::Broken(what.to_owned())))
+        })
+    }
+
+    fn file(&self, set: &WriteSet) -> Result<File, Unavailable> {
+        let resource = set.writes.first().map(|write| match write {
+            Write::Insert { resource, .. }
+            | Write::Update { resource, .. }
+            | Write::Delete { resource, .. }
+            | Write::Count { resource, .. } => *resource,
+        });
+        match resource {
+            Some(resource) => self.layout.file(&set.tenant, resource),
+            None => self.layout.answers(&set.tenant),
+        }
+    }
+
+    /// A set that only raises counters is not worth a commit of its own.
+    fn buffered(&self, set: &WriteSet, file: &File) -> bool {
+        let counts = set.writes.iter().all(|write| match write {
+            Write::Count { resource, .. } => self.layout.holds(file, *resource),
+            Write::Insert { .. } | Write::Update { .. } | Write::Delete { .. } => false,
+        });
+        counts && set.answer.is_none() && set.outbox.is_empty()
+    }
+
+    fn raise(&self, set: WriteSet, file: File, now: i64) -> Result<(), Unavailable> {
+        let max = self.layout.limits().counters_max;
+        let mut wake = false;
+        for write in set.writes {
+            if let Write::Count { resource, id, field, by } = write {
+                let counter = Counter { tenant: set.tenant.clone(), resource, id, field };
+                wake |= self.counters.add(file.clone(), counter, by, now, max);
+            }
+        }
+        match self.send(Job::Wake) {
+            // A full queue wakes the thread as well.
+            Err(Unavailable::Busy) => Ok(()),
+            sent if wake => sent,
+            _ => Ok(()),
+        }
+    }
+
+    fn send(&self, job: Job) -> Result<(), Unavailable> {
+        self.jobs.try_send(job).map_err(|error| match error {
+            TrySendError::Full(_) => Unavailable::Busy,
+            TrySendError::Disconnected(_) => Unavailable::Broken("the store is closed".to_owned()),
+        })
+    }
+
+    pub(super) fn ready(&self) -> Result<(), Unavailable> {
+        let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner);
+        match thread.as_ref() {
+            Some(thread) if !thread.is_finished() => Ok(()),
+            _ => Err(Unavailable::Broken("the writer has stopped".to_owned())),
+        }
+    }
+
+    /// Waits until everything that was queued is written.
+    pub(super) fn close(&self) {
+        let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(thread) = thread {
+            // Waits for room in the queue; fails only where the thread is gone already.
+            let _gone = self.jobs.send(Job::Close);
+            let _panicked = thread.join();
+        }
+    }
+}
+
+/// The far end.
+struct Thread {
+    layout: Arc<Layout>,
+    counters: Arc<Counters>,
+    links: BTreeMap<File, (u64, Link)>,
+    uses: u64,
+    swept: i64,
+}
+
+impl Thread {
+    fn run(mut self, waiting: &Receiver<Job>) {
+        loop {
+            let (mut commits, mut close) = (Vec::new(), false);
+            match waiting.recv_timeout(self.patience()) {
+                Ok(job) => close = gather(job, &mut commits),
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => close = true,
+            }
+            while !close && commits.len() < self.layout.limits().group_sets_max {
+                let Ok(job) = waiting.try_recv() else { break };
+                close = gather(job, &mut commits);
+            }
+            for (file, commits) in by_file(commits) {
+                self.group(&file, commits);
+            }
+            self.flush(close);
+            if close {
+                self.checkpoint();
+                return;
+            }
+        }
+    }
+
+    /// How long to wait for the next set.
+    fn patience(&self) -> Duration {
+        let now = self.layout.clock().now();
+        let sweep = self.swept.saturating_add(SWEEP_MICROS);
+        let flush = self.counters.due(self.layout.limits().counters_max);
+        let next = flush.map_or(sweep, |flush| flush.min(sweep));
+        Duration::from_micros(u64::try_from(next.saturating_sub(now)).unwrap_or(0).min(60_000_000))
+    }
+
+    /// Counters whose time has come, and expired answers.
+    fn flush(&mut self, close: bool) {
+        let now = self.layout.clock().now();
+        let due = self.counters.due(self.layout.limits().counters_max);
+        if close || due.is_some_and(|due| due <= now) {
+            for file in self.counters.files() {
+                self.group(&file, Vec::new());
+            }
+        }
+        if now.saturating_sub(self.swept) >= SWEEP_MICROS {
+            self.swept = now;
+            for file in self.links.keys().cloned().collect::<Vec<_>>() {
+                self.sweep(&file, now);
+            }
+        }
+    }
+
+    fn sweep(&mut self, file: &File, now: i64) {
+        let Ok(link) = self.link(file, false) else { return };
+        let Some(link) = link else { return };
+        // A sweep that fails is made up for by the next one.
+        let more = system::sweep(link, now).unwrap_or(false);
+        if more {
+            self.swept = now.saturating_sub(SWEEP_MICROS);
+        }
+    }
+
+    /// The connection of a file; none where it is not there and nothing is to be made.
+    fn link(&mut self, file: &File, make: bool) -> Result<Option<&Link>, Unavailable> {
+        self.uses += 1;
+        let now = self.uses;
+        if !self.links.contains_key(file) {
+            if !make && !self.layout.path(file).exists() {
+                return Ok(None);
+            }
+            if self.links.len() > self.layout.limits().tenant_files_max {
+                let oldest = self.links.iter().min_by_key(|(_, (used, _))| *used);
+                if let Some(oldest) = oldest.map(|(file, _)| file.clone()) {
+                    self.links.remove(&oldest);
+                }
+            }
+            let link = self.layout.writer_or_new(file)?;
+            self.links.insert(file.clone(), (now, link));
+        }
+        let Some((used, link)) = self.links.get_mut(file) else { return Ok(None) };
+        *used = now;
+        Ok(Some(link))
+    }
+
+    /// One commit for the sets of one file; they are answered after it.
+    fn group(&mut self, file: &File, commits: Vec<Commit>) {
+        let (layout, counters) = (Arc::clone(&self.layout), Arc::clone(&self.counters));
+        let raised = counters.take(file);
+        let link = match self.link(file, !commits.is_empty()) {
+            Ok(Some(link)) => link,
+            Ok(None) => return,
+            Err(error) => {
+                counters.give_back(file, raised, layout.clock().now());
+                return refuse(commits, &error);
+            }
+        };
+        let group = Group { link, layout: &layout, file };
+        // A fault of ours in one set must not take the writer with it: its replies are dropped,
+        // which tells the callers.
+        let done = catch_unwind(AssertUnwindSafe(|| group.commit(&commits, &raised)));
+        group.end();
+        match done {
+            Ok(Ok(answers)) => {
+                for (commit, answer) in commits.into_iter().zip(answers) {
+                    // Whoever asked may have gone by now.
+                    let _gone = commit.reply.send(answer);
+                }
+            }
+            Ok(Err(error)) => {
+                counters.give_back(file, raised, layout.clock().now());
+                refuse(commits, &error);
+            }
+            Err(_) => {
+                self.links.remove(file);
+            }
+        }
+    }
+
+    /// Moves the journals into the files.
+    fn checkpoint(&mut self) {
+        for (_, link) in self.links.values() {
+            // Without it the journal is read at the next start.
+            let _left =
+                link.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
+        }
+        self.links.clear();
+    }
+}
+
+/// Sets of one file in one transaction.
+struct Group<'a> {
+    link: &'a Link,
+    layout: &'a Layout,
+    file: &'a File,
+}
+
+impl Group<'_> {
+    fn commit(
+        &self,
+        commits: &[Commit],
+        raised: &BTreeMap<Counter, i64>,
+    ) -> Result<Vec<Result<(), CommitError>>, Unavailable> {
+        let step = |text: &str| {
+            let done = self.link.statement(text).and_then(|mut one| one.raw_execute());
+            done.map(|_| ()).map_err(|error| unavailable(&error))
+        };
+        step("BEGIN IMMEDIATE")?;
+        counters::write(self.link, &self.layout.plan, raised)
+            .map_err(|error| unavailable(&error))?;
+        let mut answers = Vec::with_capacity(commits.len());
+        for commit in commits {
+            if commit.deadline != 0 && self.layout.clock().now() >= commit.deadline {
+                answers.push(Err(CommitError::Unavailable(Unavailable::Deadline)));
+                continue;
+            }
+            step("SAVEPOINT one")?;
+            let applied = write::apply(self.link, self.layout, self.file, &commit.set, commit.now);
+            if self.link.connection.is_autocommit() {
+                // The whole transaction is gone: a full disk does that.
+                return Err(match applied {
+                    Err(CommitError::Unavailable(error)) => error,
+                    _ => Unavailable::Broken("sqlite gave up a transaction".to_owned()),
+                });
+            }
+            if applied.is_err() {
+                step("ROLLBACK TO one")?;
+            }
+            step("RELEASE one")?;
+            answers.push(applied);
+        }
+        step("COMMIT")?;
+        Ok(answers)
+    }
+
+    fn end(&self) {
+        super::link::ends_snapshot(self.link);
+    }
+}
+
+fn refuse(commits: Vec<Commit>, error: &Unavailable) {
+    for commit in commits {
+        // Whoever asked may have gone by now.
+        let _gone = commit.reply.send(Err(CommitError::Unavailable(error.clone())));
+    }
+}
+
+/// True where the thread is to end.
+fn gather(job: Job, commits: &mut Vec<Commit>) -> bool {
+    match job {
+        Job::Commit(commit) => commits.push(*commit),
+        Job::Wake => {}
+        Job::Close => return true,
+    }
+    false
+}
+
+/// In the order of their coming, file by file.
+fn by_file(commits: Vec<Commit>) -> Vec<(File, Vec<Commit>)> {
+    let mut groups: Vec<(File, Vec<Commit>)> = Vec::new();
+    for commit in commits {
+        match groups.iter_mut().find(|(file, _)| *file == commit.file) {
+            Some((_, group)) => group.push(commit),
+            None => groups.push((commit.file.clone(), vec![commit])),
+        }
+    }
+    groups
+}
