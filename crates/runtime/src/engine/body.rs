@@ -224,9 +224,8 @@ impl<'a> Reader<'a> {
             return;
         }
         let read = match (mode, value, &field.shape.ty) {
-            (Mode::Patch(old), Json::Object(_), Wire::Money(_) | Wire::Timespan | Wire::Json)
-                if !old.value(id).is_null() =>
-            {
+            // Money and spans are given whole, so a patch keeps nothing of them.
+            (Mode::Patch(old), Json::Object(_), Wire::Json) if !old.value(id).is_null() => {
                 let mut text = Vec::new();
                 write::value(&mut text, old.value(id));
                 let merged = parse(&text).map(|mut json| {
@@ -328,7 +327,7 @@ impl<'a> Reader<'a> {
             // Who may not set a field keeps it by leaving it out.
             let forbidden = field.write.as_ref().is_some_and(|grants| !concerns(self.call, grants));
             let is_caller = matches!(field.source, Source::Caller) && self.is_actor(&field.kind);
-            if replaces && (forbidden || is_caller) {
+            if replaces && (forbidden || matches!(field.source, Source::Caller)) {
                 continue;
             }
             let at = At::Member(at, &field.name);

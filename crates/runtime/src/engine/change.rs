@@ -171,13 +171,13 @@ impl Unit<'_> {
         let (engine, call) = (self.engine, self.call);
         let old = self.rows.whole(engine, call, resource, id).await?.cloned();
         let old = old.ok_or_else(not_found)?;
-        self.look(resource, &[id]).await?;
+        self.look(resource, &[id], true).await?;
         if self.sees(resource, id) { Ok(old) } else { Err(not_found()) }
     }
 
     /// What the caller can be told after a write.
     pub(crate) async fn done(&mut self, write: &Write<'_>, id: u128) -> Result<Done, Failure> {
-        self.look(write.resource, &[id]).await?;
+        self.look(write.resource, &[id], true).await?;
         let visible = self.sees(write.resource, id);
         Ok(Done { verb: write.verb, resource: write.resource, id, visible })
     }

@@ -31,7 +31,7 @@ impl Unit<'_> {
         let plan = &engine.plan.resource(resource).commands[command_id.index()];
         let old = self.rows.whole(engine, call, resource, id).await?.cloned();
         let old = old.ok_or_else(not_found)?;
-        self.look(resource, &[id]).await?;
+        self.look(resource, &[id], true).await?;
         self.follow(resource, &[&old], &plan.by).await?;
         if !allows(call, &command.by, &self.scope(resource, &old)) {
             if !self.sees(resource, id) {

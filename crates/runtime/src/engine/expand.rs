@@ -26,7 +26,7 @@ impl Unit<'_> {
             };
             ids.sort_unstable();
             ids.dedup();
-            self.look(target, &ids).await?;
+            self.look(target, &ids, true).await?;
             let mut rows: Vec<Record> = ids
                 .into_iter()
                 .filter(|id| self.sees(target, *id))

@@ -58,11 +58,11 @@ impl Ids {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ports::clock::Machine;
+    use crate::ports::clock::SystemRandomness;
 
     #[test]
     fn ids_ascend_whatever_the_clock_does_and_are_of_version_seven() {
-        let ids = Ids::new(Arc::new(Machine));
+        let ids = Ids::new(Arc::new(SystemRandomness));
         let mut last = 0;
         for now in [1_700_000_000_000_000, 1_700_000_000_000_001, 1_600_000_000_000_000] {
             for _ in 0..5_000 {
@@ -72,7 +72,7 @@ mod tests {
                 last = id;
             }
         }
-        let ids = Ids::new(Arc::new(Machine));
+        let ids = Ids::new(Arc::new(SystemRandomness));
         assert_eq!(ids.next(1_700_000_000_123_000) >> 80, 1_700_000_000_123);
     }
 }

@@ -230,7 +230,7 @@ impl Unit<'_> {
                 seeds.iter().filter_map(|seed| seed.value(*first).as_uuid()).collect();
             let resources = targets(&self.engine.plan.domain, resource, path);
             for (at, target) in resources.into_iter().enumerate() {
-                self.look(target, &ids).await?;
+                self.look(target, &ids, false).await?;
                 let Some(next) = path.get(at + 1) else { break };
                 let step = |id: &u128| self.rows.get(target, *id)?.value(*next).as_uuid();
                 ids = ids.iter().filter_map(step).collect();

@@ -101,8 +101,7 @@ impl View<'_> {
         };
         match self.expanded.get(target, *id) {
             Some(row) => {
-                let inner =
-                    View { fields: None, children: Children::Expanded(&[]), expands: &[], ..*self };
+                let inner = View { fields: None, children: Children::All, expands: &[], ..*self };
                 inner.write(out, target, row);
             }
             None => out.extend_from_slice(b"null"),

@@ -37,29 +37,34 @@ impl Rows {
         self.slots.insert((resource, id), Slot { record, whole: true });
     }
 
-    /// Reads the rows that are not known yet, all in one call of the store.
+    /// Reads the rows that are not known yet, all in one call of the store; with their children
+    /// where `whole`.
     pub(crate) async fn fetch(
         &mut self,
         engine: &Engine,
         call: &Call,
         resource: ResourceId,
         ids: &[u128],
+        whole: bool,
     ) -> Result<(), Failure> {
-        let mut missing: Vec<u128> =
-            ids.iter().copied().filter(|id| !self.slots.contains_key(&(resource, *id))).collect();
+        let known =
+            |id: &u128| self.slots.get(&(resource, *id)).is_some_and(|slot| slot.whole || !whole);
+        let mut missing: Vec<u128> = ids.iter().copied().filter(|id| !known(id)).collect();
         missing.sort_unstable();
         missing.dedup();
         if missing.is_empty() {
             return Ok(());
         }
         let store = engine.store(resource);
-        let read = store.get(&call.tenant, resource, &missing, &[], &call.bindings).await?;
+        let children = &engine.plan.resource(resource).child_fields;
+        let children = if whole { children.as_slice() } else { &[] };
+        let read = store.get(&call.tenant, resource, &missing, children, &call.bindings).await?;
         for id in missing {
-            self.slots.insert((resource, id), Slot { record: None, whole: false });
+            self.slots.insert((resource, id), Slot { record: None, whole });
         }
         for record in read {
             let key = (resource, record.id);
-            self.slots.insert(key, Slot { record: Some(record), whole: false });
+            self.slots.insert(key, Slot { record: Some(record), whole });
         }
         Ok(())
     }
@@ -72,14 +77,7 @@ impl Rows {
         resource: ResourceId,
         id: u128,
     ) -> Result<Option<&Record>, Failure> {
-        let known = self.slots.get(&(resource, id)).is_some_and(|slot| slot.whole);
-        if !known {
-            let children = &engine.plan.resource(resource).child_fields;
-            let store = engine.store(resource);
-            let mut read =
-                store.get(&call.tenant, resource, &[id], children, &call.bindings).await?;
-            self.put(resource, id, read.pop());
-        }
+        self.fetch(engine, call, resource, &[id], true).await?;
         Ok(self.get(resource, id))
     }
 
@@ -99,7 +97,7 @@ impl Rows {
                 seeds.iter().filter_map(|record| record.value(*first).as_uuid()).collect();
             let resources = targets(&engine.plan.domain, from, path);
             for (at, resource) in resources.iter().enumerate() {
-                self.fetch(engine, call, *resource, &ids).await?;
+                self.fetch(engine, call, *resource, &ids, false).await?;
                 let Some(next) = path.get(at + 1) else { break };
                 let step = |id: &u128| self.get(*resource, *id)?.value(*next).as_uuid();
                 ids = ids.iter().filter_map(step).collect();

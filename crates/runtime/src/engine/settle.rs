@@ -60,7 +60,7 @@ impl Unit<'_> {
         }
         for (target, references) in asked {
             let ids: Vec<u128> = references.iter().map(|(id, _)| *id).collect();
-            self.look(target, &ids).await?;
+            self.look(target, &ids, false).await?;
             for (id, pointer) in references {
                 if !self.sees(target, id) {
                     faults.add(kinds::UNKNOWN_REFERENCE, pointer, unknown(self, target));
@@ -71,8 +71,13 @@ impl Unit<'_> {
     }
 
     /// Reads rows with what the caller's right to read them depends on.
-    pub(crate) async fn look(&mut self, resource: ResourceId, ids: &[u128]) -> Result<(), Failure> {
-        self.rows.fetch(self.engine, self.call, resource, ids).await?;
+    pub(crate) async fn look(
+        &mut self,
+        resource: ResourceId,
+        ids: &[u128],
+        whole: bool,
+    ) -> Result<(), Failure> {
+        self.rows.fetch(self.engine, self.call, resource, ids, whole).await?;
         let needs = &self.engine.plan.resource(resource).rules.read;
         if needs.is_empty() {
             return Ok(());
@@ -147,7 +152,7 @@ impl Unit<'_> {
                 ids.extend(row(record, place).value(path[0]).as_uuid());
             }
             for (at, target) in targets(&engine.plan.domain, of, path).into_iter().enumerate() {
-                self.look(target, &ids).await?;
+                self.look(target, &ids, false).await?;
                 let Some(next) = path.get(at + 1) else { break };
                 let step = |id: &u128| self.rows.get(target, *id)?.value(*next).as_uuid();
                 ids = ids.iter().filter_map(step).collect();

@@ -2,6 +2,7 @@
 
 use super::read::shorten;
 use super::scalar::{MONEY_SCALE, Made, Wrong};
+use super::write::currency_decimals;
 use super::{Json, time};
 use ir::value::{Currency, Value};
 use std::borrow::Cow;
@@ -10,6 +11,8 @@ use std::borrow::Cow;
 const URL_CHARACTERS_MAX: usize = 2_048;
 /// Characters of an e-mail address at most (RFC 5321).
 const EMAIL_CHARACTERS_MAX: usize = 254;
+/// Digits before the point of an amount at most.
+const AMOUNT_DIGITS_MAX: usize = 14;
 
 /// Units of `10^-from` as units of `10^-to`, half to even; none where they do not fit.
 pub(super) fn rescale(units: i64, from: u8, to: u8) -> Option<i64> {
@@ -28,6 +31,14 @@ pub(super) fn half_even(above: i64, below: i64) -> i64 {
         std::cmp::Ordering::Equal => quotient + quotient.rem_euclid(2),
         std::cmp::Ordering::Greater => quotient + 1,
     }
+}
+
+/// A decimal number as text: no exponent, no zeros before it, at most `scale` digits after the
+/// point. In units of `10^-scale`; none where it is not that, or does not fit.
+pub(crate) fn fixed(text: &str, scale: u8) -> Option<i64> {
+    let fraction = text.split_once('.').map_or(0, |(_, fraction)| fraction.len());
+    let plain = !text.contains(['e', 'E']) && fraction <= usize::from(scale);
+    plain.then(|| exact(text, scale)).flatten()
 }
 
 /// A decimal number as JSON writes it, in units of `10^-scale`; none where it has more digits
@@ -70,16 +81,10 @@ pub(crate) fn exact(text: &str, scale: u8) -> Option<i64> {
 }
 
 pub(super) fn read_money(members: &[(Cow<'_, str>, Json<'_>)]) -> Result<Value, Wrong> {
-    let (mut units, mut currency) = (None, None);
+    let (mut amount, mut currency) = (None, None);
     for (name, value) in members {
         match (&**name, value) {
-            ("amount", Json::Text(amount)) => {
-                let read = exact(amount, MONEY_SCALE).filter(|_| !amount.contains(['e', 'E']));
-                units = Some(read.ok_or_else(|| {
-                    let detail = "must be a decimal number as text, such as `12.50`";
-                    Wrong::new(detail).inside("amount")
-                })?);
-            }
+            ("amount", Json::Text(text)) => amount = Some(text),
             ("amount", other) => {
                 let detail = format!("must be a decimal number as text, not {}", other.kind());
                 return Err(Wrong::new(detail).inside("amount"));
@@ -95,10 +100,20 @@ pub(super) fn read_money(members: &[(Cow<'_, str>, Json<'_>)]) -> Result<Value, 
         }
     }
     let missing = |member| Wrong::new("is missing").inside(member);
-    Ok(Value::Money {
-        units: units.ok_or_else(|| missing("amount"))?,
-        currency: currency.ok_or_else(|| missing("currency"))?,
-    })
+    let amount = amount.ok_or_else(|| missing("amount"))?;
+    let currency = currency.ok_or_else(|| missing("currency"))?;
+    let digits = amount.trim_start_matches('-').split('.').next().map_or(0, str::len);
+    let units = fixed(amount, MONEY_SCALE).filter(|_| digits <= AMOUNT_DIGITS_MAX);
+    let units = units.ok_or_else(|| {
+        let detail = "must be a decimal number as text, such as `12.50`";
+        Wrong::new(detail).inside("amount")
+    })?;
+    let decimals = currency_decimals(currency);
+    if amount.split_once('.').map_or(0, |(_, rest)| rest.len()) > usize::from(decimals) {
+        let detail = format!("`{}` has {decimals} decimals", currency.as_str());
+        return Err(Wrong::new(detail).inside("amount"));
+    }
+    Ok(Value::Money { units, currency })
 }
 
 pub(super) fn read_span(members: &[(Cow<'_, str>, Json<'_>)]) -> Result<Value, Wrong> {
@@ -161,14 +176,8 @@ pub(crate) fn made_by(text: &str, made: Made<'_>) -> Option<u128> {
 }
 
 pub(super) fn is_url(text: &str) -> bool {
-    let lower = text.get(..8).unwrap_or(text).to_ascii_lowercase();
-    let rest = if lower.starts_with("https://") {
-        &text[8..]
-    } else if lower.starts_with("http://") {
-        &text[7..]
-    } else {
-        return false;
-    };
+    let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
+    let Some(rest) = rest else { return false };
     let authority = rest.split(['/', '?', '#']).next().unwrap_or("");
     let host = authority.rsplit('@').next().unwrap_or("");
     let named =

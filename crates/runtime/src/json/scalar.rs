@@ -1,8 +1,8 @@
 //! The types of fields on the wire: reading, bounds, and fitting a computed value to its field.
 
 use super::literal::{
-    exact, half_even, is_email, is_url, made_by, read_currency, read_money, read_span, read_uuid,
-    rescale,
+    exact, fixed, half_even, is_email, is_url, made_by, read_currency, read_money, read_span,
+    read_uuid, rescale,
 };
 use super::write::currency_decimals;
 use super::{Json, time};
@@ -179,13 +179,13 @@ impl Shape {
                 .iter()
                 .find(|value| ***value == *text)
                 .map(|value| Value::Text(value.clone()))?,
-            Wire::Int => Value::Int(exact(text, 0)?),
+            Wire::Int => Value::Int(fixed(text, 0)?),
             Wire::Decimal { scale, .. } => {
-                Value::Decimal { units: exact(text, *scale)?, scale: *scale }
+                Value::Decimal { units: fixed(text, *scale)?, scale: *scale }
             }
             // A filter compares amounts whatever their currency.
             Wire::Money(_) => {
-                Value::Decimal { units: exact(text, MONEY_SCALE)?, scale: MONEY_SCALE }
+                Value::Decimal { units: fixed(text, MONEY_SCALE)?, scale: MONEY_SCALE }
             }
             Wire::Bool => match text {
                 "true" => Value::Bool(true),

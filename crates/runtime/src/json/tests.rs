@@ -276,6 +276,8 @@ fn times_are_read_in_their_forms_and_written_in_one() {
     assert_eq!(time::read_time("12:30"), Some(45_000_000_000));
     assert_eq!(time::read_time("12:30:15.25"), Some(45_015_250_000));
     assert_eq!(time::read_time("12:3"), None);
+    assert_eq!(time::read_time("12:30:60"), None);
+    assert_eq!(time::read_time("12:30:00.1234567"), None);
 }
 
 #[test]

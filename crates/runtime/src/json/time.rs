@@ -58,8 +58,10 @@ pub(crate) fn read_date(text: &str) -> Option<i32> {
 
 /// `12:30`, `12:30:15`, `12:30:15.25` as microseconds since midnight.
 pub(crate) fn read_time(text: &str) -> Option<i64> {
+    const CHARACTERS_MAX: usize = "12:30:15.250000".len();
     let (micros, rest) = clock(text.as_bytes(), false)?;
-    rest.is_empty().then_some(micros)
+    (rest.is_empty() && micros < DAY && text.len() <= CHARACTERS_MAX && !text.contains(":60"))
+        .then_some(micros)
 }
 
 /// The clock at the beginning of a text and what follows it. Digits beyond microseconds are cut.
@@ -118,6 +120,9 @@ pub(crate) fn read_timestamp(text: &str) -> Option<i64> {
 const EARLIEST: i64 = -719_162 * DAY;
 const LATEST: i64 = 2_932_897 * DAY;
 
+/// Digits of each part of a duration at most.
+const DURATION_DIGITS_MAX: usize = 6;
+
 /// ISO 8601 with weeks, days, hours, minutes and seconds (`P1DT2H`, `PT0.5S`, `-PT5M`), as
 /// microseconds. Years and months have no fixed length and are refused.
 pub(crate) fn read_duration(text: &str) -> Option<i64> {
@@ -134,7 +139,7 @@ pub(crate) fn read_duration(text: &str) -> Option<i64> {
             continue;
         }
         let length = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
-        if length == 0 || length > 15 {
+        if length == 0 || length > DURATION_DIGITS_MAX {
             return None;
         }
         let whole = digits(&rest[..length])?;
@@ -142,7 +147,7 @@ pub(crate) fn read_duration(text: &str) -> Option<i64> {
         let mut fraction = 0;
         if rest.first() == Some(&b'.') {
             let length = rest[1..].iter().take_while(|byte| byte.is_ascii_digit()).count();
-            let shown = rest.get(1..=length.min(6)).filter(|shown| !shown.is_empty())?;
+            let shown = rest.get(1..=length).filter(|shown| (1..=6).contains(&shown.len()))?;
             fraction = digits(shown)? * 10_i64.pow(6 - u32::try_from(shown.len()).ok()?);
             rest = &rest[1 + length..];
             if rest.first() != Some(&b'S') {

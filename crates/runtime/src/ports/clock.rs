@@ -3,7 +3,7 @@
 use ring::rand::{SecureRandom, SystemRandom};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-/// Tells the time.
+/// Tells the time; tests have one that they turn by hand.
 pub trait Clock: Send + Sync {
     /// Microseconds since 1970.
     fn now(&self) -> i64;
@@ -15,18 +15,22 @@ pub trait Randomness: Send + Sync {
     fn fill(&self, buffer: &mut [u8]);
 }
 
-/// The clock and the randomness of the machine.
+/// The machine's clock.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Machine;
+pub struct SystemClock;
 
-impl Clock for Machine {
+/// The randomness of the operating system.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct SystemRandomness;
+
+impl Clock for SystemClock {
     fn now(&self) -> i64 {
         let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         i64::try_from(since.as_micros()).unwrap_or(i64::MAX)
     }
 }
 
-impl Randomness for Machine {
+impl Randomness for SystemRandomness {
     fn fill(&self, buffer: &mut [u8]) {
         SystemRandom::new().fill(buffer).expect("the system gives random bytes");
     }
