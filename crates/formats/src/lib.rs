@@ -4,6 +4,7 @@
 pub mod diagnostic;
 pub mod openapi;
 pub mod requirements;
+pub mod seed;
 pub mod sql;
 
 mod bodies;

@@ -18,7 +18,7 @@ mod phrase;
 mod read;
 mod scalars;
 mod source;
-mod tree;
+pub(crate) mod tree;
 
 pub use bytes::sources_from_bytes;
 pub use faults::PAGES;

@@ -1,0 +1,220 @@
+//! The arguments of every verb; their docs are the help texts that a user reads.
+
+pub(crate) mod keys;
+pub(crate) mod up;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::path::PathBuf;
+
+/// A backend architect: a requirements file becomes an architecture that is read and run.
+#[derive(Debug, Parser)]
+#[command(name = "mainstay", version, max_term_width = 100, after_help = AFTER)]
+pub(crate) struct Arguments {
+    /// What to do.
+    #[command(subcommand)]
+    pub(crate) verb: Verb,
+}
+
+const AFTER: &str = "\
+PATH is a model file, or a directory that holds `mainstay.yaml`; the current one where none is
+given. Data goes to stdout, everything else to stderr. Exit codes: 0 fine, 1 the answer is no,
+2 could not run. Colour is used on terminals only, and never where NO_COLOR is set.";
+
+/// The verbs.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Verb {
+    /// Find every fault of a model at once
+    Check(Check),
+    /// Say what a code means, or what was decided about a part of the model
+    Explain(Explain),
+    /// Print one contract, schema or diagram
+    Export(Export),
+}
+
+/// Which model.
+#[derive(Debug, Args)]
+pub(crate) struct ModelPath {
+    /// Model file, or directory that holds `mainstay.yaml`
+    #[arg(default_value = ".")]
+    pub(crate) path: PathBuf,
+    /// Environment: `mainstay.<ENV>.yaml` beside the model is read over it
+    #[arg(long, value_name = "ENV", env = "MAINSTAY_ENV", hide_env_values = true)]
+    pub(crate) env: Option<String>,
+}
+
+/// How a result is printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// For people
+    Text,
+    /// For programs
+    Json,
+}
+
+/// How a result is printed.
+#[derive(Debug, Args)]
+pub(crate) struct Output {
+    /// How the result is printed
+    #[arg(
+        long,
+        value_enum,
+        default_value = "text",
+        env = "MAINSTAY_FORMAT",
+        hide_env_values = true
+    )]
+    pub(crate) format: Format,
+}
+
+/// Arguments of `check`.
+#[derive(Debug, Args)]
+pub(crate) struct Check {
+    #[command(flatten)]
+    pub(crate) model: ModelPath,
+    #[command(flatten)]
+    pub(crate) output: Output,
+}
+
+/// Arguments of `design`.
+#[derive(Debug, Args)]
+pub(crate) struct Design {
+    #[command(flatten)]
+    pub(crate) model: ModelPath,
+    /// Where to write [default: `architecture/` beside the model]
+    #[arg(long, value_name = "DIR", env = "MAINSTAY_OUT", hide_env_values = true)]
+    pub(crate) out: Option<PathBuf>,
+    /// Write nothing; exit with 1 where the files there are not what would be written
+    #[arg(long)]
+    pub(crate) check: bool,
+    #[command(flatten)]
+    pub(crate) output: Output,
+}
+
+/// Arguments of `explain`.
+#[derive(Debug, Args)]
+pub(crate) struct Explain {
+    /// A code (`E012`, `D003`), or a part of the model (`ordering.Order`, `goals.peak`)
+    #[arg(value_name = "CODE|PART")]
+    pub(crate) what: String,
+    /// The model that the part is of
+    #[arg(value_name = "PATH", default_value = ".")]
+    pub(crate) path: PathBuf,
+    #[command(flatten)]
+    pub(crate) output: Output,
+}
+
+/// Arguments of `fmt`.
+#[derive(Debug, Args)]
+pub(crate) struct Fmt {
+    /// Model files, or directories of them; they are rewritten in place
+    #[arg(value_name = "PATH", default_value = ".")]
+    pub(crate) paths: Vec<PathBuf>,
+    /// Write nothing; exit with 1 where a file is not in the short form
+    #[arg(long)]
+    pub(crate) check: bool,
+    /// Read a file from stdin and print it formatted
+    #[arg(long, conflicts_with_all = ["check", "paths"])]
+    pub(crate) stdin: bool,
+}
+
+/// Arguments of `token`.
+#[derive(Debug, Args)]
+pub(crate) struct Token {
+    #[command(flatten)]
+    pub(crate) model: ModelPath,
+    /// Actor of the model that the token is for, or `system`
+    #[arg(long, env = "MAINSTAY_TOKEN_ACTOR", hide_env_values = true)]
+    pub(crate) actor: String,
+    /// Role of the actor; may be given several times
+    #[arg(long = "role", value_name = "ROLE", env = "MAINSTAY_TOKEN_ROLE", hide_env_values = true)]
+    pub(crate) roles: Vec<String>,
+    /// Tenant that the token acts in, where the model has tenants
+    #[arg(long, env = "MAINSTAY_TOKEN_TENANT", hide_env_values = true)]
+    pub(crate) tenant: Option<String>,
+    /// Who the caller is: what `me` compares with [default: the actor's name]
+    #[arg(long, env = "MAINSTAY_TOKEN_SUBJECT", hide_env_values = true)]
+    pub(crate) subject: Option<String>,
+    /// Seconds until the token expires [default: what the design decided]
+    #[arg(
+        long,
+        value_name = "SECONDS",
+        env = "MAINSTAY_TOKEN_LIFETIME",
+        hide_env_values = true,
+        value_parser = clap::value_parser!(u32).range(1..=31_536_000)
+    )]
+    pub(crate) lifetime: Option<u32>,
+    #[command(flatten)]
+    pub(crate) data: DataPath,
+    #[command(flatten)]
+    pub(crate) output: Output,
+}
+
+/// Where the data is.
+#[derive(Debug, Args)]
+pub(crate) struct DataPath {
+    /// Directory of databases and development key [default: `.mainstay/` beside the model]
+    #[arg(long, value_name = "DIR", env = "MAINSTAY_DATA", hide_env_values = true)]
+    pub(crate) data: Option<PathBuf>,
+}
+
+impl DataPath {
+    /// The directory, for a model that stands at `home`.
+    pub(crate) fn of(&self, home: &std::path::Path) -> PathBuf {
+        self.data.clone().unwrap_or_else(|| home.join(".mainstay"))
+    }
+}
+
+/// Arguments of `backup`.
+#[derive(Debug, Args)]
+pub(crate) struct Backup {
+    /// Directory to write to; it must not exist yet, or be empty
+    #[arg(value_name = "TO")]
+    pub(crate) to: PathBuf,
+    #[command(flatten)]
+    pub(crate) model: ModelPath,
+    #[command(flatten)]
+    pub(crate) data: DataPath,
+    #[command(flatten)]
+    pub(crate) output: Output,
+}
+
+/// Arguments of `restore`.
+#[derive(Debug, Args)]
+pub(crate) struct Restore {
+    /// Directory that `mainstay backup` wrote
+    #[arg(value_name = "FROM")]
+    pub(crate) from: PathBuf,
+    #[command(flatten)]
+    pub(crate) model: ModelPath,
+    /// Replace data that is there
+    #[arg(long)]
+    pub(crate) force: bool,
+    #[command(flatten)]
+    pub(crate) data: DataPath,
+    #[command(flatten)]
+    pub(crate) output: Output,
+}
+
+/// Arguments of `export`.
+#[derive(Debug, Args)]
+pub(crate) struct Export {
+    /// What to print
+    #[arg(value_enum, value_name = "FORMAT")]
+    pub(crate) format: ExportFormat,
+    #[command(flatten)]
+    pub(crate) model: ModelPath,
+}
+
+/// What `export` prints.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ExportFormat {
+    /// The API contract, OpenAPI 3.1 as YAML
+    Openapi,
+    /// The API contract, OpenAPI 3.1 as JSON
+    OpenapiJson,
+    /// The schema as SQLite's DDL
+    Sqlite,
+    /// The schema as PostgreSQL's DDL
+    Postgresql,
+    /// The whole architecture as JSON
+    Architecture,
+}

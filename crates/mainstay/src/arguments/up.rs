@@ -1,0 +1,198 @@
+//! Arguments of `up`.
+
+use super::{DataPath, ModelPath};
+use clap::{Args, ValueEnum};
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
+
+/// Arguments of `up`.
+#[derive(Debug, Args)]
+pub(crate) struct Up {
+    #[command(flatten)]
+    pub(crate) model: ModelPath,
+    /// Address to listen on; port 0 takes a free one
+    #[arg(
+        long,
+        value_name = "ADDRESS",
+        default_value = "127.0.0.1:8080",
+        env = "MAINSTAY_LISTEN",
+        hide_env_values = true
+    )]
+    pub(crate) listen: SocketAddr,
+    #[command(flatten)]
+    pub(crate) data: DataPath,
+    /// Fill an empty store: from `seed/` beside the model, else with plausible rows by type
+    #[arg(long, env = "MAINSTAY_SEED", hide_env_values = true)]
+    pub(crate) seed: bool,
+    /// Refuse to start where something is missing or fit for development only; also on with
+    /// MAINSTAY_ENV=production
+    #[arg(long, env = "MAINSTAY_PRODUCTION", hide_env_values = true)]
+    pub(crate) production: bool,
+    /// File descriptor that is written one byte and closed when the server serves
+    #[arg(long, value_name = "FD", env = "MAINSTAY_READY_FD", hide_env_values = true)]
+    pub(crate) ready_fd: Option<i32>,
+    #[command(flatten)]
+    pub(crate) identity: Identity,
+    #[command(flatten)]
+    pub(crate) tls: Tls,
+    #[command(flatten)]
+    pub(crate) edge: Edge,
+    #[command(flatten)]
+    pub(crate) limits: Limits,
+    #[command(flatten)]
+    pub(crate) logs: Logs,
+}
+
+/// Whose tokens are accepted.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Callers")]
+pub(crate) struct Identity {
+    /// Issuer whose tokens are accepted, by URL; several with commas. Its keys are found by OpenID
+    /// discovery [default: the development key alone]
+    #[arg(
+        long = "issuer",
+        value_name = "URL",
+        value_delimiter = ',',
+        env = "MAINSTAY_ISSUER",
+        hide_env_values = true
+    )]
+    pub(crate) issuers: Vec<String>,
+    /// Audience that a token must be for; several with commas [default: the system's name]
+    #[arg(
+        long = "audience",
+        value_name = "NAME",
+        value_delimiter = ',',
+        env = "MAINSTAY_AUDIENCE",
+        hide_env_values = true
+    )]
+    pub(crate) audiences: Vec<String>,
+}
+
+/// TLS of the listener.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "TLS")]
+pub(crate) struct Tls {
+    /// Certificate chain, PEM; read again when the file changes
+    #[arg(
+        long,
+        value_name = "FILE",
+        requires = "tls_key",
+        env = "MAINSTAY_TLS_CERT",
+        hide_env_values = true
+    )]
+    pub(crate) tls_cert: Option<PathBuf>,
+    /// Private key of the certificate, PEM
+    #[arg(
+        long,
+        value_name = "FILE",
+        requires = "tls_cert",
+        env = "MAINSTAY_TLS_KEY",
+        hide_env_values = true
+    )]
+    pub(crate) tls_key: Option<PathBuf>,
+}
+
+/// What stands in front.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "In front")]
+pub(crate) struct Edge {
+    /// Origin whose pages may call the API, or `*`; several with commas [default: none]
+    #[arg(
+        long = "cors-origin",
+        value_name = "ORIGIN",
+        value_delimiter = ',',
+        env = "MAINSTAY_CORS_ORIGIN",
+        hide_env_values = true
+    )]
+    pub(crate) cors_origins: Vec<String>,
+    /// Address of a proxy whose `Forwarded` and `X-Forwarded-*` headers are believed; several with
+    /// commas [default: none]
+    #[arg(
+        long = "trusted-proxy",
+        value_name = "IP",
+        value_delimiter = ',',
+        env = "MAINSTAY_TRUSTED_PROXY",
+        hide_env_values = true
+    )]
+    pub(crate) trusted_proxies: Vec<IpAddr>,
+}
+
+/// Limits; where none is given, the design's decisions hold.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Limits")]
+pub(crate) struct Limits {
+    /// Bytes of a request body at most [default: what the design decided, usually 1048576]
+    #[arg(
+        long,
+        value_name = "BYTES",
+        env = "MAINSTAY_BODY_BYTES_MAX",
+        hide_env_values = true,
+        value_parser = clap::value_parser!(u64).range(1_024..=1_073_741_824)
+    )]
+    pub(crate) body_bytes_max: Option<u64>,
+    /// Seconds that a request may take [default: what the design decided, usually 15]
+    #[arg(
+        long,
+        value_name = "SECONDS",
+        env = "MAINSTAY_REQUEST_TIMEOUT",
+        hide_env_values = true,
+        value_parser = clap::value_parser!(u32).range(1..=3_600)
+    )]
+    pub(crate) request_timeout: Option<u32>,
+    /// Seconds between the end of readiness and the end of listening, for balancers to notice
+    #[arg(
+        long,
+        value_name = "SECONDS",
+        default_value_t = 0,
+        env = "MAINSTAY_DRAIN_DELAY",
+        hide_env_values = true,
+        value_parser = clap::value_parser!(u32).range(0..=300)
+    )]
+    pub(crate) drain_delay: u32,
+    /// Seconds that running requests have to finish once the server stops
+    #[arg(
+        long,
+        value_name = "SECONDS",
+        default_value_t = 10,
+        env = "MAINSTAY_DRAIN_TIMEOUT",
+        hide_env_values = true,
+        value_parser = clap::value_parser!(u32).range(0..=3_600)
+    )]
+    pub(crate) drain_timeout: u32,
+    /// Threads that serve [default: one a core]
+    #[arg(
+        long,
+        value_name = "THREADS",
+        env = "MAINSTAY_THREADS",
+        hide_env_values = true,
+        value_parser = clap::value_parser!(u16).range(1..=512)
+    )]
+    pub(crate) threads: Option<u16>,
+}
+
+/// What is logged.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Logs")]
+pub(crate) struct Logs {
+    /// Form of the log lines on stderr [default: text on a terminal, else json]
+    #[arg(long, value_enum, env = "MAINSTAY_LOG_FORMAT", hide_env_values = true)]
+    pub(crate) log_format: Option<LogFormat>,
+    /// Least level that is logged: error, warn, info, debug, trace; or a filter by target
+    #[arg(
+        long,
+        value_name = "LEVEL",
+        default_value = "info",
+        env = "MAINSTAY_LOG",
+        hide_env_values = true
+    )]
+    pub(crate) log: String,
+}
+
+/// Form of log lines.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum LogFormat {
+    /// One line a request, for people
+    Text,
+    /// One JSON object a line
+    Json,
+}

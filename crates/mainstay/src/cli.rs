@@ -1,0 +1,66 @@
+//! The skin of the command line: arguments in, one verb called, its answer printed.
+
+use crate::arguments::{Arguments, Verb};
+use crate::commands;
+use crate::failure::Outcome;
+use crate::render::{self, Answer};
+use clap::Parser;
+use std::process::ExitCode;
+
+/// Runs the process.
+pub(crate) fn run() -> ExitCode {
+    let answer = match Arguments::try_parse() {
+        Ok(arguments) => call(arguments.verb).unwrap_or_else(|failure| render::failure(&failure)),
+        Err(usage) => render::usage(&usage),
+    };
+    ExitCode::from(answer as u8)
+}
+
+fn call(verb: Verb) -> Outcome<Answer> {
+    Ok(match verb {
+        Verb::Check(args) => {
+            let report = commands::check::check(&args.model.path, args.model.env.as_deref())?;
+            render::check(&report, args.output.format)
+        }
+        Verb::Explain(args) => {
+            let explanation = commands::explain::explain(&args.what, &args.path)?;
+            render::explain(&explanation, args.output.format)
+        }
+        Verb::Export(args) => {
+            let (path, env) = (&args.model.path, args.model.env.as_deref());
+            render::text(&commands::export::export(args.format, path, env)?)
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_arguments_are_consistent() {
+        Arguments::command().debug_assert();
+    }
+
+    /// Every flag with a value, and every flag of `up`, has its variable.
+    #[test]
+    fn flags_have_variables_of_their_name() {
+        fn look(command: &clap::Command, lost: &mut Vec<String>) {
+            for flag in command.get_arguments().filter(|argument| argument.get_long().is_some()) {
+                let takes = flag.get_action().takes_values() || command.get_name() == "up";
+                let own = ["help", "version"].contains(&flag.get_id().as_str());
+                let variable = flag.get_env().and_then(|name| name.to_str()).unwrap_or_default();
+                if takes && !own && !variable.starts_with("MAINSTAY_") {
+                    lost.push(format!("{} --{}", command.get_name(), flag.get_id()));
+                }
+            }
+            for inner in command.get_subcommands() {
+                look(inner, lost);
+            }
+        }
+        let mut lost = Vec::new();
+        look(&Arguments::command(), &mut lost);
+        assert_eq!(lost, Vec::<String>::new());
+    }
+}

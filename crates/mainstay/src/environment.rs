@@ -1,0 +1,101 @@
+//! What a model takes from outside: environment variables and secret files.
+
+use ir::model::{Model, Variable};
+use std::path::Path;
+
+/// Bytes of a secret file.
+const SECRET_BYTES_MAX: u64 = 65_536;
+
+/// A variable or secret file that a model uses and that is not there.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub(crate) struct Missing {
+    /// `${NAME}` or `${file:path}`.
+    pub(crate) variable: String,
+    /// Model path of the value that uses it.
+    pub(crate) used_by: String,
+    /// Why it is missing: not set, not readable.
+    pub(crate) because: String,
+}
+
+/// The value of a variable: from the environment, or the text of a file (relative to the model)
+/// without its last line break. `Err` says why there is none, never what there is.
+pub(crate) fn value(variable: &Variable, home: &Path) -> Result<String, String> {
+    let name = variable.name.as_str();
+    if !variable.file {
+        return match std::env::var(name) {
+            Ok(value) if !value.is_empty() => Ok(value),
+            Ok(_) => Err("it is empty".to_owned()),
+            Err(std::env::VarError::NotPresent) => Err("it is not set".to_owned()),
+            Err(std::env::VarError::NotUnicode(_)) => Err("it is not UTF-8".to_owned()),
+        };
+    }
+    let path = home.join(name);
+    let metadata = std::fs::metadata(&path).map_err(|cause| cause.to_string())?;
+    if !metadata.is_file() {
+        return Err("it is not a file".to_owned());
+    }
+    if metadata.len() > SECRET_BYTES_MAX {
+        return Err(format!("it is larger than {SECRET_BYTES_MAX} bytes"));
+    }
+    let text = std::fs::read_to_string(&path).map_err(|cause| cause.to_string())?;
+    let text = text.strip_suffix('\n').unwrap_or(&text);
+    match text.strip_suffix('\r').unwrap_or(text) {
+        "" => Err("it is empty".to_owned()),
+        text => Ok(text.to_owned()),
+    }
+}
+
+/// Everything the model uses and the environment lacks, in the order of the model.
+pub(crate) fn missing(model: &Model, home: &Path) -> Vec<Missing> {
+    let mut missing = Vec::new();
+    for variable in &model.variables {
+        if let Err(because) = value(variable, home) {
+            let name = variable.name.as_str();
+            let shown = if variable.file { format!("file:{name}") } else { name.to_owned() };
+            missing.push(Missing {
+                variable: format!("${{{shown}}}"),
+                used_by: variable.used_by.clone(),
+                because,
+            });
+        }
+    }
+    missing
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ir::{Span, Spanned};
+
+    fn variable(name: &str, file: bool) -> Variable {
+        let name = Spanned::new(name.to_owned(), Span::default());
+        Variable { name, file, used_by: "integrations.payments.auth".to_owned() }
+    }
+
+    #[test]
+    fn a_secret_file_is_read_without_its_last_line_break() {
+        let home = std::env::temp_dir();
+        let name = format!("secret-{}", std::process::id());
+        std::fs::write(home.join(&name), "s3cret\r\n").expect("writable");
+        assert_eq!(value(&variable(&name, true), &home), Ok("s3cret".to_owned()));
+        std::fs::write(home.join(&name), "\n").expect("writable");
+        assert_eq!(value(&variable(&name, true), &home), Err("it is empty".to_owned()));
+        std::fs::remove_file(home.join(&name)).expect("removable");
+    }
+
+    #[test]
+    fn what_is_missing_is_named_with_its_user() {
+        let variables = vec![variable("PATH", false), variable("NO_SUCH_VARIABLE", false)];
+        let model = Model { variables, ..Model::default() };
+        let missing = missing(&model, Path::new("."));
+        assert_eq!(missing.len(), 1);
+        assert_eq!(missing[0].variable, "${NO_SUCH_VARIABLE}");
+        assert_eq!(missing[0].because, "it is not set");
+    }
+
+    #[test]
+    fn a_directory_is_no_secret() {
+        let fault = value(&variable(".", true), &std::env::temp_dir());
+        assert_eq!(fault, Err("it is not a file".to_owned()));
+    }
+}

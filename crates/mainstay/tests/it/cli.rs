@@ -1,0 +1,302 @@
+//! What a user sees in a terminal, whole: stdout, stderr and exit code of the verbs.
+
+use crate::harness::{Folder, run};
+use expect_test::{Expect, expect};
+
+/// Runs a verb in which `{}` stands for the folder, and pins all it printed.
+#[track_caller]
+fn check(folder: &Folder, arguments: &str, expected: Expect) {
+    let arguments: Vec<String> =
+        arguments.split(' ').map(|word| word.replace("{}", folder.path())).collect();
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let ran = run(&arguments);
+    let mut shown = format!("exit {}\n", ran.code);
+    for (name, text) in [("stdout", &ran.stdout), ("stderr", &ran.stderr)] {
+        if !text.is_empty() {
+            shown.push_str(&format!("-- {name}\n{}", text.replace(folder.path(), "DIR")));
+        }
+    }
+    expected.assert_eq(&shown);
+}
+
+fn model(text: &str) -> Folder {
+    Folder::new().with("mainstay.yaml", text)
+}
+
+const NOTES: &str = "\
+system: notes
+actors: { writer: oidc }
+contexts:
+  notes:
+    resources:
+      Note:
+        fields: { writer: actor writer, text: text max 2000 }
+        allow: { read: writer when writer == me, write: writer when writer == me }
+";
+
+#[test]
+fn a_sound_model_is_told_so() {
+    check(
+        &model(NOTES),
+        "check {}",
+        expect![[r#"
+        exit 0
+        -- stderr
+        notes (1 context, 1 resource, 0 commands): nothing to mend
+    "#]],
+    );
+    check(
+        &model(NOTES),
+        "check {} --format json",
+        expect![[r#"
+        exit 0
+        -- stdout
+        {
+          "diagnostics": [],
+          "fine": true,
+          "missing": []
+        }
+    "#]],
+    );
+}
+
+#[test]
+fn every_fault_is_shown_with_its_place_and_cure() {
+    let text = NOTES.replace("writer == me,", "writr == me,").replace("max 2000", "max many");
+    check(
+        &model(&text),
+        "check {}",
+        expect![[r#"
+        exit 1
+        -- stdout
+        error[E056]: the bound `many` of `text` of `Note` is no value of its type
+         --> DIR/mainstay.yaml:7:56
+          |
+        7 |         fields: { writer: actor writer, text: text max many }
+          |                                                        ^^^^
+          = help: a bound here is a length in characters (`40`)
+
+        error[E036]: unknown name `writr` in `allow.read` of `Note`
+         --> DIR/mainstay.yaml:8:36
+          |
+        8 |         allow: { read: writer when writr == me, write: writer when writer == me }
+          |                                    ^^^^^
+          = help: did you mean `writer`?
+        8 +         allow: { read: writer when writer == me, write: writer when writer == me }
+
+        -- stderr
+        2 errors
+    "#]],
+    );
+    check(
+        &model(&text),
+        "explain notes.Note {}",
+        expect![[r#"
+        exit 2
+        -- stderr
+        error[E056]: the bound `many` of `text` of `Note` is no value of its type
+         --> DIR/mainstay.yaml:7:56
+          |
+        7 |         fields: { writer: actor writer, text: text max many }
+          |                                                        ^^^^
+          = help: a bound here is a length in characters (`40`)
+
+        error[E036]: unknown name `writr` in `allow.read` of `Note`
+         --> DIR/mainstay.yaml:8:36
+          |
+        8 |         allow: { read: writer when writr == me, write: writer when writer == me }
+          |                                    ^^^^^
+          = help: did you mean `writer`?
+        8 +         allow: { read: writer when writer == me, write: writer when writer == me }
+
+        Error: the model has 2 errors
+    "#]],
+    );
+}
+
+#[test]
+fn an_environment_lists_what_it_lacks() {
+    let text = format!(
+        "{NOTES}integrations:\n  mail:\n    http: ${{NO_SUCH_URL}}\n    auth: bearer ${{file:secret}}\n    \
+         operations: {{ send: {{ post: /send }} }}\n"
+    );
+    let folder = model(&text).with("mainstay.prod.yaml", "goals: { peak: 50 rps }\n");
+    check(
+        &folder,
+        "check {} --env prod",
+        expect![[r#"
+        exit 1
+        -- stdout
+        missing ${NO_SUCH_URL} for `integrations.mail.http`: it is not set
+        missing ${file:secret} for `integrations.mail.auth`: No such file or directory (os error 2)
+        -- stderr
+        notes (1 context, 1 resource, 0 commands): 2 missing variables
+    "#]],
+    );
+    check(
+        &folder,
+        "check {} --env staging",
+        expect![[r#"
+        exit 2
+        -- stderr
+        Error: there is no environment `staging`
+        Caused by: `DIR/mainstay.staging.yaml` is not there
+        Hint: write that file: it may set goals, constraints, URLs and limits
+    "#]],
+    );
+}
+
+#[test]
+fn what_is_no_model_says_what_to_do() {
+    let folder = Folder::new().with("notes.md", "");
+    check(
+        &folder,
+        "check {}",
+        expect![[r#"
+        exit 2
+        -- stderr
+        Error: there is no model in `DIR`
+        Caused by: the directory holds no `*.yaml` file
+        Hint: write `mainstay.yaml` there, or give the path of a model
+    "#]],
+    );
+    check(
+        &folder,
+        "check {}/gone.yaml",
+        expect![[r#"
+        exit 2
+        -- stderr
+        Error: can't read the model at `DIR/gone.yaml`
+        Caused by: No such file or directory (os error 2)
+        Hint: give a model file, or a directory that holds `mainstay.yaml`
+    "#]],
+    );
+    check(
+        &model(""),
+        "check {}",
+        expect![[r#"
+        exit 1
+        -- stdout
+        error[E029]: there is nothing in the model
+         --> DIR/mainstay.yaml:1:1
+          |
+        1 |
+          | ^
+          = help: begin with `system: name`; `mainstay new` writes a first model
+
+        -- stderr
+        1 error
+    "#]],
+    );
+}
+
+#[test]
+fn a_code_is_explained_and_an_unknown_one_is_refused() {
+    let folder = Folder::new();
+    check(
+        &folder,
+        "explain e011",
+        expect![[r#"
+        exit 0
+        -- stdout
+        # E011 missing key
+        An element lacks something without which it means nothing.
+
+        **Why**: an integration without a URL can't be called, a field without a type can't be stored;
+        no default would be right.
+
+        Wrong:
+        ```yaml
+        integrations: { payments: { operations: {} } }
+        ```
+        Right:
+        ```yaml
+        integrations: { payments: { http: "${PAYMENTS_URL}" } }
+        ```
+    "#]],
+    );
+    check(
+        &folder,
+        "explain E999",
+        expect![[r#"
+        exit 2
+        -- stderr
+        Error: there is no code `E999`
+        Hint: codes go from `E001` to `E094`
+    "#]],
+    );
+    check(
+        &folder,
+        "explain X001",
+        expect![[r#"
+        exit 2
+        -- stderr
+        Error: there is no code `X001`
+        Hint: codes begin with `E` (a fault of the model) or `D` (a decision)
+    "#]],
+    );
+}
+
+#[test]
+fn a_wrong_argument_shows_the_right_ones() {
+    let folder = Folder::new();
+    check(
+        &folder,
+        "chekc",
+        expect![[r#"
+        exit 2
+        -- stderr
+        error: unrecognized subcommand 'chekc'
+
+          tip: a similar subcommand exists: 'check'
+
+        Usage: mainstay <COMMAND>
+
+        For more information, try '--help'.
+    "#]],
+    );
+    check(
+        &folder,
+        "check --colour",
+        expect![[r#"
+        exit 2
+        -- stderr
+        error: unexpected argument '--colour' found
+
+          tip: to pass '--colour' as a value, use '-- --colour'
+
+        Usage: mainstay check [OPTIONS] [PATH]
+
+        For more information, try '--help'.
+    "#]],
+    );
+}
+
+#[test]
+fn hostile_files_end_in_a_diagnostic_within_a_second() {
+    let deep = format!("a: {}1{}", "[".repeat(10_000), "]".repeat(10_000));
+    let bomb = (1..40).fold("a0: &a0 [x]\n".to_owned(), |text, at| {
+        format!("{text}a{at}: &a{at} [*a{0}, *a{0}]\n", at - 1)
+    });
+    let cases = [
+        ("ten megabytes", "system: a\n#".to_owned() + &"x".repeat(10 << 20)),
+        ("ten thousand levels", deep),
+        ("block levels", (0..2_000).map(|at| " ".repeat(at) + "a:\n").collect()),
+        ("a long scalar", format!("system: {}", "x".repeat(100_000))),
+        ("an alias bomb", bomb),
+        ("many keys", (0..10_000).map(|at| format!("k{at}: 1\n")).collect()),
+    ];
+    for (what, text) in cases {
+        let folder = model(&text);
+        let began = std::time::Instant::now();
+        let ran = run(&["check", folder.path()]);
+        assert_eq!(ran.code, 1, "{what}: {}", ran.stderr);
+        assert!(ran.stdout.contains("error[E"), "{what}: {}", ran.stdout);
+        assert!(ran.stdout.len() < 1 << 20, "{what}: {} bytes are printed", ran.stdout.len());
+        // The limit is for a release build on a quiet machine; this one is neither.
+        assert!(began.elapsed().as_secs() < 5, "{what}: {:?}", began.elapsed());
+    }
+    let folder = Folder::new();
+    std::fs::write(folder.0.join("mainstay.yaml"), b"system: a\xff\n").expect("writable");
+    assert_eq!(run(&["check", folder.path()]).code, 1);
+}
