@@ -123,7 +123,11 @@ impl<'n> Reader<'n> {
             }
             ValueKind::Text { slice, .. } if construct.short.is_some() => {
                 let short = construct.short.as_ref().expect("it was just asked for");
-                for part in phrase::read(construct, short, slice, &mut self.faults) {
+                let mut faults = Vec::new();
+                let place = || self.place(construct);
+                let parts = phrase::read(short, slice, &place, &mut faults);
+                self.faults.append(&mut faults);
+                for part in parts {
                     let key = construct.key(part.key).expect("a short form sets known keys");
                     let kind = ValueKind::Text { slice: part.value, quoted: false };
                     form.entries.push((key, Value { span: part.value.span(), kind }));

@@ -10,6 +10,7 @@ mod environment;
 pub mod expression;
 pub(crate) mod faults;
 mod form;
+mod format;
 mod leaf;
 mod merge;
 mod names;
@@ -22,6 +23,7 @@ pub(crate) mod tree;
 
 pub use bytes::sources_from_bytes;
 pub use faults::PAGES;
+pub use format::format;
 pub use read::{is_partial, read, read_with_environment};
 
 /// Bytes of one file.

@@ -1,6 +1,6 @@
 //! Short forms: one text becomes the same keys and values that the long form has, and back.
 
-use super::construct::{Construct, Phrase, Takes, Word};
+use super::construct::{Phrase, Takes, Word};
 use super::faults::unknown_word;
 use super::source::Slice;
 use ir::{Diagnostic, Span};
@@ -14,16 +14,16 @@ pub(crate) struct Part<'t> {
     pub(crate) span: Span,
 }
 
-/// Reads a text as the short form of `construct`.
+/// Reads a text as a short form; `place` names the element for messages.
 pub(crate) fn read<'t>(
-    construct: &'static Construct,
     phrase: &'static Phrase,
     text: Slice<'t>,
+    place: &dyn Fn() -> String,
     faults: &mut Vec<Diagnostic>,
 ) -> Vec<Part<'t>> {
     let text = text.trim();
     let tokens = tokens(phrase, text);
-    let mut reading = Reading { construct, phrase, text, tokens, at: 0, parts: Vec::new(), faults };
+    let mut reading = Reading { place, phrase, text, tokens, at: 0, parts: Vec::new(), faults };
     reading.heads();
     while reading.at < reading.tokens.len() {
         reading.word();
@@ -66,7 +66,7 @@ fn tokens(phrase: &Phrase, text: Slice<'_>) -> Vec<Token> {
 }
 
 struct Reading<'t, 'f> {
-    construct: &'static Construct,
+    place: &'f dyn Fn() -> String,
     phrase: &'static Phrase,
     text: Slice<'t>,
     tokens: Vec<Token>,
@@ -189,9 +189,11 @@ impl<'t> Reading<'t, '_> {
             self.put("max", high, from, from + 1);
             return;
         }
-        let place = format!("a {}", self.construct.name.replace('_', " "));
         let known = self.phrase.words.iter().map(|word| word.text);
-        self.faults.push(unknown_word::at(slice.span(), slice.text, &place, known));
+        self.faults.push(unknown_word::at(slice.span(), slice.text, &(self.place)(), known));
+        while self.at < self.tokens.len() && self.known(self.at).is_none() {
+            self.at += 1;
+        }
     }
 
     fn put(&mut self, key: &'static str, value: Slice<'t>, from: usize, to: usize) {
@@ -232,6 +234,9 @@ pub(crate) fn print(phrase: &Phrase, values: &[(&str, String)]) -> Option<String
         let has_rest = phrase.words.iter().any(|other| {
             other.takes == Takes::Rest && values.iter().any(|(key, _)| *key == other.key)
         });
+        if let (true, Some(last)) = (word.comma, words.last_mut()) {
+            last.push(',');
+        }
         match word.takes {
             Takes::Nothing if text == "true" => words.push(word.text.to_owned()),
             Takes::Nothing => return None,

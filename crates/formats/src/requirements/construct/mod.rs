@@ -175,6 +175,8 @@ pub(crate) struct Word {
     pub(crate) text: &'static str,
     pub(crate) key: &'static str,
     pub(crate) takes: Takes,
+    /// A comma stands before it when it is printed.
+    pub(crate) comma: bool,
 }
 
 /// What a word takes from the text after it.
@@ -224,7 +226,13 @@ impl Key {
 }
 
 pub(crate) const fn word(text: &'static str, key: &'static str, takes: Takes) -> Word {
-    Word { text, key, takes }
+    Word { text, key, takes, comma: false }
+}
+
+impl Word {
+    pub(crate) const fn after_comma(self) -> Self {
+        Self { comma: true, ..self }
+    }
 }
 
 /// A construct without a short form.

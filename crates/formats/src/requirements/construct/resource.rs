@@ -139,7 +139,7 @@ pub(crate) static ROWS: Construct = long(
     words: &[
         word("per tenant", "per_tenant", Takes::Nothing),
         word("per", "per", Takes::One),
-        word("keep", "keep", Takes::Words),
+        word("keep", "keep", Takes::Words).after_comma(),
         word("then", "then", Takes::Words),
     ],
     range: false,

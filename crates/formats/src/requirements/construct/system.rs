@@ -148,7 +148,7 @@ pub(crate) static TENANTS: Construct = long(
 .short(Phrase {
     examples: &["40, largest 25%", "10..50"],
     heads: &[("count", Takes::One)],
-    words: &[word("largest", "largest", Takes::One)],
+    words: &[word("largest", "largest", Takes::One).after_comma()],
     range: false,
 });
 

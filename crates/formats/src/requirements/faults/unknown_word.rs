@@ -61,87 +61,59 @@ mod tests {
         check(
             text,
             expect![[r#"
-            error[E018]: unknown word `bye` in a tenancy
-             --> mainstay.yaml:1:14
-              |
-            1 | tenancy: row bye org
-              |              ^^^
-              = help: did you mean `by`?
-            1 + tenancy: row by org
+                error[E018]: unknown word `bye` in `tenancy`
+                 --> mainstay.yaml:1:14
+                  |
+                1 | tenancy: row bye org
+                  |              ^^^
+                  = help: did you mean `by`?
+                1 + tenancy: row by org
 
-            error[E018]: unknown word `org` in a tenancy
-             --> mainstay.yaml:1:18
-              |
-            1 | tenancy: row bye org
-              |                  ^^^
-              = help: known here: `by` or `host`
+                error[E018]: unknown word `limitt` in the actor `p`
+                 --> mainstay.yaml:2:22
+                  |
+                2 | actors: { p: api_key limitt 5 per second }
+                  |                      ^^^^^^
+                  = help: did you mean `limit`?
+                2 + actors: { p: api_key limit 5 per second }
 
-            error[E018]: unknown word `limitt` in a actor
-             --> mainstay.yaml:2:22
-              |
-            2 | actors: { p: api_key limitt 5 per second }
-              |                      ^^^^^^
-              = help: did you mean `limit`?
-            2 + actors: { p: api_key limit 5 per second }
+                error[E018]: unknown word `uniqe` in the field `a`
+                 --> mainstay.yaml:8:28
+                  |
+                8 |           a: string max 40 uniqe
+                  |                            ^^^^^
+                  = help: did you mean `unique`?
+                8 +           a: string max 40 unique
 
-            error[E018]: unknown word `5` in a actor
-             --> mainstay.yaml:2:29
-              |
-            2 | actors: { p: api_key limitt 5 per second }
-              |                             ^
-              = help: known here: `roles`, `limit` or `across tenants`
+                error[E018]: nothing follows `min`
+                 --> mainstay.yaml:9:18
+                  |
+                9 |           b: int min
+                  |                  ^^^
+                  = help: for example: `string max 40 unique`
 
-            error[E018]: unknown word `per` in a actor
-             --> mainstay.yaml:2:31
-              |
-            2 | actors: { p: api_key limitt 5 per second }
-              |                               ^^^
-              = help: known here: `roles`, `limit` or `across tenants`
+                error[E018]: `unique` is said twice
+                  --> mainstay.yaml:10:30
+                   |
+                10 |           c: int unique 1..2 unique
+                   |                              ^^^^^^
+                   |                  ------ first said here
+                   = help: keep one of them
 
-            error[E018]: unknown word `second` in a actor
-             --> mainstay.yaml:2:35
-              |
-            2 | actors: { p: api_key limitt 5 per second }
-              |                                   ^^^^^^
-              = help: known here: `roles`, `limit` or `across tenants`
+                error[E018]: `max` is said twice
+                  --> mainstay.yaml:11:23
+                   |
+                11 |           d: int 1..2 max 3
+                   |                       ^^^^^
+                   |                  ---- first said here
+                   = help: keep one of them
 
-            error[E018]: unknown word `uniqe` in a field
-             --> mainstay.yaml:8:28
-              |
-            8 |           a: string max 40 uniqe
-              |                            ^^^^^
-              = help: did you mean `unique`?
-            8 +           a: string max 40 unique
-
-            error[E018]: nothing follows `min`
-             --> mainstay.yaml:9:18
-              |
-            9 |           b: int min
-              |                  ^^^
-              = help: for example: `string max 40 unique`
-
-            error[E018]: `unique` is said twice
-              --> mainstay.yaml:10:30
-               |
-            10 |           c: int unique 1..2 unique
-               |                              ^^^^^^
-               |                  ------ first said here
-               = help: keep one of them
-
-            error[E018]: `max` is said twice
-              --> mainstay.yaml:11:23
-               |
-            11 |           d: int 1..2 max 3
-               |                       ^^^^^
-               |                  ---- first said here
-               = help: keep one of them
-
-            error[E019]: `per` is `hour`, `day`, `week`, `month` or `year`, not `tenannt`
-              --> mainstay.yaml:12:21
-               |
-            12 |         rows: 5 per tenannt
-               |                     ^^^^^^^
-        "#]],
+                error[E019]: `per` is `hour`, `day`, `week`, `month` or `year`, not `tenannt`
+                  --> mainstay.yaml:12:21
+                   |
+                12 |         rows: 5 per tenannt
+                   |                     ^^^^^^^
+            "#]],
         );
     }
 }

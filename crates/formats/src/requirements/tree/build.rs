@@ -175,6 +175,8 @@ impl Builder<'_> {
         if let Some(end) = self.whole.get(&range.start) {
             return self.written(range.start..*end);
         }
+        let is_block = matches!(style, ScalarStyle::Literal | ScalarStyle::Folded);
+        let range = if is_block { self.header(range.start)..range.end } else { range };
         let source = self.source.get(range.clone()).unwrap_or_default();
         let source = source.trim_end_matches(['\n', '\r', ' ', '\t']);
         let span = self.span(&(range.start..range.start + source.len()));
@@ -193,6 +195,16 @@ impl Builder<'_> {
         let offsets = Offsets::align(value, &source[header..], range.start + header);
         let scalar = Scalar { value: value.to_owned(), style, span, offsets };
         Node { span, kind: Kind::Scalar(scalar) }
+    }
+
+    /// Where the `|` or `>` of the block scalar stands whose lines begin at `body`.
+    fn header(&self, body: usize) -> usize {
+        let line = self.source[..body].rfind('\n').map_or(0, |at| at + 1);
+        let above = self.source[..line].trim_end();
+        let start = above.rfind('\n').map_or(0, |at| at + 1);
+        let bare = above[start..].split(" #").next().unwrap_or("").trim_end();
+        let sign = bare.rfind(['|', '>']).filter(|at| bare.len() - at <= 3);
+        sign.map_or(body, |at| start + at)
     }
 
     /// A plain scalar over that range of the source, whatever YAML makes of it.

@@ -55,6 +55,8 @@ pub(crate) enum Style {
     DoubleQuoted,
     /// `|` and `>`.
     Block,
+    /// Not written at all, but made from a long form.
+    Made,
 }
 
 /// A text as it means, with the way back to its source.
