@@ -3,6 +3,7 @@
 pub mod dependability;
 pub mod inputs;
 pub mod load;
+pub mod outside;
 pub mod sizing;
 pub mod volume;
 

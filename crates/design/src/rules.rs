@@ -22,13 +22,19 @@ macro_rules! rules {
 }
 
 mod boundaries;
+mod capacity;
+mod communication;
 mod contracts;
 mod data;
+mod resilience;
 
 const STAGES: &[(&[&Rule], &[(&str, &str)])] = &[
     (boundaries::RULES, boundaries::PAGES),
     (contracts::RULES, contracts::PAGES),
     (data::RULES, data::PAGES),
+    (communication::RULES, communication::PAGES),
+    (resilience::RULES, resilience::PAGES),
+    (capacity::RULES, capacity::PAGES),
 ];
 
 /// All rules in the order of their stages.

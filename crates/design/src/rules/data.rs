@@ -13,6 +13,8 @@ mod search;
 mod storage;
 mod tenancy;
 
+pub(super) use database::needs_standby;
+
 rules!["data":
     database, tenancy, identifiers, indexes, storage, partitioning, retention, cache, counters,
     search, exclusion, read_models,

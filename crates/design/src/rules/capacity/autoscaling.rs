@@ -1,0 +1,125 @@
+//! # D054 autoscaling
+//! Whether nodes come and go with the load.
+//!
+//! **Why**: nodes that follow the day cost less than nodes for the peak, where the day is uneven and
+//! there are enough of them to take away.
+//! **Cost**: a node takes a minute to come, so room for that minute must be there anyway.
+//! **Instead**: a fixed number.
+
+use crate::capacity::Term;
+use crate::draft::inputs::Knob;
+use crate::draft::{Draft, sizing};
+use crate::rules::facts;
+use crate::stages::Rule;
+use ir::decision::{Decision, Effect, Stage};
+use ir::quantity::{Computed, Unit};
+
+pub(super) const RULE: Rule =
+    Rule { id: "D054", name: "autoscaling", stage: Stage::Capacity, each: false, decide };
+
+/// Seconds until a new node takes load.
+const START_SECONDS: f64 = 60.0;
+
+fn decide(draft: &Draft<'_>) -> Vec<Decision> {
+    if sizing::store(draft) == sizing::Store::Embedded {
+        return Vec::new();
+    }
+    let replicas = super::replicas::replicas(draft);
+    let least = draft.number("nodes_min", "system").unwrap_or(1.0);
+    let cpu = sizing::app_cpu(draft, sizing::Store::Server);
+    let mean = (Term::from(&cpu) / draft.input(Knob::PeakToMean))
+        .named("app cpu in the mean", Unit::Count("vCPU".to_owned()));
+    let night = nodes_at(draft, mean.value).max(least);
+    let saved = saved(draft, replicas.value, night);
+    let target = draft.catalog.value("utilisation_target");
+    let scaling = night + 1.0 <= replicas.value;
+    let choice = RULE
+        .on("system", "do nodes come and go with the load?")
+        .driver("goals.peak")
+        .driver("goals.peak_to_mean")
+        .number(mean.clone())
+        .number(saved.clone())
+        .effect(Effect::FilesOnly)
+        .set("replicas_min", night.min(replicas.value));
+    let growth = draft.value(Knob::Growth);
+    let most = (nodes_at(draft, cpu.value * growth) + 1.0).max(replicas.value);
+    let choice = choice.set("replicas_max", most);
+    let choice = if scaling {
+        choice
+            .choose(format!(
+                "from {} to {}, at {} of CPU",
+                facts::number(night),
+                facts::number(most),
+                facts::about(target)
+            ))
+            .because(format!(
+                "The mean needs {} of the {} nodes of the peak: {} saved.",
+                facts::number(night),
+                facts::number(replicas.value),
+                facts::money(draft, saved.value)
+            ))
+            .alternative(
+                "a fixed number",
+                format!(
+                    "{} for nodes that idle most of the day.",
+                    facts::money(draft, saved.value)
+                ),
+                vec![saved],
+            )
+    } else {
+        choice
+            .choose(format!(
+                "no: {} all day, {} set as the ceiling",
+                facts::number(replicas.value),
+                facts::number(most)
+            ))
+            .because(format!(
+                "The availability goal keeps {} whatever the load is, and {} carry the peak: there \
+                 is none to take away at night.",
+                facts::number(least),
+                facts::number(replicas.value)
+            ))
+            .alternative(
+                "scaling down at night",
+                format!(
+                    "would save nothing: {} vCPU in the mean still need {} for the pair.",
+                    facts::number(mean.value),
+                    facts::number(night)
+                ),
+                vec![saved],
+            )
+    };
+    let choice = choice
+        .because(format!(
+            "A node takes {} to come; a burst of {} times for {} is over before, so its room is in \
+             the utilisation, not in the scaler.",
+            facts::time(START_SECONDS),
+            draft.input(Knob::Burst).print(),
+            draft.inputs.burst_time.print()
+        ))
+        .alternative(
+            "by queue length or latency",
+            "both rise after CPU does and fall late; they are alerts here, not triggers.",
+            vec![],
+        );
+    vec![choice.done(draft)]
+}
+
+fn nodes_at(draft: &Draft<'_>, cpu: f64) -> f64 {
+    let target = draft.catalog.value("utilisation_target") * draft.catalog.value("replica_vcpu");
+    (cpu / target - 1e-9).ceil().max(1.0)
+}
+
+/// Half of the day at the mean instead of the peak's nodes.
+fn saved(draft: &Draft<'_>, replicas: f64, night: f64) -> Computed {
+    let unit = Unit::Count("nodes".to_owned());
+    let spare = (replicas - night).max(0.0);
+    let nodes = Term::input(
+        "nodes_off_half_the_day",
+        spare,
+        unit,
+        ir::quantity::Grade::Derived,
+        "peak less mean",
+    );
+    (nodes * sizing::replica_price(draft) / 2.0).named("saved", sizing::money(draft))
+}

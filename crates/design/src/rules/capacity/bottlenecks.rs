@@ -1,0 +1,133 @@
+//! # D053 bottlenecks
+//! What fills up first as the load grows, and at which load.
+//!
+//! **Why**: only the first limit matters until it is lifted; then the second does. Each is a demand
+//! of the peak against what there is of it, and the load at which it is full follows.
+//! **Cost**: none. **Instead**: adding nodes and hoping.
+
+use crate::capacity::{Term, cache::Zipf};
+use crate::draft::inputs::Knob;
+use crate::draft::load::Work;
+use crate::draft::{Draft, outside, sizing};
+use crate::rules::facts;
+use crate::stages::Rule;
+use ir::decision::{Authority, Decision, Stage};
+use ir::quantity::{Computed, Grade, Unit};
+
+pub(super) const RULE: Rule =
+    Rule { id: "D053", name: "bottlenecks", stage: Stage::Capacity, each: false, decide };
+
+/// A limit: what it is, the share of it that the peak uses, what to do when it is full.
+struct Limit {
+    what: String,
+    used: f64,
+    cure: String,
+}
+
+fn decide(draft: &Draft<'_>) -> Vec<Decision> {
+    let mut limits = limits(draft);
+    limits.retain(|limit| limit.used > 0.0);
+    limits.sort_by(|a, b| b.used.total_cmp(&a.used));
+    let Some(first) = limits.first() else { return Vec::new() };
+    let peak = draft.value(Knob::Peak);
+    let mut choice = RULE
+        .on("system", "what fills up first?")
+        .choose(format!("{}, at {}", first.what, facts::rps(peak / first.used)))
+        .authority(Authority::Validates)
+        .driver("goals.peak")
+        .driver("workload");
+    for (rank, limit) in limits.iter().take(6).enumerate() {
+        choice = choice.number(saturates(draft, limit)).because(format!(
+            "{}. {}: {} used at the peak, full at {}. {}",
+            rank + 1,
+            limit.what,
+            facts::about(limit.used),
+            facts::rps(peak / limit.used),
+            limit.cure
+        ));
+    }
+    if let Some(second) = limits.get(1) {
+        choice = choice.alternative(
+            second.what.clone(),
+            format!("fills up at {}, after it.", facts::rps(peak / second.used)),
+            vec![saturates(draft, second)],
+        );
+        choice = choice.flips(format!("{} lifted: {} is next", first.what, second.what));
+    }
+    vec![choice.set("saturation_rps", peak / first.used).done(draft)]
+}
+
+fn saturates(draft: &Draft<'_>, limit: &Limit) -> Computed {
+    let used = Term::input("used", limit.used, Unit::Share, Grade::Catalogue, &limit.what);
+    (draft.peak() / used).named(&format!("full: {}", limit.what), Unit::PerSecond)
+}
+
+fn limits(draft: &Draft<'_>) -> Vec<Limit> {
+    let mut limits = Vec::new();
+    let store = sizing::store(draft);
+    let cpu = sizing::app_cpu(draft, store);
+    let replicas = super::replicas::replicas(draft).value;
+    match store {
+        sizing::Store::Server => {
+            limits.push(Limit {
+                what: format!("cores of {} application nodes", facts::number(replicas)),
+                used: cpu.value / (replicas * draft.catalog.value("replica_vcpu")),
+                cure: "Add a node: they hold no state.".to_owned(),
+            });
+            let demand = sizing::database_cpu(draft).value;
+            let size = sizing::database_size(draft, demand, draft.bytes());
+            let largest = sizing::DATABASE_SIZES[sizing::DATABASE_SIZES.len() - 1].1;
+            limits.push(Limit {
+                what: format!("database CPU ({} vCPU sustained)", facts::number(size.1)),
+                used: demand / size.1,
+                cure: format!(
+                    "The next size; the largest that is sold is full at {}.",
+                    facts::rps(draft.value(Knob::Peak) * largest / demand.max(1e-12))
+                ),
+            });
+        }
+        sizing::Store::Embedded => {
+            let cores = draft.number("machine_vcpu", "system").unwrap_or(2.0);
+            limits.push(Limit {
+                what: format!("the machine's {} vCPU", facts::number(cores)),
+                used: cpu.value / cores,
+                cure: "A larger machine, then PostgreSQL and more nodes.".to_owned(),
+            });
+            limits.push(Limit {
+                what: "SQLite's single writer".to_owned(),
+                used: draft.load.writes() * draft.catalog.value("writer_embedded"),
+                cure: "PostgreSQL.".to_owned(),
+            });
+        }
+    }
+    hot_rows(draft, &mut limits);
+    for integration in &draft.model.integrations {
+        let name = integration.name.as_str();
+        if let Some(limit) = &integration.limit {
+            limits.push(Limit {
+                what: format!("`{name}`, which takes {}", facts::rps(limit.value)),
+                used: outside::calls(draft, name).value() / limit.value,
+                cure: "Ask for more; above it workflows wait.".to_owned(),
+            });
+        }
+    }
+    limits
+}
+
+/// The row that is changed most: each change holds its lock for a commit.
+fn hot_rows(draft: &Draft<'_>, limits: &mut Vec<Limit>) {
+    let changed = |id| draft.load.on(id, Work::Write) - draft.load.creates(id);
+    let Some((id, rate)) = facts::most(draft, changed) else { return };
+    let rows = draft.volume(id).rows.value;
+    let top = Zipf::new(rows, draft.value(Knob::Popularity)).top();
+    let commit = if draft.flag("standby") { "sync_write" } else { "local_sync" };
+    limits.push(Limit {
+        what: format!("the most popular row of `{}`", draft.name(id)),
+        used: rate * top * draft.catalog.value(commit),
+        cure: format!(
+            "It takes {} of the changes; a row is changed by one transaction at a time, however \
+             many nodes there are.",
+            facts::about(top)
+        ),
+    });
+}

@@ -1,0 +1,183 @@
+//! # D055 horizons
+//! What has to be added, and when, if the load grows as the goal says.
+//!
+//! **Why**: growth by a factor over a time is an exponential; each limit has a month in which it is
+//! reached, and what takes weeks to do must begin before.
+//! **Cost**: none until then. **Instead**: buying for the end today.
+
+use crate::capacity::Term;
+use crate::draft::inputs::Knob;
+use crate::draft::{Draft, MONTH_SECONDS, sizing};
+use crate::rules::Choice;
+use crate::rules::facts;
+use crate::stages::Rule;
+use ir::decision::{Decision, Stage};
+use ir::quantity::{Computed, Unit};
+
+pub(super) const RULE: Rule =
+    Rule { id: "D055", name: "horizons", stage: Stage::Capacity, each: false, decide };
+
+fn decide(draft: &Draft<'_>) -> Vec<Decision> {
+    let growth = draft.input(Knob::Growth);
+    let time = &draft.inputs.growth_time;
+    let end = draft.inputs.horizon().max(18.0 * MONTH_SECONDS);
+    let stages =
+        [(6.0, "in 6 months"), (12.0, "in 12 months"), (end / MONTH_SECONDS, "at the end")];
+    let now = needs(draft, 1.0);
+    let mut choice = RULE
+        .on(
+            "system",
+            format!(
+                "what does growth of {} times in {} ask for, and when?",
+                growth.print(),
+                time.print()
+            ),
+        )
+        .driver("goals.growth")
+        .grade(growth.grade());
+    let mut last = now.clone();
+    let mut last_words = Vec::new();
+    for (months, when) in stages {
+        let months = (months * 10.0_f64).round() / 10.0;
+        let seconds = months * MONTH_SECONDS;
+        let peak = draft
+            .inputs
+            .peak_after(seconds)
+            .named(&format!("peak after {} months", facts::number(months)), Unit::PerSecond);
+        let factor = peak.value / draft.value(Knob::Peak).max(1e-9);
+        let then = needs(draft, factor);
+        let change = changes(&last, &then);
+        choice = choice.because(format!(
+            "{} months: {}, {}.",
+            span(months),
+            facts::rps(peak.value),
+            change
+        ));
+        last_words.push(format!("{when} {}", facts::rps(peak.value)));
+        choice = choice.number(peak);
+        last = then;
+    }
+    let doubling = doubling(draft);
+    choice = choice
+        .choose(format!("now {}, {}", facts::rps(draft.value(Knob::Peak)), last_words.join(", ")))
+        .alternative(
+            "everything for the end today",
+            format!("{} now instead of {}.", described(&last), described(&now)),
+            vec![doubling.clone()],
+        );
+    choice = due(choice, draft);
+    vec![choice.done(draft)]
+}
+
+fn span(months: f64) -> String {
+    if months <= 6.0 {
+        "0-6".to_owned()
+    } else if months <= 12.0 {
+        "6-12".to_owned()
+    } else {
+        format!("12-{}", facts::number(months))
+    }
+}
+
+/// Nodes and database vCPU at a factor of today's load.
+#[derive(Debug, Clone, PartialEq)]
+struct Needs {
+    nodes: f64,
+    database: Option<(&'static str, f64)>,
+}
+
+fn needs(draft: &Draft<'_>, factor: f64) -> Needs {
+    let store = sizing::store(draft);
+    let cpu = sizing::app_cpu(draft, store).value * factor;
+    let target = draft.catalog.value("utilisation_target") * draft.catalog.value("replica_vcpu");
+    let load = (cpu / target - 1e-9).ceil().max(1.0);
+    let spare = if draft.number("nodes_min", "system").unwrap_or(1.0) > 1.0 { 1.0 } else { 0.0 };
+    match store {
+        sizing::Store::Embedded => Needs { nodes: load, database: None },
+        sizing::Store::Server => {
+            let demand = sizing::database_cpu(draft).value * factor;
+            let size = sizing::database_size(draft, demand, draft.bytes());
+            Needs { nodes: load + spare, database: Some((size.0, size.1)) }
+        }
+    }
+}
+
+fn changes(before: &Needs, after: &Needs) -> String {
+    let mut parts = Vec::new();
+    if after.nodes > before.nodes {
+        parts.push(format!(
+            "{} more {} ({})",
+            facts::number(after.nodes - before.nodes),
+            if after.database.is_some() { "nodes" } else { "vCPU" },
+            facts::number(after.nodes)
+        ));
+    }
+    if let (Some(old), Some(new)) = (before.database, after.database)
+        && old.0 != new.0
+    {
+        parts.push(format!("a database of {} vCPU", facts::number(new.1)));
+    }
+    if parts.is_empty() { "nothing to add".to_owned() } else { parts.join(" and ") }
+}
+
+fn described(needs: &Needs) -> String {
+    match needs.database {
+        Some((_, vcpu)) => {
+            format!(
+                "{} nodes and {} vCPU of database",
+                facts::number(needs.nodes),
+                facts::number(vcpu)
+            )
+        }
+        None => format!("{} vCPU", facts::number(needs.nodes)),
+    }
+}
+
+fn doubling(draft: &Draft<'_>) -> Computed {
+    let growth = draft.input(Knob::Growth);
+    let months = if growth.value() > 1.0 {
+        draft.inputs.growth_time.value() * 2.0_f64.ln() / growth.value().ln()
+    } else {
+        f64::INFINITY
+    };
+    Term::function("doubling", vec![growth, draft.inputs.growth_time.clone()], months)
+        .named("load doubles every", Unit::Seconds)
+}
+
+/// When the first limit that a node does not lift is reached.
+fn due(choice: Choice, draft: &Draft<'_>) -> Choice {
+    let growth = draft.value(Knob::Growth);
+    if growth <= 1.0 {
+        return choice;
+    }
+    let when = |factor: f64| draft.inputs.growth_time.value() * factor.ln() / growth.ln();
+    let target = draft.catalog.value("utilisation_target");
+    match sizing::store(draft) {
+        sizing::Store::Server => {
+            let demand = sizing::database_cpu(draft).value;
+            let largest = sizing::DATABASE_SIZES[sizing::DATABASE_SIZES.len() - 1].1 * target;
+            if demand <= 0.0 {
+                return choice;
+            }
+            let factor = largest / demand;
+            choice.flips(format!(
+                "{} from now at this growth ({}): the largest database server is full, and a \
+                 context has to have left",
+                facts::time(when(factor)),
+                facts::rps(draft.value(Knob::Peak) * factor)
+            ))
+        }
+        sizing::Store::Embedded => {
+            let busy = draft.load.writes() * draft.catalog.value("writer_embedded");
+            if busy <= 0.0 {
+                return choice;
+            }
+            let factor = target / busy;
+            choice.flips(format!(
+                "{} from now at this growth ({}): SQLite's writer is full, PostgreSQL before then",
+                facts::time(when(factor.max(1.0))),
+                facts::rps(draft.value(Knob::Peak) * factor)
+            ))
+        }
+    }
+}

@@ -1,0 +1,153 @@
+//! # D051 pools
+//! How many connections to the database each node keeps.
+//!
+//! **Why**: by Little's law the connections in use are queries a second times the seconds of each.
+//! More than the database has cores for only moves the queue into it, where it is dearer.
+//! **Cost** of too few: a wait for a connection. **Instead**: a round number.
+
+use crate::capacity::Term;
+use crate::draft::load::Work;
+use crate::draft::{Draft, sizing};
+use crate::rules::Choice;
+use crate::rules::facts;
+use crate::stages::Rule;
+use ir::decision::{Decision, Effect, Stage};
+use ir::quantity::{Computed, Grade, Unit};
+
+pub(super) const RULE: Rule =
+    Rule { id: "D051", name: "pools", stage: Stage::Capacity, each: false, decide };
+
+/// Connections below which a pool is not worth shrinking.
+const LEAST: u32 = 4;
+
+fn decide(draft: &Draft<'_>) -> Vec<Decision> {
+    let choice = RULE
+        .on("system", "how many connections to the database?")
+        .driver("goals.peak")
+        .driver("workload");
+    let choice = match sizing::store(draft) {
+        sizing::Store::Embedded => embedded(choice, draft),
+        sizing::Store::Server => server(choice, draft),
+    };
+    vec![choice.done(draft)]
+}
+
+fn embedded(choice: Choice, draft: &Draft<'_>) -> Choice {
+    let reads = draft.load.clients() * draft.load.reads();
+    let rate =
+        Term::input("reads", reads, Unit::PerSecond, Grade::Derived, "workload at goals.peak");
+    let (flight, _) = sizing::pool(&rate, &draft.fact("list_embedded"));
+    let writes = sizing::rate(draft, Work::Write);
+    let busy = (writes * draft.fact("writer_embedded")).named("writer busy", Unit::Share);
+    choice
+        .choose("one that reads on each core, one that writes")
+        .because(format!(
+            "{} of reads keep {} connections busy in the mean; a reader on each core never waits \
+             for another core.",
+            facts::rps(reads),
+            facts::number(flight.value)
+        ))
+        .because(format!(
+            "SQLite has one writer: {} keep it busy {} of the time, gathered into groups of one \
+             commit.",
+            facts::rps(draft.load.writes()),
+            facts::about(busy.value)
+        ))
+        .number(flight)
+        .number(busy)
+        .alternative(
+            "several writers",
+            "each would wait for the same lock and answer `database is locked`.",
+            vec![],
+        )
+        .effect(Effect::RunsHere)
+        .set("readers_per_core", 1.0)
+}
+
+fn server(choice: Choice, draft: &Draft<'_>) -> Choice {
+    let replicas = super::replicas::replicas(draft);
+    let times = times(draft);
+    let rate = queries(draft);
+    let (flight, all) = sizing::pool(&rate, &Term::from(&times));
+    let each = (f64::from(all) / replicas.value).ceil().max(f64::from(LEAST));
+    let pool = Term::function("erlang_b_places", vec![Term::from(&flight)], f64::from(all));
+    let pool = (pool / Term::from(&replicas)).ceil().max(Term::number(f64::from(LEAST)));
+    let pool = pool.named("connections of a node", Unit::Count("connections".to_owned()));
+    let size = sizing::database_size(draft, sizing::database_cpu(draft).value, draft.bytes());
+    let cores = size.1.max(2.0);
+    let open = each * replicas.value;
+    choice
+        .choose(format!("{} for each node, {} in all", facts::number(each), facts::number(open)))
+        .because(format!(
+            "{} of queries at {} each keep {} connections busy (Little); {} leave one in a thousand \
+             without a free one (Erlang B).",
+            facts::rps(rate.value()),
+            facts::time(times.value),
+            facts::number(flight.value),
+            facts::number(f64::from(all))
+        ))
+        .because_if(each > f64::from(all) / replicas.value, || {
+            format!(
+                "{} each is a floor, for the seconds in which one node carries all.",
+                facts::number(f64::from(LEAST))
+            )
+        })
+        .number(flight)
+        .number(pool)
+        .alternative(
+            "100 for each node",
+            format!(
+                "{} open connections on {} cores: they queue in the database, and each costs it 10 \
+                 MB.",
+                facts::number(100.0 * replicas.value),
+                facts::number(cores)
+            ),
+            vec![memory(replicas.value)],
+        )
+        .alternative(
+            "a pooler in front",
+            format!(
+                "{} connections are far below what one server holds.",
+                facts::number(open)
+            ),
+            vec![],
+        )
+        .flips("more than 400 connections in all: a pooler in front")
+        .effect(Effect::FilesOnly)
+        .set("connections", each)
+}
+
+/// Statements a second that reach the database.
+fn queries(draft: &Draft<'_>) -> Term {
+    let reads = sizing::reaching_database(draft, Work::Get)
+        + sizing::reaching_database(draft, Work::Redirect)
+        + draft.load.rate_of(Work::List);
+    let rate = reads + draft.load.writes();
+    Term::input(
+        "queries",
+        rate,
+        Unit::PerSecond,
+        Grade::Derived,
+        "workload at goals.peak, behind the caches",
+    )
+}
+
+/// Seconds that a query holds its connection: network, CPU, and the commit of a write.
+fn times(draft: &Draft<'_>) -> Computed {
+    let writes = draft.load.writes();
+    let all = queries(draft).value().max(1e-9);
+    let share = (writes / all).min(1.0);
+    let share = Term::input("write_share", share, Unit::Share, Grade::Derived, "workload");
+    let commit = if draft.flag("standby") { "sync_write" } else { "local_sync" };
+    let cpu = sizing::database_cpu(draft).value / all;
+    let cpu =
+        Term::input("query_cpu", cpu, Unit::Seconds, Grade::Catalogue, "database CPU over queries");
+    (draft.fact("network_trip") + cpu + share * draft.fact(commit)).named("a query", Unit::Seconds)
+}
+
+fn memory(replicas: f64) -> Computed {
+    let open =
+        Term::input("open", 100.0 * replicas, Unit::One, Grade::Derived, "100 for each node");
+    let each = Term::input("each", 10e6, Unit::Bytes, Grade::Catalogue, "a PostgreSQL backend");
+    (open * each).named("memory of connections", Unit::Bytes)
+}

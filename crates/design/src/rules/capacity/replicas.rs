@@ -1,0 +1,177 @@
+//! # D050 replicas
+//! How many application nodes serve the peak, with one of them lost.
+//!
+//! **Why**: the utilisation law: busy cores are requests a second times CPU seconds of each. Kept at
+//! or below 60 % the queue stays short and a burst finds room; one node more, and a lost one is not
+//! noticed.
+//! **Cost**: the spare node. **Instead**: fewer, and shedding on the day one is lost.
+
+use crate::capacity::Term;
+use crate::draft::inputs::Knob;
+use crate::draft::{Draft, sizing};
+use crate::rules::Choice;
+use crate::rules::choice::counted;
+use crate::rules::facts;
+use crate::stages::Rule;
+use ir::decision::{Decision, Effect, Setting, Stage};
+use ir::quantity::{Computed, Unit};
+
+pub(super) const RULE: Rule =
+    Rule { id: "D050", name: "replicas", stage: Stage::Capacity, each: false, decide };
+
+/// Nodes in all: what the load needs, and one more where one may be lost.
+pub(in crate::rules) fn replicas(draft: &Draft<'_>) -> Computed {
+    let cpu = sizing::app_cpu(draft, sizing::store(draft));
+    let load = sizing::nodes_for(draft, &cpu);
+    let unit = Unit::Count("replicas".to_owned());
+    if sizing::store(draft) == sizing::Store::Embedded {
+        return (Term::from(&load).min(Term::number(1.0))).named("replicas", unit);
+    }
+    let least = draft.number("nodes_min", "system").unwrap_or(1.0);
+    if least < 2.0 {
+        return (Term::from(&load) * 1.0).named("replicas", unit);
+    }
+    (Term::from(&load) + 1.0).named("replicas", unit)
+}
+
+fn decide(draft: &Draft<'_>) -> Vec<Decision> {
+    let store = sizing::store(draft);
+    let cpu = sizing::app_cpu(draft, store);
+    let load = sizing::nodes_for(draft, &cpu);
+    let replicas = replicas(draft);
+    let price = sizing::replica_price(draft);
+    let cost = (Term::from(&replicas) * price.clone()).named("monthly cost", sizing::money(draft));
+    let choice = RULE
+        .on("system", format!("how many nodes serve {}?", facts::rps(draft.load.clients())))
+        .driver("goals.peak")
+        .driver("goals.availability")
+        .driver("workload")
+        .number(cpu.clone())
+        .number(load.clone())
+        .number(replicas.clone());
+    let choice = match store {
+        sizing::Store::Embedded => embedded(choice, draft, &cpu, &load),
+        sizing::Store::Server => nodes(choice, draft, &cpu, &load, &replicas, &cost),
+    };
+    let choice = stack(choice, draft, &cpu);
+    vec![flips(choice, draft, &cpu, &load).set("replicas", replicas.value).done(draft)]
+}
+
+fn embedded(choice: Choice, draft: &Draft<'_>, cpu: &Computed, load: &Computed) -> Choice {
+    let cores = machine(cpu.value, draft.catalog.value("utilisation_target"));
+    choice
+        .choose(format!("one process on a machine of {} vCPU", facts::number(cores)))
+        .because(format!(
+            "SQLite lives in the process, so there is one of it: {} vCPU of work at the peak, {} \
+             vCPU at a utilisation of {}.",
+            facts::number(cpu.value),
+            facts::number(cores),
+            facts::about(cpu.value / cores)
+        ))
+        .alternative(
+            "two nodes",
+            "two processes cannot share the file: PostgreSQL comes first.",
+            vec![],
+        )
+        .because_if(load.value > cores, || "The machine is full at the peak.".to_owned())
+        .effect(Effect::RunsHere)
+        .set("machine_vcpu", cores)
+}
+
+/// The smallest machine of the price list.
+fn machine(cpu: f64, target: f64) -> f64 {
+    if cpu <= 2.0 * target {
+        2.0
+    } else if cpu <= 4.0 * target {
+        4.0
+    } else {
+        8.0
+    }
+}
+
+fn nodes(
+    choice: Choice,
+    draft: &Draft<'_>,
+    cpu: &Computed,
+    load: &Computed,
+    replicas: &Computed,
+    cost: &Computed,
+) -> Choice {
+    let spare = replicas.value - load.value;
+    let all = cpu.value / replicas.value;
+    let left = cpu.value / (replicas.value - spare).max(1.0);
+    let choice = choice
+        .choose(counted(replicas.value, "node of 1 vCPU and 2 GB", "nodes of 1 vCPU and 2 GB each"))
+        .because(format!(
+            "{} take {} vCPU; {} {} at {} each{}.",
+            facts::rps(draft.load.clients()),
+            facts::number(cpu.value),
+            counted(replicas.value, "node", "nodes"),
+            if replicas.value == 1.0 { "is" } else { "are" },
+            facts::about(all),
+            if spare > 0.0 {
+                format!(", and {} when one is lost", facts::about(left))
+            } else {
+                String::new()
+            }
+        ))
+        .number(cost.clone())
+        .effect(Effect::FilesOnly);
+    let choice = if spare > 0.0 {
+        let fewer = (Term::from(load) * sizing::replica_price(draft))
+            .named("monthly cost", sizing::money(draft));
+        choice
+            .because_if(load.value <= 1.0, || {
+                "Load alone asks for one; the second is there because one may be lost.".to_owned()
+            })
+            .option(
+                counted(load.value, "node", "nodes"),
+                format!(
+                    "the loss of one leaves {} for {} vCPU of work, for {} until it is replaced.",
+                    counted(load.value - 1.0, "node", "nodes"),
+                    facts::number(cpu.value),
+                    facts::time(draft.catalog.value("node_repair"))
+                ),
+                vec![fewer],
+                vec![("replicas", Setting::Number(load.value))],
+            )
+    } else {
+        choice
+    };
+    let more = (Term::from(cost) * 2.0).named("monthly cost", sizing::money(draft));
+    choice.alternative(
+        counted(replicas.value * 2.0, "node", "nodes"),
+        format!("{} of each would be used.", facts::about(all / 2.0)),
+        vec![more],
+    )
+}
+
+/// The same work on another stack: the factor of its measured CPU.
+fn stack(choice: Choice, draft: &Draft<'_>, cpu: &Computed) -> Choice {
+    let target = draft.fact("utilisation_target");
+    let slow = Term::from(cpu) * draft.fact("stack_python") / target;
+    let slow = slow.ceil().named("nodes for load", Unit::Count("nodes".to_owned()));
+    let fast = Term::from(cpu) * draft.fact("stack_node") / draft.fact("utilisation_target");
+    let fast = fast.ceil().named("nodes for load", Unit::Count("nodes".to_owned()));
+    let lost = format!(
+        "{} with FastAPI, {} with Fastify, by the CPU of one request in the same measurement.",
+        counted(slow.value, "node", "nodes"),
+        facts::number(fast.value)
+    );
+    choice.alternative("the same work on an interpreted stack", lost, vec![slow, fast])
+}
+
+fn flips(choice: Choice, draft: &Draft<'_>, cpu: &Computed, load: &Computed) -> Choice {
+    if cpu.value <= 0.0 {
+        return choice;
+    }
+    let target = draft.catalog.value("utilisation_target");
+    let per_node = draft.value(Knob::Peak) * target / cpu.value;
+    let server = sizing::store(draft) == sizing::Store::Server;
+    let next = per_node * load.value;
+    choice.flips(format!(
+        "peak above {}: {}",
+        facts::rps(next),
+        if server { "one more node" } else { "a larger machine" }
+    ))
+}

@@ -1,0 +1,135 @@
+//! # D025 broker
+//! What carries the events from the outbox to their consumers.
+//!
+//! **Why**: a broker is one more thing that must be there, patched and paid; the table of the outbox
+//! already holds every event in order.
+//! **Cost** of none: consumers read from the database. **Instead**: NATS, RabbitMQ or Kafka.
+
+use crate::capacity::Term;
+use crate::draft::Draft;
+use crate::draft::inputs::Knob;
+use crate::rules::choice::counted;
+use crate::rules::facts;
+use crate::stages::Rule;
+use ir::decision::{Authority, Decision, Effect, Setting, Stage};
+use ir::quantity::{Computed, Grade, Unit};
+
+pub(super) const RULE: Rule =
+    Rule { id: "D025", name: "broker", stage: Stage::Communication, each: false, decide };
+
+fn decide(draft: &Draft<'_>) -> Vec<Decision> {
+    if draft.model.events.is_empty() {
+        return Vec::new();
+    }
+    let rate: f64 = draft.load.events.values().sum();
+    let consumers = consumers(draft);
+    let limit = draft.catalog.value("broker_rate");
+    let horizon = rate * draft.value(Knob::Growth);
+    let units = draft.number("units", "system").unwrap_or(1.0);
+    let wish = draft.preferred("broker");
+    let needed = horizon * consumers > limit || units > 2.0;
+    let reads = reads(draft, rate, consumers);
+    let price = (draft.fact("broker_node") * crate::draft::sizing::hours() * 3.0)
+        .named("monthly cost", crate::draft::sizing::money(draft));
+    let named = wish
+        .map_or("NATS JetStream, three nodes".to_owned(), |wish| format!("{wish}, three nodes"));
+    let with_broker = needed || wish.is_some();
+    let none = "none: consumers follow the outbox";
+    let choice = RULE
+        .on("system", "what carries events to their consumers?")
+        .authority(Authority::Advises)
+        .driver("events")
+        .driver("workload")
+        .number(reads.clone())
+        .effect(Effect::AdviceOnly);
+    let choice = if with_broker {
+        let reason = match wish {
+            Some(wish) if !needed => format!(
+                "The team prefers {wish} (`constraints.prefer`); {} to {} would not need one.",
+                facts::rps(rate),
+                counted(consumers, "consumer", "consumers")
+            ),
+            _ => format!(
+                "{} for {} by the end of the horizon, over {} units: more than a table serves \
+                 unnoticed ({}).",
+                facts::rps(horizon),
+                counted(consumers, "consumer", "consumers"),
+                facts::number(units),
+                facts::rps(limit)
+            ),
+        };
+        choice
+            .choose(named)
+            .because(reason)
+            .number(price)
+            .set("broker", wish.unwrap_or("nats"))
+            .option(
+                none,
+                format!(
+                    "{} of reads on the database that also takes the orders.",
+                    facts::rps(reads.value)
+                ),
+                Vec::new(),
+                vec![("broker", Setting::Word("none".to_owned()))],
+            )
+    } else {
+        choice
+            .choose(none)
+            .because(format!(
+                "{} at the peak for {} are {} of reads by the end of the horizon, of {} that a table \
+                 serves unnoticed; {}.",
+                facts::rps(rate),
+                counted(consumers, "consumer", "consumers"),
+                facts::rps(reads.value),
+                facts::rps(limit),
+                if units > 1.0 { "two units share it" } else { "all of them are in this process" }
+            ))
+            .set("broker", "none")
+            .option(
+                named,
+                format!(
+                    "{} and three nodes to keep, for {}.",
+                    facts::money(draft, price.value),
+                    facts::rps(rate)
+                ),
+                vec![price],
+                vec![("broker", Setting::Word("nats".to_owned()))],
+            )
+    };
+    let choice = choice.alternative(
+        "Kafka, three brokers",
+        format!(
+            "{} events a day do not fill one partition; it pays from replay of weeks by many teams.",
+            facts::number((rate / draft.value(Knob::PeakToMean) * 86_400.0).round())
+        ),
+        Vec::new(),
+    );
+    let factor = limit / (horizon * consumers).max(1e-9);
+    vec![
+        choice
+            .flips(format!(
+                "peak above {}, or a third unit: a broker",
+                facts::rps(draft.value(Knob::Peak) * factor)
+            ))
+            .done(draft),
+    ]
+}
+
+/// Groups that each read every event: contexts that react, views, webhook registrations.
+fn consumers(draft: &Draft<'_>) -> f64 {
+    let contexts = draft.model.contexts.iter();
+    let reacting = contexts.clone().filter(|context| !context.reacts.is_empty()).count();
+    let views: usize = contexts.map(|context| context.views.len()).sum();
+    let hooks = draft.model.events.iter().any(|event| !event.webhook.is_empty());
+    (reacting + views + usize::from(hooks)).max(1) as f64
+}
+
+fn reads(draft: &Draft<'_>, rate: f64, consumers: f64) -> Computed {
+    let rate =
+        Term::input("events", rate, Unit::PerSecond, Grade::Derived, "workload at goals.peak");
+    let unit = Unit::Count("consumers".to_owned());
+    let consumers =
+        Term::input("consumers", consumers, unit, Grade::Derived, "contexts, views, webhooks");
+    (rate * consumers * draft.input(Knob::Growth))
+        .named("events read at the horizon", Unit::PerSecond)
+}

@@ -1,0 +1,116 @@
+//! # D023 consistency
+//! What a reader may rely on, inside an aggregate and beyond it.
+//!
+//! **Why**: each promise has a price; saying where it ends is what keeps a client from relying on
+//! more. **Cost** of the strongest everywhere: a transaction over everything.
+//! **Instead**: eventual everywhere, which moves the work into every client.
+
+use crate::draft::Draft;
+use crate::rules::choice::{counted, listed};
+use crate::rules::facts;
+use crate::stages::Rule;
+use ir::decision::{Decision, Effect, Stage};
+use ir::model::At;
+
+pub(super) const RULE: Rule =
+    Rule { id: "D023", name: "consistency", stage: Stage::Communication, each: false, decide };
+
+fn decide(draft: &Draft<'_>) -> Vec<Decision> {
+    let domain = draft.domain;
+    let aggregates: Vec<String> = domain
+        .roots()
+        .filter(|(_, resource)| resource.children().next().is_some())
+        .map(|(id, resource)| {
+            let children = resource.children().map(|(_, child)| &domain.resource(child).name);
+            let children: Vec<&String> = children.collect();
+            format!("`{}` with its {}", draft.name(id), listed(&children))
+        })
+        .collect();
+    let relations = facts::relations(domain);
+    let copies: Vec<String> = relations
+        .iter()
+        .flat_map(|relation| {
+            let from = draft.name(relation.from);
+            let written = relation.copies.iter().filter(|(_, at)| *at == At::Write);
+            written.map(move |(field, _)| format!("`{from}.{field}`"))
+        })
+        .collect();
+    let workflows: Vec<String> =
+        draft.model.workflows.iter().map(|one| format!("`{}`", one.name)).collect();
+    let views: Vec<String> = draft
+        .model
+        .contexts
+        .iter()
+        .flat_map(|context| &context.views)
+        .map(|view| match &view.fresh {
+            Some(fresh) => format!("`{}` within {}", view.name, facts::time(fresh.value)),
+            None => format!("`{}` without a bound", view.name),
+        })
+        .collect();
+    let cached: Vec<String> = draft
+        .numbers("cache_seconds")
+        .map(|(name, seconds)| format!("`{name}` within {}", facts::time(seconds)))
+        .collect();
+    let roots = domain.roots().count() as f64;
+    let beyond = !workflows.is_empty() || !views.is_empty() || !cached.is_empty();
+    let mut choice = RULE
+        .on("system", "what may a reader rely on?")
+        .choose(if beyond {
+            "serializable inside an aggregate, eventual with a named bound beyond it"
+        } else {
+            "serializable inside an aggregate; nothing here is eventual"
+        })
+        .number(facts::count("aggregates", roots, "aggregates", "contexts"))
+        .driver("contexts")
+        .effect(Effect::RunsHere);
+    if !aggregates.is_empty() {
+        choice = choice.because(format!(
+            "{} change in one transaction under one version: a reader never sees half of it.",
+            listed(&aggregates)
+        ));
+    } else {
+        choice = choice.because(format!(
+            "{} of one row each: a write is a row, and its reader sees it at once.",
+            counted(roots, "aggregate", "aggregates")
+        ));
+    }
+    if !copies.is_empty() {
+        choice = choice
+            .because(format!("{} keep what was true at the write on purpose.", listed(&copies)));
+    }
+    if !workflows.is_empty() {
+        choice = choice.because(format!(
+            "{} span aggregates: while one runs, others see its steps one by one, and `not_during` \
+             is the only lock.",
+            listed(&workflows)
+        ));
+    }
+    let lagging: Vec<String> = views.into_iter().chain(cached).collect();
+    if !lagging.is_empty() {
+        choice = choice.because(format!("May be old: {}.", listed(&lagging)));
+    }
+    let writes = draft.load.writes();
+    choice = choice
+        .alternative(
+            "one transaction over everything",
+            if draft.model.integrations.is_empty() {
+                format!(
+                    "{} would queue behind each other's locks across {}.",
+                    facts::rps(writes),
+                    counted(draft.domain.contexts.len() as f64, "context", "contexts")
+                )
+            } else {
+                let names: Vec<&str> =
+                    draft.model.integrations.iter().map(|one| one.name.as_str()).collect();
+                format!("{} cannot be rolled back by a database.", listed(&names))
+            },
+            Vec::new(),
+        )
+        .alternative(
+            "eventual everywhere",
+            "a guard of a command (`require`) would decide on a value that another caller has \
+             already changed.",
+            Vec::new(),
+        );
+    vec![choice.done(draft)]
+}

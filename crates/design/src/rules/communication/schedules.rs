@@ -1,0 +1,82 @@
+//! # D028 schedules
+//! Who runs recurring work, and what a missed run means.
+//!
+//! **Why**: two nodes must not both do it, and a node that dies in the middle must not leave half.
+//! A lease in the database names one runner; the command it calls is idempotent by its transition.
+//! **Cost**: a lease row. **Instead**: cron on one machine, or a job service.
+
+use crate::capacity::Term;
+use crate::draft::Draft;
+use crate::rules::facts;
+use crate::stages::Rule;
+use ir::decision::{Decision, Stage};
+use ir::quantity::{Computed, Grade, Unit};
+
+pub(super) const RULE: Rule =
+    Rule { id: "D028", name: "schedules", stage: Stage::Communication, each: false, decide };
+
+fn decide(draft: &Draft<'_>) -> Vec<Decision> {
+    draft.model.schedules.iter().map(|schedule| on(draft, schedule)).collect()
+}
+
+fn on(draft: &Draft<'_>, schedule: &ir::model::Schedule) -> Decision {
+    let name = schedule.name.as_str();
+    let resource = schedule.resource.as_str();
+    let found = draft
+        .domain
+        .resources()
+        .find(|(id, one)| one.name == resource || draft.name(*id) == resource);
+    let every = schedule.every.as_ref().map(|every| every.value);
+    let when = match (&schedule.every, &schedule.cron) {
+        (Some(every), _) => format!("every {}", facts::time(every.value)),
+        (None, Some(cron)) => format!("at `{cron}`"),
+        (None, None) => "when asked".to_owned(),
+    };
+    let mut choice = RULE
+        .on(name, format!("who runs `{name}`, and only once?"))
+        .choose(format!("the node that holds the lease, {when}"))
+        .because(format!(
+            "Two nodes serve; `{}` is done once because the lease names one of them, and a second \
+             call of it finds the row already changed.",
+            schedule.run
+        ))
+        .driver(format!("schedules.{name}"));
+    if let (Some((id, _)), Some(every)) = (found, every) {
+        let creates = draft.load.creates(id);
+        let due = due(draft, creates, every);
+        let writes = due.value / every;
+        choice = choice
+            .because(format!(
+                "Each run finds at most the `{resource}` made since the last: {} in the mean, {} \
+                 spread over the interval.",
+                facts::number(due.value.ceil()),
+                facts::rps(writes)
+            ))
+            .number(due.clone())
+            .consequence(format!(
+                "A missed run is made up by the next: nothing is late by more than {}.",
+                facts::time(2.0 * every)
+            ))
+            .alternative(
+                "a timer for each row",
+                format!("{} timers to keep for one query.", facts::number(due.value.ceil())),
+                vec![due],
+            );
+    }
+    choice
+        .alternative(
+            "cron on a machine",
+            "a machine that is away or doubled runs it never or twice, and nobody sees which.",
+            Vec::new(),
+        )
+        .consequence("Not run by `up` yet.")
+        .done(draft)
+}
+
+fn due(draft: &Draft<'_>, creates: f64, every: f64) -> Computed {
+    let rate =
+        Term::input("creates", creates, Unit::PerSecond, Grade::Derived, "workload at goals.peak");
+    let every = Term::input("every", every, Unit::Seconds, Grade::Given, "schedules");
+    (rate / draft.input(crate::draft::inputs::Knob::PeakToMean) * every)
+        .named("rows of a run at most", Unit::Count("rows".to_owned()))
+}

@@ -1,0 +1,259 @@
+//! # D040 availability
+//! How many of everything the availability goal asks for.
+//!
+//! **Why**: what is needed together multiplies, what stands in for each other adds up; a goal is met
+//! by arithmetic or not at all. Bad releases count as much as broken machines.
+//! **Cost**: every nine about doubles the nodes. **Instead**: a lower goal, which is a real choice.
+
+use crate::capacity::{Term, availability as algebra};
+use crate::draft::inputs::Knob;
+use crate::draft::{Draft, dependability, outside};
+use crate::rules::Choice;
+use crate::rules::choice::listed;
+use crate::rules::data::needs_standby;
+use crate::rules::facts;
+use crate::stages::Rule;
+use ir::decision::{Authority, Decision, Effect, Stage};
+use ir::quantity::{Computed, Unit};
+
+pub(super) const RULE: Rule =
+    Rule { id: "D040", name: "availability", stage: Stage::Resilience, each: false, decide };
+
+/// A composition: application nodes in pairs, a database with standby, releases by canary.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Shape {
+    pair: bool,
+    standby: bool,
+    canary: bool,
+}
+
+const SHAPES: [Shape; 4] = [
+    Shape { pair: false, standby: false, canary: false },
+    Shape { pair: true, standby: false, canary: false },
+    Shape { pair: true, standby: true, canary: false },
+    Shape { pair: true, standby: true, canary: true },
+];
+
+fn decide(draft: &Draft<'_>) -> Vec<Decision> {
+    let goal = draft.input(Knob::Availability);
+    let budget = (Term::number(1.0) - &goal).value() * crate::draft::MONTH_SECONDS;
+    let budget = ((Term::number(1.0) - &goal)
+        * Term::input(
+            "month",
+            crate::draft::MONTH_SECONDS,
+            Unit::Seconds,
+            ir::quantity::Grade::Derived,
+            "a mean month",
+        ))
+    .named("error budget a month", Unit::Seconds)
+    .with(budget);
+    let choice = RULE
+        .on("system", format!("what reaches {}?", goal.print()))
+        .authority(Authority::Validates)
+        .driver("goals.availability")
+        .number(budget.clone())
+        .effect(Effect::FilesOnly);
+    let choice = if draft.word("database") == "sqlite" {
+        on_one_machine(choice, draft)
+    } else {
+        composed(choice, draft, &budget)
+    };
+    vec![regions(beside(choice, draft), draft).done(draft)]
+}
+
+trait With {
+    fn with(self, value: f64) -> Self;
+}
+
+impl With for Computed {
+    fn with(mut self, value: f64) -> Self {
+        self.value = value;
+        self
+    }
+}
+
+fn on_one_machine(choice: Choice, draft: &Draft<'_>) -> Choice {
+    let goal = draft.value(Knob::Availability);
+    let one = dependability::one_node(draft);
+    let holds = one.value >= goal;
+    choice
+        .choose("one machine, repaired by hand")
+        .because(format!(
+            "One machine with its file reaches {}, {} a month: {} {} asked.",
+            facts::share(one.value),
+            facts::time(algebra::budget_seconds_a_month(one.value)),
+            if holds { "enough for the" } else { "not enough for the" },
+            facts::share(goal)
+        ))
+        .number(one.clone())
+        .alternative(
+            "two nodes and a database with a standby",
+            format!(
+                "{} that the goal does not ask for.",
+                facts::share(dependability::composed(draft, true, true, false).value)
+            ),
+            vec![dependability::composed(draft, true, true, false)],
+        )
+        .effect(Effect::RunsHere)
+        .set("nodes_min", 1.0)
+        .set("standby", false)
+        .set("canary", false)
+        .set("availability", one.value)
+}
+
+fn composed(choice: Choice, draft: &Draft<'_>, budget: &Computed) -> Choice {
+    let goal = draft.value(Knob::Availability);
+    let forced = needs_standby(draft);
+    let reached =
+        |shape: Shape| dependability::composed(draft, shape.pair, shape.standby, shape.canary);
+    let allowed = SHAPES.iter().filter(|shape| shape.standby || !forced);
+    let chosen = allowed.clone().find(|shape| reached(**shape).value >= goal).copied();
+    let shape = chosen.unwrap_or(SHAPES[3]);
+    let number = reached(shape);
+    let release = dependability::release_loss(draft, shape.canary);
+    let mut choice = choice
+        .choose(name(shape))
+        .because(format!(
+            "Balancer {} × application {} × database {} less {} for bad releases is {}, {} a month \
+             of {} allowed.",
+            facts::share(draft.catalog.value("balancer_availability")),
+            facts::share(nodes(draft, shape).value),
+            facts::share(database(draft, shape).value),
+            facts::share(release.value),
+            facts::share(number.value),
+            facts::time(algebra::budget_seconds_a_month(number.value)),
+            facts::time(budget.value)
+        ))
+        .because_if(shape.canary, || {
+            let all = dependability::release_loss(draft, false);
+            format!(
+                "Released to everybody at once, a bad release a month alone would take {} of the \
+                 {} budget; shown to {} first it takes {}.",
+                facts::time(all.value * crate::draft::MONTH_SECONDS),
+                facts::time(budget.value),
+                facts::share(draft.catalog.value("canary_share")),
+                facts::time(release.value * crate::draft::MONTH_SECONDS)
+            )
+        })
+        .because_if(forced && !shape.canary && reached(SHAPES[1]).value >= goal, || {
+            "The standby is there for the recovery goal: the availability alone would not need it."
+                .to_owned()
+        })
+        .because_if(chosen.is_none(), || {
+            format!("It does not reach {}: see the infeasible goals.", facts::share(goal))
+        })
+        .number(nodes(draft, shape))
+        .number(database(draft, shape))
+        .number(release)
+        .number(number.clone());
+    for other in SHAPES.iter().filter(|other| **other != shape) {
+        let value = reached(*other);
+        let lost = if value.value < goal {
+            format!(
+                "{}, {} a month: {} more than the budget.",
+                facts::share(value.value),
+                facts::time(algebra::budget_seconds_a_month(value.value)),
+                facts::time(algebra::budget_seconds_a_month(value.value) - budget.value)
+            )
+        } else if forced && !other.standby {
+            "meets the availability, not the recovery goal.".to_owned()
+        } else {
+            format!("{} is more than is asked.", facts::share(value.value))
+        };
+        choice = choice.alternative(name(*other), lost, vec![value]);
+    }
+    let next =
+        SHAPES.iter().map(|shape| reached(*shape).value).filter(|value| *value < number.value);
+    if let Some(below) = next.reduce(f64::max).filter(|_| !forced) {
+        choice =
+            choice.flips(format!("availability of {} or less: one step less", facts::share(below)));
+    }
+    choice
+        .flips(format!("availability above {}: {}", facts::share(number.value), after(shape)))
+        .set("nodes_min", if shape.pair { 2.0 } else { 1.0 })
+        .set("standby", shape.standby)
+        .set("canary", shape.canary)
+        .set("availability", number.value)
+}
+
+fn after(shape: Shape) -> &'static str {
+    match (shape.standby, shape.canary) {
+        (false, _) => "a standby",
+        (true, false) => "releases by canary",
+        (true, true) => "a second region",
+    }
+}
+
+fn name(shape: Shape) -> &'static str {
+    match (shape.pair, shape.standby, shape.canary) {
+        (false, _, _) => "one application node, one database",
+        (true, false, _) => "two application nodes, one database",
+        (true, true, false) => "two application nodes, database with standby, rolling releases",
+        (true, true, true) => "two application nodes, database with standby, canary releases",
+    }
+}
+
+fn nodes(draft: &Draft<'_>, shape: Shape) -> Computed {
+    if shape.pair { dependability::app_pair(draft) } else { dependability::app_single(draft) }
+}
+
+fn database(draft: &Draft<'_>, shape: Shape) -> Computed {
+    if shape.standby {
+        dependability::database_pair(draft)
+    } else {
+        dependability::database_single(draft)
+    }
+}
+
+/// What is left out of the product, and why.
+fn beside(choice: Choice, draft: &Draft<'_>) -> Choice {
+    let mut choice = choice;
+    let reached = draft.model.integrations.iter().map(|one| one.name.as_str());
+    let names: Vec<&str> = reached.collect();
+    if !names.is_empty() {
+        let product = names
+            .iter()
+            .fold(Term::number(1.0), |product, name| product * outside::availability(draft, name));
+        let product = product.named("integrations together", Unit::Share);
+        choice = choice
+            .because(format!(
+                "{} ({}) is not in the product: it is called after the commit, by workflows that \
+                 wait for it.",
+                listed(&names),
+                facts::share(product.value)
+            ))
+            .alternative(
+                format!("{} called inside the request", listed(&names)),
+                format!(
+                    "nothing built on {} can be there {} of the time.",
+                    facts::share(product.value),
+                    facts::share(draft.value(Knob::Availability))
+                ),
+                vec![product],
+            );
+    }
+    let oidc = draft.domain.actors.iter().any(|actor| actor.proof == ir::model::Proof::Oidc);
+    if oidc {
+        choice = choice.consequence(
+            "The identity provider is not in the product: tokens are verified with its cached keys, \
+             so its outage stops new sign-ins, not signed-in callers.",
+        );
+    }
+    choice
+}
+
+fn regions(choice: Choice, draft: &Draft<'_>) -> Choice {
+    let one = dependability::composed(draft, true, true, true);
+    let down = Term::number(1.0) - Term::from(&one);
+    let both = Term::number(1.0) - down.clone() * down;
+    let both = both.named("availability of two regions", Unit::Share);
+    choice.alternative(
+        "two regions",
+        format!(
+            "{} for twice the price, and either a write that waits for the other region or an rpo \
+             above zero.",
+            facts::share(both.value)
+        ),
+        vec![both],
+    )
+}
