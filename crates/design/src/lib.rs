@@ -11,6 +11,8 @@ pub mod lower;
 pub mod naming;
 pub mod rules;
 pub mod stages;
+#[cfg(test)]
+pub(crate) mod tests;
 
 pub use catalog::Catalog;
 pub use design::{design, design_with};

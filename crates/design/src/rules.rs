@@ -26,15 +26,19 @@ mod capacity;
 mod communication;
 mod contracts;
 mod data;
+mod operations;
 mod resilience;
+mod security;
 
 const STAGES: &[(&[&Rule], &[(&str, &str)])] = &[
     (boundaries::RULES, boundaries::PAGES),
     (contracts::RULES, contracts::PAGES),
     (data::RULES, data::PAGES),
     (communication::RULES, communication::PAGES),
+    (security::RULES, security::PAGES),
     (resilience::RULES, resilience::PAGES),
     (capacity::RULES, capacity::PAGES),
+    (operations::RULES, operations::PAGES),
 ];
 
 /// All rules in the order of their stages.

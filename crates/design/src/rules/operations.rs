@@ -1,0 +1,17 @@
+//! How it is run: objectives, signals, releases, machines, order of building.
+
+mod alerts;
+mod autoscaling;
+mod compute;
+mod deployment;
+mod logging;
+mod metrics;
+mod roadmap;
+mod schema_change;
+mod slo;
+mod tracing;
+
+rules![
+    "operations": slo, alerts, logging, tracing, metrics, compute, deployment, autoscaling,
+    schema_change, roadmap
+];

@@ -1,0 +1,136 @@
+//! # D072 logging
+//! What is logged of a request, and how many of them.
+//!
+//! **Why**: every line is stored, paid and searched. Errors and slow answers are always worth it;
+//! of the good ones a sample tells the same.
+//! **Cost**: a single good request may be missing. **Instead**: all lines, for a price.
+
+use crate::capacity::Term;
+use crate::draft::inputs::Knob;
+use crate::draft::{Draft, MONTH_SECONDS, sizing};
+use crate::rules::choice::listed;
+use crate::rules::facts;
+use crate::stages::Rule;
+use ir::decision::{Decision, Effect, Stage};
+use ir::quantity::{Computed, Grade, Unit};
+
+pub(super) const RULE: Rule =
+    Rule { id: "D072", name: "logging", stage: Stage::Operations, each: false, decide };
+
+/// Share of the budget that logs may take.
+const BUDGET_SHARE: f64 = 0.05;
+/// Money a month for logs where no budget is given.
+const WITHOUT_BUDGET: f64 = 50.0;
+const SAMPLES: [f64; 4] = [1.0, 0.1, 0.01, 0.001];
+
+fn decide(draft: &Draft<'_>) -> Vec<Decision> {
+    let allowed = draft
+        .inputs
+        .budget
+        .as_ref()
+        .map_or(WITHOUT_BUDGET, |(budget, _)| budget.value() * BUDGET_SHARE);
+    let sample = SAMPLES.into_iter().find(|sample| cost(draft, *sample).value <= allowed);
+    let sample = sample.unwrap_or(SAMPLES[SAMPLES.len() - 1]);
+    let (own, all) = (cost(draft, sample), cost(draft, 1.0));
+    let redacted: Vec<String> = draft
+        .domain
+        .resources()
+        .flat_map(|(id, one)| {
+            let hidden = one.fields.iter().filter(|field| field.personal || field.secret);
+            hidden.map(move |field| format!("`{}.{}`", draft.name(id), field.name))
+        })
+        .collect();
+    let peak_flip = draft.value(Knob::Peak) * allowed / own.value.max(1e-9);
+    let choice = RULE
+        .on("system", "which requests are logged?")
+        .choose(if sample >= 1.0 {
+            "every request, one JSON line".to_owned()
+        } else {
+            format!(
+                "all errors and slow answers, and {} of the rest, one JSON line each",
+                facts::share(sample)
+            )
+        })
+        .because(format!(
+            "All lines would be {} a month, {}; {} is what logs may cost here.",
+            facts::bytes(volume(draft, 1.0).value),
+            facts::money(draft, all.value),
+            facts::money(draft, allowed)
+        ))
+        .because_if(!redacted.is_empty(), || {
+            format!(
+                "{} never appear: paths are logged by route, queries by parameter name.",
+                listed(&redacted)
+            )
+        })
+        .number(volume(draft, sample))
+        .number(own)
+        .alternative(
+            if sample >= 1.0 { "a tenth of them" } else { "every request" },
+            if sample >= 1.0 {
+                format!(
+                    "saves {} and loses the one line that support is asked for.",
+                    facts::money(draft, all.value * 0.9)
+                )
+            } else {
+                format!("{} for lines that say nothing went wrong.", facts::money(draft, all.value))
+            },
+            vec![cost(draft, if sample >= 1.0 { 0.1 } else { 1.0 })],
+        )
+        .consequence(
+            "Each line carries the trace id, which every problem also shows to the caller.",
+        )
+        .driver("goals.peak")
+        .driver("goals.budget")
+        .flips(if sample >= 1.0 {
+            format!("peak above {}: good requests are sampled", facts::rps(peak_flip))
+        } else {
+            format!("peak above {}: a sample ten times thinner", facts::rps(peak_flip))
+        })
+        .effect(Effect::AdviceOnly)
+        .set("log_sample", sample);
+    vec![choice.done(draft)]
+}
+
+fn volume(draft: &Draft<'_>, sample: f64) -> Computed {
+    let sample = Term::input("sample", sample, Unit::Share, Grade::Derived, "this decision");
+    let month = Term::input("month", MONTH_SECONDS, Unit::Seconds, Grade::Derived, "a mean month");
+    (draft.peak() / draft.input(Knob::PeakToMean) * draft.fact("log_line") * sample * month)
+        .named("logs a month", Unit::Bytes)
+}
+
+fn cost(draft: &Draft<'_>, sample: f64) -> Computed {
+    (Term::from(volume(draft, sample)) / 1e9 * draft.fact("log_gb"))
+        .named("logs", sizing::money(draft))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::RULE;
+    use crate::tests::{CLINIC, SHOP, check};
+    use expect_test::expect;
+
+    #[test]
+    fn a_budget_thins_the_good_lines() {
+        check(
+            &RULE,
+            SHOP,
+            expect![[r#"
+            system: all errors and slow answers, and 10 % of the rest, one JSON line each
+              flips at peak above 3,422 rps: a sample ten times thinner
+        "#]],
+        );
+    }
+
+    #[test]
+    fn little_traffic_is_logged_whole() {
+        check(
+            &RULE,
+            CLINIC,
+            expect![[r#"
+            system: every request, one JSON line
+              flips at peak above 532 rps: good requests are sampled
+        "#]],
+        );
+    }
+}

@@ -1,0 +1,119 @@
+//! # D073 tracing
+//! Which requests leave a trace.
+//!
+//! **Why**: a trace answers where the time went. Chosen at the end (tail sampling) it keeps what is
+//! worth looking at: errors, the slow, and a thin sample of the rest.
+//! **Cost**: spans are held until the request ends. **Instead**: a coin thrown at the start.
+
+use crate::capacity::Term;
+use crate::draft::inputs::Knob;
+use crate::draft::{Draft, MONTH_SECONDS};
+use crate::rules::choice::listed;
+use crate::rules::facts;
+use crate::stages::Rule;
+use ir::decision::{Authority, Decision, Effect, Stage};
+use ir::quantity::{Computed, Grade, Unit};
+
+pub(super) const RULE: Rule =
+    Rule { id: "D073", name: "tracing", stage: Stage::Operations, each: false, decide };
+
+/// Traces a second that answer any question about the mean.
+const ENOUGH: f64 = 10.0;
+/// Spans of a request.
+const SPANS: f64 = 4.0;
+
+fn decide(draft: &Draft<'_>) -> Vec<Decision> {
+    let mean = draft.value(Knob::Peak) / draft.value(Knob::PeakToMean);
+    let sample = (ENOUGH / mean.max(1e-9)).min(1.0);
+    let sample = if sample >= 0.5 { 1.0 } else { 10f64.powf(sample.log10().round()) };
+    let flows: Vec<String> =
+        draft.model.workflows.iter().map(|one| format!("`{}`", one.name.value)).collect();
+    let failing = 1.0 - draft.value(Knob::Availability);
+    let head_lost = (failing * mean * 3_600.0 * (1.0 - sample)).round();
+    let choice = RULE
+        .on("system", "which requests leave a trace?")
+        .choose(if sample >= 1.0 {
+            "every request".to_owned()
+        } else {
+            format!("every error and every answer slower than the p95 goal, and {} of the rest", facts::share(sample))
+        })
+        .because(format!(
+            "{} in the mean; about {} traces a second show every path and its times.",
+            facts::rps(mean),
+            facts::number((mean * sample).round().max(1.0))
+        ))
+        .because_if(!flows.is_empty(), || {
+            format!(
+                "{} goes on after its request was answered: its trace runs through events and calls, \
+                 and is kept whole.",
+                listed(&flows)
+            )
+        })
+        .number(volume(draft, sample))
+        .alternative(
+            if sample >= 1.0 { "a sample of a tenth" } else { "every request" },
+            if sample >= 1.0 {
+                "the rare path that support asks for would be missing.".to_owned()
+            } else {
+                format!("{} of spans a month, of which nearly all say the same.", facts::bytes(volume(draft, 1.0).value))
+            },
+            vec![volume(draft, if sample >= 1.0 { 0.1 } else { 1.0 })],
+        )
+        .alternative(
+            "a coin at the start",
+            if sample >= 1.0 {
+                "there is nothing to choose at this rate.".to_owned()
+            } else {
+                format!("of the errors that the objective allows, {} an hour would leave no trace.", facts::number(head_lost))
+            },
+            Vec::new(),
+        )
+        .driver("goals.peak")
+        .driver("goals.availability")
+        .authority(Authority::Advises)
+        .effect(Effect::AdviceOnly)
+        .set("trace_sample", sample);
+    vec![choice.done(draft)]
+}
+
+fn volume(draft: &Draft<'_>, sample: f64) -> Computed {
+    let sample = Term::input("sample", sample, Unit::Share, Grade::Derived, "this decision");
+    let spans =
+        Term::input("spans", SPANS, Unit::One, Grade::Assumed, "edge, rules, store, answer");
+    let month = Term::input("month", MONTH_SECONDS, Unit::Seconds, Grade::Derived, "a mean month");
+    (draft.peak() / draft.input(Knob::PeakToMean)
+        * spans
+        * draft.fact("span_bytes")
+        * sample
+        * month)
+        .named("spans a month", Unit::Bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::RULE;
+    use crate::tests::{CLINIC, SHOP, check};
+    use expect_test::expect;
+
+    #[test]
+    fn much_traffic_is_sampled_at_the_end() {
+        check(
+            &RULE,
+            SHOP,
+            expect![[r#"
+            system: every error and every answer slower than the p95 goal, and 10 % of the rest
+        "#]],
+        );
+    }
+
+    #[test]
+    fn little_traffic_is_traced_whole() {
+        check(
+            &RULE,
+            CLINIC,
+            expect![[r#"
+            system: every request
+        "#]],
+        );
+    }
+}

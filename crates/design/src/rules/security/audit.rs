@@ -1,0 +1,142 @@
+//! # D057 audit
+//! Whose deeds are written down, beyond what logs tell.
+//!
+//! **Why**: who may act for others, or across tenants, must be able to show afterwards what they
+//! did. A log line can be lost and edited; a row that commits with the change can't.
+//! **Cost**: a row for each such change. **Instead**: the database's own log, read by hand.
+
+use crate::capacity::Term;
+use crate::draft::inputs::Knob;
+use crate::draft::{Draft, MONTH_SECONDS};
+use crate::rules::choice::listed;
+use crate::rules::facts;
+use crate::stages::Rule;
+use ir::decision::{Decision, Effect, Stage};
+use ir::domain::Caller;
+use ir::quantity::{Computed, Grade, Unit};
+
+pub(super) const RULE: Rule =
+    Rule { id: "D057", name: "audit", stage: Stage::Security, each: false, decide };
+
+/// Bytes of an entry: who, what, before and after, hash.
+const ENTRY_BYTES: f64 = 600.0;
+
+fn decide(draft: &Draft<'_>) -> Vec<Decision> {
+    let wide: Vec<String> = draft
+        .domain
+        .actors
+        .iter()
+        .filter(|actor| actor.across_tenants)
+        .map(|actor| format!("`{}`", actor.name))
+        .collect();
+    let regimes: Vec<&str> = ["hipaa", "pci-dss", "soc2", "gdpr"]
+        .into_iter()
+        .filter(|regime| draft.complies(regime))
+        .collect();
+    if wide.is_empty() && regimes.is_empty() {
+        return Vec::new();
+    }
+    let powers = powers(draft);
+    let growth = growth(draft);
+    let mut choice = RULE
+        .on("system", "whose deeds are written down?")
+        .choose("an append-only audit trail of every change, hash-chained, in the transaction of the change")
+        .because_if(!wide.is_empty(), || {
+            format!("{} may look into every tenant: each look is an entry, too.", listed(&wide))
+        })
+        .because_if(!regimes.is_empty(), || {
+            format!(
+                "{}: who changed what, and when.",
+                regimes.iter().map(|regime| regime.to_uppercase()).collect::<Vec<_>>().join(", ")
+            )
+        })
+        .because_if(!powers.is_empty(), || {
+            format!("Rules without a condition on the row: {}.", listed(&powers))
+        })
+        .number(growth.clone())
+        .alternative(
+            "log lines",
+            "they are sampled, they expire, and who can deploy can edit them.",
+            Vec::new(),
+        )
+        .alternative(
+            "the database's own log",
+            "it names the service's login, never the caller.",
+            Vec::new(),
+        )
+        .consequence(format!(
+            "{} a month, kept apart from the rows so that erasing a person does not break the chain.",
+            facts::bytes(growth.value)
+        ))
+        .effect(Effect::AdviceOnly);
+    for regime in regimes {
+        choice = choice.driver(format!("constraints.compliance.{regime}"));
+    }
+    for actor in draft.domain.actors.iter().filter(|actor| actor.across_tenants) {
+        choice = choice.driver(format!("actors.{}", actor.name));
+    }
+    vec![choice.done(draft)]
+}
+
+/// Actors that may change rows without a condition that ties them to the row.
+fn powers(draft: &Draft<'_>) -> Vec<String> {
+    let mut found: Vec<String> = draft
+        .domain
+        .roots()
+        .flat_map(|(_, one)| {
+            let commands = one.commands.iter().flat_map(|command| &command.by);
+            one.access.update.iter().chain(&one.access.delete).chain(commands)
+        })
+        .filter(|grant| grant.when.is_none())
+        .filter_map(|grant| match grant.caller {
+            Caller::Actor(..) => Some(format!("`{}`", grant.text)),
+            Caller::Anyone | Caller::System => None,
+        })
+        .collect();
+    found.sort();
+    found.dedup();
+    found
+}
+
+fn growth(draft: &Draft<'_>) -> Computed {
+    let writes = Term::input(
+        "writes",
+        draft.load.writes(),
+        Unit::PerSecond,
+        Grade::Derived,
+        "workload at goals.peak",
+    );
+    let entry = Term::input(
+        "entry",
+        ENTRY_BYTES,
+        Unit::Bytes,
+        Grade::Assumed,
+        "who, what, before, after, hash",
+    );
+    let month = Term::input("month", MONTH_SECONDS, Unit::Seconds, Grade::Derived, "a mean month");
+    (writes / draft.input(Knob::PeakToMean) * entry * month)
+        .named("audit trail a month", Unit::Bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::RULE;
+    use crate::tests::{CLINIC, LINKS, check};
+    use expect_test::expect;
+
+    #[test]
+    fn regimes_and_wide_actors_are_written_down() {
+        check(
+            &RULE,
+            CLINIC,
+            expect![[r#"
+            system: an append-only audit trail of every change, hash-chained, in the transaction of the change
+        "#]],
+        );
+    }
+
+    #[test]
+    fn without_either_logs_are_enough() {
+        check(&RULE, LINKS, expect![[""]]);
+    }
+}
