@@ -88,7 +88,14 @@ mod tests {
 
     #[test]
     fn following_the_day_must_pay() {
-        check(&RULE, SHOP, expect![[""]]);
+        check(
+            &RULE,
+            SHOP,
+            expect![[r#"
+            system: no: 2 replicas always
+              flips at peak above 2,240 rps: it pays to follow the load
+        "#]],
+        );
     }
 
     #[test]

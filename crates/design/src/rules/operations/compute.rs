@@ -113,9 +113,9 @@ mod tests {
             &RULE,
             SHOP,
             expect![[r#"
-            system: 1 container behind a balancer
-              flips at peak below 132 rps: functions cost less than 1 container
-        "#]],
+                system: 2 containers behind a balancer
+                  flips at peak below 263 rps: functions cost less than 2 containers
+            "#]],
         );
     }
 

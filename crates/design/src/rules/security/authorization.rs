@@ -123,8 +123,11 @@ mod tests {
             &RULE,
             SHOP,
             expect![[r#"
-            system: in process, compiled from `allow` and `by`: a check on one row, a filter in each list
-        "#]],
+                system: in process, compiled from `allow` and `by`: a check on one row, a filter in each list
+                system: p50 1.48 ms, p95 4.71 ms, p99 6.91 ms, by approximation
+                  flips at peak above 2,158 rps on just as many nodes: p95 passes 200 ms
+                  flips at peak above 2,166 rps on just as many nodes: p99 passes 500 ms
+            "#]],
         );
     }
 
@@ -134,8 +137,9 @@ mod tests {
             &RULE,
             NOTES,
             expect![[r#"
-            system: in process, compiled from `allow` and `by`: a check on one row, a filter in each list
-        "#]],
+                system: in process, compiled from `allow` and `by`: a check on one row, a filter in each list
+                system: p50 603 µs, p95 1.5 ms, p99 1.74 ms, by approximation
+            "#]],
         );
     }
 }

@@ -108,10 +108,11 @@ mod tests {
             &RULE,
             CLINIC,
             expect![[r#"
-            people.Patient: `name`, `born`, `email`, `phone` and 1 more redacted in logs and events; erased after 10 years while the rest stays
-            scheduling.Appointment: `reason` redacted in logs and events; deleted with the row after 3 years
-            records.Entry: `summary` and `detail` redacted in logs and events; deleted with the row after 10 years
-        "#]],
+                people.Patient: `name`, `born`, `email`, `phone` and 1 more redacted in logs and events; erased after 10 years while the rest stays
+                scheduling.Appointment: `reason` redacted in logs and events; deleted with the row after 3 years
+                records.Entry: `summary` and `detail` redacted in logs and events; deleted with the row after 10 years
+                system: no: 2 all day, 2 set as the ceiling
+            "#]],
         );
     }
 

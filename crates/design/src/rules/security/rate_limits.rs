@@ -160,6 +160,8 @@ mod tests {
                 staff: 6 rps each, bursts of 5 s, then 429 with `Retry-After`
                 partner: 50 rps each, bursts of 10 s, then 429 with `Retry-After`
                   flips at peak above 5,000 rps: one at its limit is below 1 % of it
+                system: database CPU (0.4 vCPU sustained), at 2,144 rps
+                  flips at database CPU (0.4 vCPU sustained) lifted: cores of 2 application nodes is next
             "#]],
         );
     }
@@ -172,6 +174,8 @@ mod tests {
             expect![[r#"
                 user: 6 rps each, bursts of 5 s, then 429 with `Retry-After`
                   flips at peak above 600 rps: one at its limit is below 1 % of it
+                system: the machine's 2 vCPU, at 15,209 rps
+                  flips at the machine's 2 vCPU lifted: SQLite's single writer is next
             "#]],
         );
     }

@@ -122,8 +122,10 @@ mod tests {
             &RULE,
             SHOP,
             expect![[r#"
-            system: 15 min, refreshed by rotation
-        "#]],
+                system: 15 min, refreshed by rotation
+                system: 4 for each node, 8 in all
+                  flips at more than 400 connections in all: a pooler in front
+            "#]],
         );
     }
 
@@ -133,8 +135,10 @@ mod tests {
             &RULE,
             LINKS,
             expect![[r#"
-            system: 60 min, refreshed by rotation
-        "#]],
+                system: 60 min, refreshed by rotation
+                system: 7 for each node, 14 in all
+                  flips at more than 400 connections in all: a pooler in front
+            "#]],
         );
     }
 }
