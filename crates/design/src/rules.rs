@@ -50,3 +50,21 @@ pub fn all() -> impl Iterator<Item = &'static Rule> {
 pub fn pages() -> impl Iterator<Item = (&'static str, &'static str)> {
     STAGES.iter().flat_map(|(_, pages)| pages.iter().copied())
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn each_rule_has_an_id_and_a_name_of_its_own_and_a_page_under_them() {
+        let ids: BTreeSet<_> = super::all().map(|rule| rule.id).collect();
+        let names: BTreeSet<_> = super::all().map(|rule| rule.name).collect();
+        let count = super::all().count();
+        assert_eq!((ids.len(), names.len()), (count, count));
+        for (rule, (id, page)) in super::all().zip(super::pages()) {
+            assert_eq!(rule.id, id);
+            let title = format!("//! # {} {}\n", rule.id, rule.name);
+            assert!(page.starts_with(&title), "the page of {id} begins with `{}`", title.trim());
+        }
+    }
+}

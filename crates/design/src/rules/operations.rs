@@ -1,7 +1,6 @@
 //! How it is run: objectives, signals, releases, machines, order of building.
 
 mod alerts;
-mod autoscaling;
 mod compute;
 mod deployment;
 mod logging;
@@ -12,6 +11,6 @@ mod slo;
 mod tracing;
 
 rules![
-    "operations": slo, alerts, logging, tracing, metrics, compute, deployment, autoscaling,
+    "operations": slo, alerts, logging, tracing, metrics, compute, deployment,
     schema_change, roadmap
 ];

@@ -1,4 +1,4 @@
-//! # D071 alerts
+//! # D061 alerts
 //! When a person is woken.
 //!
 //! **Why**: an alert on a cause wakes people for nothing; an alert on the budget's burn wakes them
@@ -16,7 +16,7 @@ use ir::decision::{Decision, Effect, Stage};
 use ir::quantity::{Computed, Grade, Unit};
 
 pub(super) const RULE: Rule =
-    Rule { id: "D071", name: "alerts", stage: Stage::Operations, each: false, decide };
+    Rule { id: "D061", name: "alerts", stage: Stage::Operations, each: false, decide };
 
 /// Long window, short window, share of the budget that it may burn before it fires, and whether a
 /// person is woken.

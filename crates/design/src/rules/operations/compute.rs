@@ -1,4 +1,4 @@
-//! # D075 compute
+//! # D065 compute
 //! What the processes run on.
 //!
 //! **Why**: functions are paid by the call and forget their connections; containers by the hour;
@@ -15,7 +15,7 @@ use ir::decision::{Authority, Decision, Effect, Stage};
 use ir::quantity::{Computed, Grade, Unit};
 
 pub(super) const RULE: Rule =
-    Rule { id: "D075", name: "compute", stage: Stage::Operations, each: false, decide };
+    Rule { id: "D065", name: "compute", stage: Stage::Operations, each: false, decide };
 
 fn decide(draft: &Draft<'_>) -> Vec<Decision> {
     let replicas = replicas(draft);

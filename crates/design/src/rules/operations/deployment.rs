@@ -1,4 +1,4 @@
-//! # D076 deployment
+//! # D066 deployment
 //! How a release reaches callers, and how it is taken back.
 //!
 //! **Why**: releases are the commonest cause of outages. A canary shows a bad one to few; its cost
@@ -15,7 +15,7 @@ use ir::decision::{Decision, Effect, Stage};
 use ir::quantity::{Computed, Grade, Unit};
 
 pub(super) const RULE: Rule =
-    Rule { id: "D076", name: "deployment", stage: Stage::Operations, each: false, decide };
+    Rule { id: "D066", name: "deployment", stage: Stage::Operations, each: false, decide };
 
 /// Share of the error budget that releases may spend.
 const BUDGET_SHARE: f64 = 0.3;

@@ -1,4 +1,4 @@
-//! # D072 logging
+//! # D062 logging
 //! What is logged of a request, and how many of them.
 //!
 //! **Why**: every line is stored, paid and searched. Errors and slow answers are always worth it;
@@ -15,7 +15,7 @@ use ir::decision::{Decision, Effect, Stage};
 use ir::quantity::{Computed, Grade, Unit};
 
 pub(super) const RULE: Rule =
-    Rule { id: "D072", name: "logging", stage: Stage::Operations, each: false, decide };
+    Rule { id: "D062", name: "logging", stage: Stage::Operations, each: false, decide };
 
 /// Share of the budget that logs may take.
 const BUDGET_SHARE: f64 = 0.05;

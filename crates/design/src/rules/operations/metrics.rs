@@ -1,4 +1,4 @@
-//! # D074 metrics
+//! # D064 metrics
 //! Which labels metrics carry.
 //!
 //! **Why**: each combination of labels is a series that is kept and paid. Operation and status
@@ -14,7 +14,7 @@ use ir::decision::{Decision, Effect, Stage};
 use ir::quantity::{Computed, Grade, Unit};
 
 pub(super) const RULE: Rule =
-    Rule { id: "D074", name: "metrics", stage: Stage::Operations, each: false, decide };
+    Rule { id: "D064", name: "metrics", stage: Stage::Operations, each: false, decide };
 
 /// Classes of status that occur: 2xx, 3xx, 4xx, 5xx.
 const CLASSES: f64 = 4.0;

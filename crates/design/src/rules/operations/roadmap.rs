@@ -1,4 +1,4 @@
-//! # D079 roadmap
+//! # D068 roadmap
 //! In which order it is built, so that each phase can be shown to somebody.
 //!
 //! **Why**: a context needs those it refers to; a workflow needs its commands and what it calls
@@ -14,7 +14,7 @@ use ir::decision::{Authority, Decision, Effect, Stage};
 use std::collections::{BTreeMap, BTreeSet};
 
 pub(super) const RULE: Rule =
-    Rule { id: "D079", name: "roadmap", stage: Stage::Operations, each: false, decide };
+    Rule { id: "D068", name: "roadmap", stage: Stage::Operations, each: false, decide };
 
 /// Resources that one engineer models, reviews and tests in a week; the rest is generated.
 const RESOURCES_A_WEEK: f64 = 2.0;

@@ -1,4 +1,4 @@
-//! # D078 schema_change
+//! # D067 schema_change
 //! How a changed model reaches the tables while they serve.
 //!
 //! **Why**: a statement that rewrites or locks a large table stops its callers for as long as it
@@ -15,7 +15,7 @@ use ir::domain::ResourceId;
 use ir::quantity::{Computed, Unit};
 
 pub(super) const RULE: Rule =
-    Rule { id: "D078", name: "schema_change", stage: Stage::Operations, each: false, decide };
+    Rule { id: "D067", name: "schema_change", stage: Stage::Operations, each: false, decide };
 
 /// A lock that callers wait out instead of failing.
 const LOCK_SECONDS: f64 = 2.0;

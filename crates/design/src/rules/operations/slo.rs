@@ -1,4 +1,4 @@
-//! # D070 slo
+//! # D060 slo
 //! What is promised to callers, and how much of it may be missed.
 //!
 //! **Why**: a goal without a budget is broken by the first error. The budget says how many
@@ -14,7 +14,7 @@ use ir::decision::{Decision, Effect, Stage};
 use ir::quantity::{Computed, Grade, Unit};
 
 pub(super) const RULE: Rule =
-    Rule { id: "D070", name: "slo", stage: Stage::Operations, each: false, decide };
+    Rule { id: "D060", name: "slo", stage: Stage::Operations, each: false, decide };
 
 /// Seconds of the window, four weeks: as many weekends in each.
 pub(super) const WINDOW_SECONDS: f64 = 28.0 * 86_400.0;

@@ -1,4 +1,4 @@
-//! # D073 tracing
+//! # D063 tracing
 //! Which requests leave a trace.
 //!
 //! **Why**: a trace answers where the time went. Chosen at the end (tail sampling) it keeps what is
@@ -15,7 +15,7 @@ use ir::decision::{Authority, Decision, Effect, Stage};
 use ir::quantity::{Computed, Grade, Unit};
 
 pub(super) const RULE: Rule =
-    Rule { id: "D073", name: "tracing", stage: Stage::Operations, each: false, decide };
+    Rule { id: "D063", name: "tracing", stage: Stage::Operations, each: false, decide };
 
 /// Traces a second that answer any question about the mean.
 const ENOUGH: f64 = 10.0;

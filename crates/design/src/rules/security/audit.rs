@@ -1,4 +1,4 @@
-//! # D057 audit
+//! # D037 audit
 //! Whose deeds are written down, beyond what logs tell.
 //!
 //! **Why**: who may act for others, or across tenants, must be able to show afterwards what they
@@ -16,7 +16,7 @@ use ir::domain::Caller;
 use ir::quantity::{Computed, Grade, Unit};
 
 pub(super) const RULE: Rule =
-    Rule { id: "D057", name: "audit", stage: Stage::Security, each: false, decide };
+    Rule { id: "D037", name: "audit", stage: Stage::Security, each: false, decide };
 
 /// Bytes of an entry: who, what, before and after, hash.
 const ENTRY_BYTES: f64 = 600.0;

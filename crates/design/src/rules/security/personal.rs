@@ -1,4 +1,4 @@
-//! # D054 personal_data
+//! # D034 personal_data
 //! What is done with fields that speak of a person.
 //!
 //! **Why**: what is known about a person must be shown to them, erased for them, and kept out of
@@ -14,7 +14,7 @@ use ir::decision::{Authority, Decision, Effect, Stage};
 use ir::domain::{Resource, ResourceId};
 
 pub(super) const RULE: Rule =
-    Rule { id: "D054", name: "personal_data", stage: Stage::Security, each: true, decide };
+    Rule { id: "D034", name: "personal_data", stage: Stage::Security, each: true, decide };
 
 fn decide(draft: &Draft<'_>) -> Vec<Decision> {
     draft.domain.resources().filter_map(|(id, resource)| one(draft, id, resource)).collect()
@@ -111,7 +111,6 @@ mod tests {
                 people.Patient: `name`, `born`, `email`, `phone` and 1 more redacted in logs and events; erased after 10 years while the rest stays
                 scheduling.Appointment: `reason` redacted in logs and events; deleted with the row after 3 years
                 records.Entry: `summary` and `detail` redacted in logs and events; deleted with the row after 10 years
-                system: no: 2 all day, 2 set as the ceiling
             "#]],
         );
     }

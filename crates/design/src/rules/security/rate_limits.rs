@@ -1,4 +1,4 @@
-//! # D053 rate_limits
+//! # D033 rate_limits
 //! How much one caller may ask for, so that the others are still served.
 //!
 //! **Why**: one partner with a loop, or one tenant on a busy day, takes what all share. A limit per
@@ -15,7 +15,7 @@ use ir::model::Proof;
 use ir::quantity::{Computed, Grade, Unit};
 
 pub(super) const RULE: Rule =
-    Rule { id: "D053", name: "rate_limits", stage: Stage::Security, each: false, decide };
+    Rule { id: "D033", name: "rate_limits", stage: Stage::Security, each: false, decide };
 
 /// A caller may take this many times what a person does before it is told to wait.
 const PERSON_FACTOR: f64 = 20.0;
@@ -160,8 +160,6 @@ mod tests {
                 staff: 6 rps each, bursts of 5 s, then 429 with `Retry-After`
                 partner: 50 rps each, bursts of 10 s, then 429 with `Retry-After`
                   flips at peak above 5,000 rps: one at its limit is below 1 % of it
-                system: database CPU (0.4 vCPU sustained), at 2,144 rps
-                  flips at database CPU (0.4 vCPU sustained) lifted: cores of 2 application nodes is next
             "#]],
         );
     }
@@ -174,8 +172,6 @@ mod tests {
             expect![[r#"
                 user: 6 rps each, bursts of 5 s, then 429 with `Retry-After`
                   flips at peak above 600 rps: one at its limit is below 1 % of it
-                system: the machine's 2 vCPU, at 15,209 rps
-                  flips at the machine's 2 vCPU lifted: SQLite's single writer is next
             "#]],
         );
     }

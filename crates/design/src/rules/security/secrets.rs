@@ -1,4 +1,4 @@
-//! # D056 secrets
+//! # D036 secrets
 //! Where passwords, keys and addresses of other systems come from.
 //!
 //! **Why**: what stands in the model stands in the repository, its history and every document made
@@ -12,7 +12,7 @@ use crate::stages::Rule;
 use ir::decision::{Authority, Decision, Effect, Stage};
 
 pub(super) const RULE: Rule =
-    Rule { id: "D056", name: "secrets", stage: Stage::Security, each: false, decide };
+    Rule { id: "D036", name: "secrets", stage: Stage::Security, each: false, decide };
 
 fn decide(draft: &Draft<'_>) -> Vec<Decision> {
     let mut names: Vec<String> =

@@ -1,4 +1,4 @@
-//! # D058 threats
+//! # D038 threats
 //! What can go wrong at each border of trust, and what stands against it.
 //!
 //! **Why**: threats live where trust changes hands: callers, tenants, systems outside, operators.
@@ -11,7 +11,7 @@ use crate::stages::Rule;
 use ir::decision::{Authority, Decision, Effect, Stage};
 
 pub(super) const RULE: Rule =
-    Rule { id: "D058", name: "threats", stage: Stage::Security, each: false, decide };
+    Rule { id: "D038", name: "threats", stage: Stage::Security, each: false, decide };
 
 fn decide(draft: &Draft<'_>) -> Vec<Decision> {
     let mut found = vec![callers(draft).done(draft)];
