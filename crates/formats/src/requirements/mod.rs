@@ -18,6 +18,7 @@ mod nearest;
 mod phrase;
 mod read;
 mod scalars;
+mod schema;
 mod source;
 pub(crate) mod tree;
 
@@ -25,6 +26,7 @@ pub use bytes::sources_from_bytes;
 pub use faults::PAGES;
 pub use format::format;
 pub use read::{is_partial, read, read_with_environment};
+pub use schema::json_schema;
 
 /// Bytes of one file.
 pub const FILE_BYTES_MAX: usize = 1024 * 1024;

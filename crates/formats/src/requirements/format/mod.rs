@@ -13,7 +13,7 @@ use ir::{Diagnostic, Sources};
 use serde_json::Value;
 
 /// Columns of a line before `{}` and `[]` become lines of their own.
-pub const WIDTH_MAX: usize = 100;
+pub(super) const WIDTH_MAX: usize = 100;
 
 /// The text in its canonical form.
 ///

@@ -103,3 +103,7 @@ fn limited(mut faults: Vec<Diagnostic>) -> Vec<Diagnostic> {
     }
     faults
 }
+
+/// A model that sets every key of every construct.
+#[cfg(test)]
+pub(crate) const EVERYTHING: &str = include_str!("everything.yaml");
