@@ -2,6 +2,7 @@
 //! reading never stops at the first fault.
 
 pub mod diagnostic;
+pub mod mermaid;
 pub mod openapi;
 pub mod requirements;
 pub mod seed;

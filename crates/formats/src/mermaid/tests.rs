@@ -1,0 +1,1 @@
+//! Diagrams of names that the grammar of Mermaid could stumble over.
