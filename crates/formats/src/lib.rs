@@ -1,7 +1,10 @@
 //! Text to and from the nouns of `ir`: the only crate that knows syntax. Writing can't fail;
 //! reading never stops at the first fault.
 
+pub mod adr;
 pub mod diagnostic;
+pub mod document;
+pub mod machine;
 pub mod mermaid;
 pub mod openapi;
 pub mod requirements;
@@ -10,4 +13,7 @@ pub mod sql;
 
 mod bodies;
 mod example;
+mod files;
 mod tree;
+
+pub use files::architecture_files;

@@ -8,8 +8,10 @@ mod states;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use containers::{channels, effect};
 pub use containers::{containers, context};
 pub use entities::entities;
+pub(crate) use entities::with_tables;
 pub use sequence::sequence;
 pub use states::{states, with_states};
 

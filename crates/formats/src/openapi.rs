@@ -11,6 +11,8 @@ mod schemas;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use answers::problem_example;
+
 use crate::example::Examples;
 use crate::tree::{Node, list, map};
 use ir::architecture::Architecture;

@@ -10,7 +10,7 @@ mod queries;
 #[cfg(test)]
 mod tests;
 
-use columns::Columns;
+use columns::{Columns, Frame};
 use ir::domain::{Domain, FieldId, Kind, Resource, ResourceId};
 use ir::model::{Isolation, Model, OnDelete};
 use ir::schema::{ForeignKey, Overlap, Part, Schema, Table};
@@ -63,7 +63,13 @@ fn bare_table(model: &Model, domain: &Domain, id: ResourceId) -> Table {
     let tenant = tenant_column(domain, resource);
     let owner =
         resource.owner.map(|(root, _)| format!("{}_id", snake(&domain.resource(root).name)));
-    let columns = Columns::of(domain, id, asked, tenant.as_deref(), owner.as_deref());
+    let frame = Frame {
+        asked,
+        tenant: tenant.as_deref(),
+        owner: owner.as_deref(),
+        erased: erased(model, domain, id),
+    };
+    let columns = Columns::of(domain, id, frame);
     let name = asked
         .and_then(|asked| asked.table.as_ref())
         .map_or_else(|| plural(&snake(&resource.name)), |table| table.value.clone());
@@ -79,6 +85,14 @@ fn bare_table(model: &Model, domain: &Domain, id: ResourceId) -> Table {
         indexes: Vec::new(),
         overlaps: Vec::new(),
     }
+}
+
+/// At the end of its time a row, or its owner's, loses what is about a person and stays.
+fn erased(model: &Model, domain: &Domain, id: ResourceId) -> bool {
+    let root = domain.resource(id).owner.map_or(id, |(root, _)| root);
+    let asked = asked(model, domain, domain.resource(root));
+    let rows = asked.and_then(|asked| asked.rows.as_ref());
+    rows.is_some_and(|rows| rows.then_erase_personal)
 }
 
 /// The resource as the model has it.

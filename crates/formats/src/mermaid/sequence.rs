@@ -208,6 +208,9 @@ impl<'a> Drawing<'a> {
                 if unknown {
                     self.settle(step);
                 }
+                if step.each.is_some() && step.undo.is_some() && !unknown {
+                    self.take_back(step, ", for those that were done");
+                }
                 self.undo(&steps[..at]);
                 self.otherwise(refusal.as_deref());
             }
@@ -258,19 +261,24 @@ impl<'a> Drawing<'a> {
     /// What was done is taken back, the last first.
     fn undo(&mut self, steps: &[Step]) {
         for step in steps.iter().rev() {
-            let Some(undo) = &step.undo else { continue };
-            let mut target = self.target(undo.as_str());
             let each = step.each.as_ref().map(|each| format!(", for each of {each}"));
-            let each = each.unwrap_or_default();
-            target.text = format!("undo {}: {}{each}", step.name, target.text);
-            self.call(2, &target);
+            self.take_back(step, &each.unwrap_or_default());
         }
     }
 
+    fn take_back(&mut self, step: &Step, which: &str) {
+        let Some(undo) = &step.undo else { return };
+        let mut target = self.target(undo.as_str());
+        target.text = format!("undo {}: {}{which}", step.name, target.text);
+        self.call(2, &target);
+    }
+
     fn otherwise(&mut self, refusal: Option<&str>) {
-        let named = self.workflow.otherwise.iter().find(|(name, _)| {
-            name.as_ref().is_some_and(|name| Some(name.as_str()) == refusal)
-        });
+        let named = self
+            .workflow
+            .otherwise
+            .iter()
+            .find(|(name, _)| name.as_ref().is_some_and(|name| Some(name.as_str()) == refusal));
         let any = || self.workflow.otherwise.iter().find(|(name, _)| name.is_none());
         match named.or_else(any) {
             Some((_, command)) => {
@@ -298,9 +306,10 @@ impl<'a> Drawing<'a> {
 
 /// ` (timeout 2 s, 3 retries)`
 fn bounds(step: &Step) -> String {
-    let timeout = step.timeout.as_ref().map(|timeout| {
-        format!("timeout {}", print(timeout.value, &Unit::Seconds))
-    });
+    let timeout = step
+        .timeout
+        .as_ref()
+        .map(|timeout| format!("timeout {}", print(timeout.value, &Unit::Seconds)));
     let retry = step.retry.as_ref().map(|retry| match retry.value {
         1 => "1 retry".to_owned(),
         more => format!("{more} retries"),

@@ -45,10 +45,7 @@ pub fn states(architecture: &Architecture, id: ResourceId, field_id: FieldId) ->
 
 /// `cancel (shopper, staff.manager, system)`
 fn caption(command: &Command) -> String {
-    let callers: Vec<&str> = command
-        .by
-        .iter()
-        .filter_map(|grant| grant.text.split_whitespace().next())
-        .collect();
+    let callers: Vec<&str> =
+        command.by.iter().filter_map(|grant| grant.text.split_whitespace().next()).collect();
     words(&format!("{} ({})", command.name, callers.join(", ")))
 }

@@ -7,6 +7,18 @@ use ir::model::{At, FieldType};
 use ir::schema::{Check, Column, Part, Storage};
 use ir::value::{MONEY_UNITS, Value};
 
+/// What a table has beside its fields.
+pub(super) struct Frame<'a> {
+    /// The resource as the model has it.
+    pub(super) asked: Option<&'a ir::model::Resource>,
+    /// The tenant's column.
+    pub(super) tenant: Option<&'a str>,
+    /// The column that names the owner's row.
+    pub(super) owner: Option<&'a str>,
+    /// Personal fields are set to null at the end of a row's time.
+    pub(super) erased: bool,
+}
+
 /// Columns while they are gathered; every name is taken once.
 pub(super) struct Columns {
     taken: Vec<Column>,
@@ -14,13 +26,8 @@ pub(super) struct Columns {
 
 impl Columns {
     /// All columns of the table of a resource.
-    pub(super) fn of(
-        domain: &Domain,
-        id: ResourceId,
-        asked: Option<&ir::model::Resource>,
-        tenant: Option<&str>,
-        owner: Option<&str>,
-    ) -> Vec<Column> {
+    pub(super) fn of(domain: &Domain, id: ResourceId, frame: Frame<'_>) -> Vec<Column> {
+        let Frame { asked, tenant, owner, erased } = frame;
         let mut columns = Self { taken: Vec::new() };
         if let Some(tenant) = tenant {
             let check = Check::Length { min: Some(1), max: None };
@@ -43,7 +50,9 @@ impl Columns {
                 .and_then(|asked| asked.fields.iter().find(|other| other.name == *field.name))
                 .and_then(|asked| asked.column.as_ref())
                 .map_or_else(|| snake(&field.name), |column| column.value.clone());
-            let nullable = field.optional || computed_to_null(domain, resource, field);
+            let nullable = field.optional
+                || (erased && field.personal)
+                || computed_to_null(domain, resource, field);
             columns.field(field_id, field, &wished, nullable);
         }
         columns.taken
