@@ -87,10 +87,10 @@ fn with_time(operator: Operator, left: &Value, right: &Value) -> Result<Option<V
         }
         (Value::Duration(a), Value::Duration(b)) => Value::Duration(plus(*a, *b)?),
         (Value::Date(a), Value::Date(b)) if operator == Operator::Subtract => {
-            Value::Duration((i64::from(*a) - i64::from(*b)) * DAY_MICROS)
+            Value::Duration(micros(i64::from(*a) - i64::from(*b))?)
         }
         (Value::Date(a), Value::Duration(b)) => {
-            let days = plus(i64::from(*a) * DAY_MICROS, *b)?.div_euclid(DAY_MICROS);
+            let days = plus(micros(i64::from(*a))?, *b)?.div_euclid(DAY_MICROS);
             Value::Date(i32::try_from(days).map_err(|_| Fault::Overflow)?)
         }
         (Value::Duration(a), Value::Int(b)) => Value::Duration(whole(operator, *a, *b)?),
@@ -99,6 +99,10 @@ fn with_time(operator: Operator, left: &Value, right: &Value) -> Result<Option<V
         }
         _ => return Ok(None),
     }))
+}
+
+fn micros(days: i64) -> Result<i64, Fault> {
+    days.checked_mul(DAY_MICROS).ok_or(Fault::Overflow)
 }
 
 fn with_money(operator: Operator, left: &Value, right: &Value, ty: &Type) -> Result<Value, Fault> {

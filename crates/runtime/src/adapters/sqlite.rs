@@ -234,4 +234,8 @@ impl Store for SqliteStore {
 }
 
 #[cfg(test)]
+mod agreement;
+#[cfg(test)]
+mod tests;
+#[cfg(test)]
 mod tests;

@@ -8,7 +8,7 @@
 use super::shape::Shape;
 use super::term::{Compiler, Row, Term};
 use ir::domain::ResourceId;
-use ir::expr::{Expr, ExprKind, Operator};
+use ir::expr::{Expr, ExprKind, Function, Operator};
 use ir::value::Value;
 
 /// What null means in the text of a condition.
@@ -82,6 +82,14 @@ impl Compiler<'_> {
             ExprKind::Literal(Value::Bool(yes)) => {
                 let sql = if *yes { "TRUE" } else { "FALSE" };
                 Ok(Condition { sql: sql.to_owned(), faults: false })
+            }
+            ExprKind::Call(Function::StartsWith, arguments) => {
+                let [text, prefix @ ..] = arguments.as_slice() else {
+                    return Err(Refused::Misshapen);
+                };
+                let text = self.term(text, row)?;
+                let test = self.starts_with(text, prefix, row)?;
+                self.holds(test, mode)
             }
             _ => {
                 let value = self.term(expr, row)?;

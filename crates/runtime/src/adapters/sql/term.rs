@@ -333,7 +333,11 @@ impl<'p> Compiler<'p> {
         let value = self.term(first, row)?;
         let (sql, shape) = match (function, &value.shape) {
             (Function::Matches, _) => return Err(Refused::NotInScope("`matches`")),
-            (Function::StartsWith, _) => return self.starts_with(value, rest, row),
+            (Function::StartsWith, _) => {
+                let test = self.starts_with(value, rest, row)?;
+                let sql = format!("coalesce({}, FALSE)", test.sql);
+                return Ok(Term { sql, ..test });
+            }
             (_, None) => return Ok(Term::null()),
             (Function::Date, Some(Shape::Timestamp)) => {
                 (format!("mainstay_day({})", value.sql), Shape::Date)
@@ -344,7 +348,13 @@ impl<'p> Compiler<'p> {
                 (self.dialect().list_size(&value.sql), Shape::Int)
             }
             (Function::Currency, Some(Shape::Money)) => {
-                (value.second.clone().unwrap_or_default(), Shape::Text)
+                let currency = value.second.clone().unwrap_or_default();
+                // A computed amount may be null beside a currency.
+                let sql = match value.faults {
+                    true => format!("CASE WHEN {} IS NOT NULL THEN {currency} END", value.sql),
+                    false => currency,
+                };
+                (sql, Shape::Text)
             }
             (Function::Start, Some(Shape::Timespan)) => (value.sql.clone(), Shape::Timestamp),
             (Function::End, Some(Shape::Timespan)) => {
@@ -370,8 +380,14 @@ impl<'p> Compiler<'p> {
         format!("CASE WHEN {fault} THEN {} ELSE {made} END", self.dialect().fault())
     }
 
-    /// `starts_with(text, prefix)`; with a constant prefix a range that an index can serve.
-    fn starts_with(&mut self, text: Term, rest: &[Expr], row: &Row<'_>) -> Result<Term, Refused> {
+    /// `starts_with(text, prefix)`, null for null text; with a constant prefix a range that an index
+    /// can serve.
+    pub(super) fn starts_with(
+        &mut self,
+        text: Term,
+        rest: &[Expr],
+        row: &Row<'_>,
+    ) -> Result<Term, Refused> {
         let [prefix] = rest else { return Err(Refused::Misshapen) };
         let prefix = self.term(prefix, row)?;
         let value = &text.sql;
@@ -424,13 +440,17 @@ impl<'p> Compiler<'p> {
     }
 }
 
+/// Microseconds that `now` can be moved by without leaving its range: a hundred thousand years.
+const NOW_LESS_MAX: u64 = 3_200_000_000_000_000_000;
+
 /// `now - duration` and `now + duration` are one parameter, so that an index can serve them.
 fn from_now(operator: Operator, left: &Expr, right: &Expr) -> Option<i64> {
-    match (operator, &left.kind, &right.kind) {
+    let less = match (operator, &left.kind, &right.kind) {
         (Operator::Subtract, ExprKind::Now, ExprKind::Literal(Value::Duration(n))) => Some(*n),
         (Operator::Add, ExprKind::Now, ExprKind::Literal(Value::Duration(n))) => n.checked_neg(),
         _ => None,
-    }
+    };
+    less.filter(|less| less.unsigned_abs() < NOW_LESS_MAX)
 }
 
 /// The least text that is greater than every text that begins with the prefix; none where there
