@@ -24,7 +24,7 @@ pub struct Principal {
     pub roles: Vec<Role>,
     /// The tenant that token or key is bound to.
     pub tenant: Option<Arc<str>>,
-    /// The actor may act in every tenant.
+    /// May act in every tenant: an actor `across tenants`, or a service token without tenant.
     pub across_tenants: bool,
     /// `me` as stored in actor fields: the subject, or `issuer#subject` where the issuer is not
     /// the home issuer of the data.
