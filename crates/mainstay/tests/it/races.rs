@@ -1,0 +1,159 @@
+//! Many at once: no update is lost, one key has one effect.
+
+use crate::scenes::{Scene, euro, ids, product, text};
+use serde_json::json;
+use std::sync::Barrier;
+
+const MANAGER: &str = "staff.manager acme";
+const SYSTEM: &str = "system acme";
+
+/// Runs `work` this many times at once and gives what each answered.
+fn at_once<T: Send>(times: usize, work: impl Fn(usize) -> T + Sync) -> Vec<T> {
+    let barrier = Barrier::new(times);
+    std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..times)
+            .map(|number| {
+                let (barrier, work) = (&barrier, &work);
+                scope.spawn(move || {
+                    barrier.wait();
+                    work(number)
+                })
+            })
+            .collect();
+        threads.into_iter().map(|thread| thread.join().expect("no thread panics")).collect()
+    })
+}
+
+#[test]
+fn of_a_hundred_writers_with_one_etag_exactly_one_wins() {
+    let shop = Scene::empty("shop");
+    let path = format!("/v1/products/{}", product(&shop, "acme", "A", "1.00"));
+    let etag = shop.get(MANAGER, &path).header("etag").to_owned();
+    let token = shop.token(MANAGER);
+    let server = &shop.server;
+    let statuses = at_once(100, |number| {
+        let body = json!({"stock": number});
+        server.patch(&path, body).bearer(&token).header("if-match", &etag).send().status
+    });
+    assert_eq!(statuses.iter().filter(|status| **status == 200).count(), 1, "{statuses:?}");
+    assert_eq!(statuses.iter().filter(|status| **status == 412).count(), 99, "{statuses:?}");
+    assert!(shop.get(MANAGER, &path).header("etag").starts_with("\"2."));
+}
+
+#[test]
+fn a_hundred_writers_who_read_and_try_again_lose_no_update() {
+    let shop = Scene::empty("shop");
+    let path = format!("/v1/products/{}", product(&shop, "acme", "A", "1.00"));
+    shop.patch(MANAGER, &path, json!({"stock": 0})).expect(200);
+    let token = shop.token(MANAGER);
+    let server = &shop.server;
+    at_once(100, |_| {
+        loop {
+            let read = server.get(&path).bearer(&token).send();
+            let stock = read.expect(200)["stock"].as_i64().expect("a number");
+            let patch = server.patch(&path, json!({"stock": stock + 1})).bearer(&token);
+            match patch.header("if-match", read.header("etag")).send().status {
+                200 => return,
+                412 => {}
+                other => panic!("status {other}"),
+            }
+        }
+    });
+    let read = shop.get(MANAGER, &path);
+    assert_eq!(read.expect(200)["stock"], 100);
+    assert!(read.header("etag").starts_with("\"102."), "{}", read.header("etag"));
+}
+
+#[test]
+fn a_hundred_commands_without_if_match_all_count() {
+    let shop = Scene::empty("shop");
+    let id = product(&shop, "acme", "A", "1.00");
+    let token = shop.token(SYSTEM);
+    let server = &shop.server;
+    let path = format!("/v1/products/{id}/reserve");
+    let statuses = at_once(100, |_| {
+        server.post(&path, json!({"quantity": 1})).bearer(&token).send().status
+    });
+    let won = statuses.iter().filter(|status| **status == 200).count();
+    let refused = statuses.iter().filter(|status| **status == 409).count();
+    assert_eq!((won, refused), (50, 50), "stock was 50: {statuses:?}");
+    assert_eq!(shop.get(MANAGER, &format!("/v1/products/{id}")).expect(200)["stock"], 0);
+}
+
+#[test]
+fn fifty_calls_with_one_idempotency_key_have_one_effect() {
+    let shop = Scene::empty("shop");
+    let token = shop.token(MANAGER);
+    let server = &shop.server;
+    let body = json!({"sku": "ONE", "name": "Once", "price": euro("1.00"), "stock": 1});
+    let answers = at_once(50, |_| {
+        loop {
+            let post = server.post("/v1/products", body.clone()).bearer(&token);
+            let answer = post.header("idempotency-key", "\"race\"").send();
+            match answer.status {
+                409 => {
+                    assert_eq!(answer.problem(409), "key-running");
+                    assert!(!answer.header("retry-after").is_empty());
+                    std::thread::sleep(std::time::Duration::from_millis(20));
+                }
+                _ => return answer,
+            }
+        }
+    });
+    let first = text(&answers[0].expect(201), "id");
+    assert!(answers.iter().all(|answer| text(&answer.expect(201), "id") == first));
+    let fresh = answers.iter().filter(|answer| answer.header("idempotent-replayed").is_empty());
+    assert_eq!(fresh.count(), 1, "one made it, the others were told");
+    assert_eq!(ids(&shop.get(MANAGER, "/v1/products").expect(200)).len(), 1);
+}
+
+#[test]
+fn of_fifty_products_of_one_sku_one_is_made() {
+    let shop = Scene::empty("shop");
+    let token = shop.token(MANAGER);
+    let server = &shop.server;
+    let statuses = at_once(50, |number| {
+        let body = json!({"sku": "S", "name": format!("n {number}"), "price": euro("1.00")});
+        server.post("/v1/products", body).bearer(&token).send().status
+    });
+    assert_eq!(statuses.iter().filter(|status| **status == 201).count(), 1, "{statuses:?}");
+    assert_eq!(statuses.iter().filter(|status| **status == 409).count(), 49, "{statuses:?}");
+}
+
+#[test]
+fn a_pager_sees_each_untouched_row_exactly_once_while_others_write() {
+    let shop = Scene::empty("shop");
+    let mut untouched: Vec<String> =
+        (0..60).map(|number| product(&shop, "acme", &format!("U-{number:02}"), "1.00")).collect();
+    let token = shop.token(MANAGER);
+    let server = &shop.server;
+    let done = std::sync::atomic::AtomicBool::new(false);
+    let mut seen = Vec::new();
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            let mut number = 0;
+            while !done.load(std::sync::atomic::Ordering::Relaxed) {
+                let sku = format!("{}-{number}", if number % 2 == 0 { "A" } else { "Z" });
+                let body = json!({"sku": sku, "name": "x", "price": euro("1.00")});
+                let made = server.post("/v1/products", body).bearer(&token).send().expect(201);
+                let path = format!("/v1/products/{}", text(&made, "id"));
+                server.request("DELETE", &path).bearer(&token).send();
+                number += 1;
+            }
+        });
+        let mut query = "sort=sku&limit=5".to_owned();
+        loop {
+            let page = server.get(&format!("/v1/products?{query}")).bearer(&token).send().expect(200);
+            seen.extend(ids(&page));
+            match page.get("next_cursor").and_then(|cursor| cursor.as_str()) {
+                Some(cursor) => query = format!("sort=sku&limit=5&cursor={cursor}"),
+                None => break,
+            }
+        }
+        done.store(true, std::sync::atomic::Ordering::Relaxed);
+    });
+    let mut found: Vec<String> = seen.into_iter().filter(|id| untouched.contains(id)).collect();
+    found.sort();
+    untouched.sort();
+    assert_eq!(found, untouched);
+}
