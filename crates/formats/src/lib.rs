@@ -2,6 +2,7 @@
 //! reading never stops at the first fault.
 
 pub mod adr;
+pub mod cedar;
 pub mod diagnostic;
 pub mod document;
 pub mod machine;

@@ -215,6 +215,10 @@ pub(crate) enum ExportFormat {
     Sqlite,
     /// The schema as PostgreSQL's DDL
     Postgresql,
+    /// The rules of access as Cedar policies
+    Cedar,
+    /// The Cedar schema that the policies are strict against
+    CedarSchema,
     /// The whole architecture as JSON
     Architecture,
 }

@@ -17,6 +17,8 @@ pub(crate) fn export(
         ExportFormat::OpenapiJson => formats::openapi::write_json(&architecture),
         ExportFormat::Sqlite => formats::sql::write_sqlite(&architecture.schema, &|_| true),
         ExportFormat::Postgresql => formats::sql::write_postgresql(&architecture.schema, &|_| true),
+        ExportFormat::Cedar => formats::cedar::write(&architecture),
+        ExportFormat::CedarSchema => formats::cedar::write_schema(&architecture),
         ExportFormat::Architecture => serde_json::to_string_pretty(&*architecture)
             .map(|text| text + "\n")
             .map_err(|fault| Failure::new("can't write the architecture").caused_by(fault))?,
