@@ -33,6 +33,18 @@ mod tests {
             Note:
               fields: { title: string max 20 }
               allow: { read: anyone, write: usr }";
-        check_resources(resource, expect![[r#""#]]);
+        check_resources(
+            resource,
+            expect![[r#"
+            error[E031]: unknown actor `usr` in `allow.write` of `Note`
+             --> mainstay.yaml:8:39
+              |
+            8 |         allow: { read: anyone, write: usr }
+              |                                       ^^^
+              = why: nobody could prove to be that caller, so the rule would hold for no one
+              = help: did you mean `user`?
+            8 +         allow: { read: anyone, write: user }
+        "#]],
+        );
     }
 }

@@ -49,7 +49,22 @@ mod tests {
             Note:
               fields: { title: string max 20 }
               allow: { read: anyone, write: staff.clark }";
-        check_resources(resource, expect![[r#""#]]);
+        check_resources(
+            resource,
+            expect![[r#"
+            error[E032]: unknown role `clark` of `staff` in `allow.write` of `Note`
+             --> mainstay.yaml:8:45
+              |
+            2 | actors: { user: oidc, staff: oidc roles clerk | boss }
+              |                       ----- the actor is declared here
+            ...
+            8 |         allow: { read: anyone, write: staff.clark }
+              |                                             ^^^^^
+              = why: no token can carry that role, so the rule would hold for no one
+              = help: did you mean `clerk`?
+            8 +         allow: { read: anyone, write: staff.clerk }
+        "#]],
+        );
     }
 
     #[test]
@@ -58,6 +73,17 @@ mod tests {
             Note:
               fields: { title: string max 20 }
               allow: { read: anyone.clerk, write: staff }";
-        check_resources(resource, expect![[r#""#]]);
+        check_resources(
+            resource,
+            expect![[r#"
+            error[E032]: `anyone` has no roles, but `allow.read` of `Note` asks for `clerk`
+             --> mainstay.yaml:8:31
+              |
+            8 |         allow: { read: anyone.clerk, write: staff }
+              |                               ^^^^^
+              = why: no token can carry that role, so the rule would hold for no one
+              = help: write `anyone` alone, or name an actor that has the role
+        "#]],
+        );
     }
 }

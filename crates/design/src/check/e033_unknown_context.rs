@@ -31,6 +31,17 @@ mod tests {
             Note:
               fields: { title: string max 20, about: desc.Note }
               allow: { read: anyone, write: staff }";
-        check_resources(resource, expect![[r#""#]]);
+        check_resources(
+            resource,
+            expect![[r#"
+            error[E033]: unknown context `desc` in `about` of `Note`
+             --> mainstay.yaml:7:48
+              |
+            7 |         fields: { title: string max 20, about: desc.Note }
+              |                                                ^^^^
+              = help: did you mean `desk`?
+            7 +         fields: { title: string max 20, about: desk.Note }
+        "#]],
+        );
     }
 }

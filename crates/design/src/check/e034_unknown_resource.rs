@@ -30,7 +30,8 @@ pub(crate) fn fault(
     let elsewhere = world.homes(name.as_str());
     if let [home] = elsewhere.as_slice() {
         let full = world.full_name(*home);
-        let message = format!("unknown {what} `{name}` in {place}");
+        let context = world.context_name(context);
+        let message = format!("unknown resource `{name}` of context `{context}` in {place}");
         let fault = Diagnostic::error(CODE, name.span, message);
         return fault.help(format!("did you mean `{full}`?")).fix(full);
     }
@@ -48,7 +49,18 @@ mod tests {
             Note:
               fields: { title: string max 20, follows: Noet optional }
               allow: { read: anyone, write: staff }";
-        check_resources(resource, expect![[r#""#]]);
+        check_resources(
+            resource,
+            expect![[r#"
+            error[E034]: unknown resource `Noet` of context `desk` in `follows` of `Note`
+             --> mainstay.yaml:7:50
+              |
+            7 |         fields: { title: string max 20, follows: Noet optional }
+              |                                                  ^^^^
+              = help: did you mean `Note`?
+            7 +         fields: { title: string max 20, follows: Note optional }
+        "#]],
+        );
     }
 
     #[test]
@@ -64,6 +76,17 @@ contexts:
     resources:
       Sale: { fields: { part: Part }, allow: { read: anyone, write: staff } }
 ";
-        check(model, expect![[r#""#]]);
+        check(
+            model,
+            expect![[r#"
+            error[E034]: unknown resource `Part` of context `sales` in `part` of `Sale`
+             --> mainstay.yaml:9:31
+              |
+            9 |       Sale: { fields: { part: Part }, allow: { read: anyone, write: staff } }
+              |                               ^^^^
+              = help: did you mean `stock.Part`?
+            9 +       Sale: { fields: { part: stock.Part }, allow: { read: anyone, write: staff } }
+        "#]],
+        );
     }
 }

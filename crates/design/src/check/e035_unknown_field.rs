@@ -58,7 +58,18 @@ mod tests {
               fields: { title: string max 20, sent_at: timestamp optional }
               commands: { send: { set: { sended_at: now }, by: staff } }
               allow: { read: anyone, write: staff }";
-        check_resources(resource, expect![[r#""#]]);
+        check_resources(
+            resource,
+            expect![[r#"
+            error[E035]: unknown field `sended_at` of `Note` in `Note.send`
+             --> mainstay.yaml:8:36
+              |
+            8 |         commands: { send: { set: { sended_at: now }, by: staff } }
+              |                                    ^^^^^^^^^
+              = help: did you mean `sent_at`?
+            8 +         commands: { send: { set: { sent_at: now }, by: staff } }
+        "#]],
+        );
     }
 
     #[test]
@@ -67,6 +78,17 @@ mod tests {
             Note:
               fields: { title: string max 20, follows: Note optional }
               allow: { read: anyone, write: staff when follows.titel != title }";
-        check_resources(resource, expect![[r#""#]]);
+        check_resources(
+            resource,
+            expect![[r#"
+            error[E035]: unknown field `titel` of `Note` in `allow.write` of `Note`
+             --> mainstay.yaml:8:58
+              |
+            8 |         allow: { read: anyone, write: staff when follows.titel != title }
+              |                                                          ^^^^^
+              = help: did you mean `title`?
+            8 +         allow: { read: anyone, write: staff when follows.title != title }
+        "#]],
+        );
     }
 }

@@ -67,7 +67,18 @@ mod tests {
               commands:
                 take: { input: { quantity: int 1..9 }, require: stok >= quantity, by: staff }
               allow: { read: anyone, write: staff }";
-        check_resources(resource, expect![[r#""#]]);
+        check_resources(
+            resource,
+            expect![[r#"
+            error[E036]: unknown name `stok` in `Part.take`
+             --> mainstay.yaml:9:59
+              |
+            9 |           take: { input: { quantity: int 1..9 }, require: stok >= quantity, by: staff }
+              |                                                           ^^^^
+              = help: did you mean `stock`?
+            9 +           take: { input: { quantity: int 1..9 }, require: stock >= quantity, by: staff }
+        "#]],
+        );
     }
 
     #[test]
@@ -76,6 +87,17 @@ mod tests {
             Part:
               fields: { country: string max 2 = DE }
               allow: { read: anyone, write: staff }";
-        check_resources(resource, expect![[r#""#]]);
+        check_resources(
+            resource,
+            expect![[r#"
+            error[E036]: unknown name `DE` in `country` of `Part`
+             --> mainstay.yaml:7:43
+              |
+            7 |         fields: { country: string max 2 = DE }
+              |                                           ^^
+              = help: text is quoted: `'DE'`
+            7 +         fields: { country: string max 2 = 'DE' }
+        "#]],
+        );
     }
 }

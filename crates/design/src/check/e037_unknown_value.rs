@@ -40,7 +40,26 @@ mod tests {
                 pay: { status: draft -> paid, by: user }
                 ship: { status: payed -> shipped, by: staff }
               allow: { read: anyone, write: staff }";
-        check_resources(resource, expect![[r#""#]]);
+        check_resources(
+            resource,
+            expect![[r#"
+            warning[E073]: no transition leads to `shipped`, a state of `Order.status`
+             --> mainstay.yaml:7:42
+              |
+            7 |         fields: { status: draft | paid | shipped }
+              |                                          ^^^^^^^
+              = why: a row begins as `draft` and can never become `shipped`
+              = help: add a command with `status: … -> shipped`, or remove it
+
+            error[E037]: unknown value `payed` in `Order.ship`
+              --> mainstay.yaml:10:27
+               |
+            10 |           ship: { status: payed -> shipped, by: staff }
+               |                           ^^^^^
+               = help: did you mean `paid`?
+            10 +           ship: { status: paid -> shipped, by: staff }
+        "#]],
+        );
     }
 
     #[test]
@@ -49,6 +68,16 @@ mod tests {
             Part:
               fields: { size: small | large }
               allow: { read: anyone, write: staff when size == 'medium' }";
-        check_resources(resource, expect![[r#""#]]);
+        check_resources(
+            resource,
+            expect![[r#"
+            error[E037]: unknown value `medium` in `allow.write` of `Part`
+             --> mainstay.yaml:8:58
+              |
+            8 |         allow: { read: anyone, write: staff when size == 'medium' }
+              |                                                          ^^^^^^^^
+              = help: known here: `small`, `large`
+        "#]],
+        );
     }
 }

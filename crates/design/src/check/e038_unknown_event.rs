@@ -46,7 +46,17 @@ mod tests {
               fields: { status: draft | paid }
               commands: { pay: { status: draft -> paid, by: user, emit: order.paid } }
               allow: { read: anyone, write: staff }";
-        check_resources(resource, expect![[r#""#]]);
+        check_resources(
+            resource,
+            expect![[r#"
+            error[E038]: unknown event `order.paid` in `Order.pay`
+             --> mainstay.yaml:8:67
+              |
+            8 |         commands: { pay: { status: draft -> paid, by: user, emit: order.paid } }
+              |                                                                   ^^^^^^^^^^
+              = help: declare what it carries: `events: { order.paid: { data: [id] } }`
+        "#]],
+        );
     }
 
     #[test]
@@ -70,6 +80,17 @@ contexts:
 events:
   order.paid: { data: [id] }
 ";
-        check(model, expect![[r#""#]]);
+        check(
+            model,
+            expect![[r#"
+            error[E038]: unknown event `order.payed` in `from` of `Daily`
+              --> mainstay.yaml:12:15
+               |
+            12 |         from: order.payed
+               |               ^^^^^^^^^^^
+               = help: did you mean `order.paid`?
+            12 +         from: order.paid
+        "#]],
+        );
     }
 }

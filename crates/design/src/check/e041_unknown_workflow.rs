@@ -31,6 +31,15 @@ mod tests {
               fields: { title: string max 20 }
               commands: { clear: { set: { title: '' }, not_during: publish, by: staff } }
               allow: { read: anyone, write: staff }";
-        check_resources(resource, expect![[r#""#]]);
+        check_resources(
+            resource,
+            expect![[r#"
+            error[E015]: an expression is missing here
+             --> mainstay.yaml:8:45
+              |
+            8 |         commands: { clear: { set: { title: '' }, not_during: publish, by: staff } }
+              |                                             ^
+        "#]],
+        );
     }
 }

@@ -49,6 +49,16 @@ contexts:
 workload:
   look: { share: 100%, as: staff, steps: [list Item] }
 ";
-        check(model, expect![[r#""#]]);
+        check(
+            model,
+            expect![[r#"
+            error[E042]: `Item` in `steps` of `look` may be several resources
+              --> mainstay.yaml:11:48
+               |
+            11 |   look: { share: 100%, as: staff, steps: [list Item] }
+               |                                                ^^^^
+               = help: write it with its context: `stock.Item`, `sales.Item`
+        "#]],
+        );
     }
 }

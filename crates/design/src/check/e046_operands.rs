@@ -148,7 +148,49 @@ mod tests {
                 d: { require: stock, by: staff }
                 e: { require: stock / 0 == 1, by: staff }
               allow: { read: anyone, write: staff }";
-        check_resources(resource, expect![[r#""#]]);
+        check_resources(
+            resource,
+            expect![[r#"
+            error[E046]: `>=` in `Part.a` stands between an int and text
+             --> mainstay.yaml:9:25
+              |
+            9 |           a: { require: stock >= 'many', by: staff }
+              |                         ^^^^^^^^^^^^^^^
+              |                         ----- an int
+              |                                  ------ text
+
+            error[E046]: `>` in `Part.b` stands between a timestamp and text
+              --> mainstay.yaml:10:25
+               |
+            10 |           b: { require: due > '2026-01-01T00:00:00Z', by: staff }
+               |                         ^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+               |                         --- a timestamp
+               |                               ---------------------- text
+               = help: write `timestamp('2026-01-01T00:00:00Z')`
+
+            error[E046]: `+` in `Part.c` stands between money EUR and money USD
+              --> mainstay.yaml:11:25
+               |
+            11 |           c: { require: price + cost > price, by: staff }
+               |                         ^^^^^^^^^^^^
+               |                         ----- money EUR
+               |                                 ---- money USD
+
+            error[E046]: a condition in `Part.d` is an int, not true or false
+              --> mainstay.yaml:12:25
+               |
+            12 |           d: { require: stock, by: staff }
+               |                         ^^^^^ this is an int
+               = help: compare it with something, as in `stock > 0` or `note != null`
+
+            error[E046]: `Part.e` divides by zero
+              --> mainstay.yaml:13:33
+               |
+            13 |           e: { require: stock / 0 == 1, by: staff }
+               |                                 ^
+               = why: a division by zero always denies
+        "#]],
+        );
     }
 
     #[test]
@@ -161,6 +203,24 @@ mod tests {
                 b: { require: price + 1 > price, by: staff }
                 c: { require: price > 1, by: staff }
               allow: { read: anyone, write: staff }";
-        check_resources(resource, expect![[r#""#]]);
+        check_resources(
+            resource,
+            expect![[r#"
+            error[E046]: `>` in `Part.a` compares one of `small | large`, which has no order
+             --> mainstay.yaml:9:25
+              |
+            9 |           a: { require: size > small, by: staff }
+              |                         ^^^^^^^^^^^^
+              = help: compare with `==`, `!=` or `in [a, b]`
+
+            error[E046]: a bare number in `Part.b` is added to money
+              --> mainstay.yaml:10:33
+               |
+            10 |           b: { require: price + 1 > price, by: staff }
+               |                                 ^
+               = why: money of any currency has no amount without one
+               = help: fix the currency of the field (`money EUR`), or add another money field
+        "#]],
+        );
     }
 }

@@ -59,6 +59,43 @@ mod tests {
               commands:
                 rename: { input: { to: int }, set: { name: to }, by: staff }
               allow: { read: anyone, write: staff }";
-        check_resources(resource, expect![[r#""#]]);
+        check_resources(
+            resource,
+            expect![[r#"
+            error[E047]: `'none'` in `count` of `Part` is text, but `count` is an int
+             --> mainstay.yaml:9:24
+              |
+            9 |           count: int = 'none'
+              |                        ^^^^^^
+
+            error[E047]: `0.125` in `rate` of `Part` is a decimal with 3 places, but `rate` is a decimal with 2 places
+              --> mainstay.yaml:10:32
+               |
+            10 |           rate: decimal(5.2) = 0.125
+               |                                ^^^^^
+               = why: digits would be cut off, and money or rates with them
+               = help: give `rate` 3 places instead of 2
+
+            error[E047]: `5` in `price` of `Part` is an int, but `price` is money
+              --> mainstay.yaml:11:26
+               |
+            11 |           price: money = 5
+               |                          ^
+               = why: money of any currency has no amount without one
+               = help: fix the currency of `price`: `money EUR`
+
+            error[E047]: `count * 2` in `label` of `Part` is an int, but `label` is text
+              --> mainstay.yaml:12:34
+               |
+            12 |           label: string max 20 = count * 2
+               |                                  ^^^^^^^^^
+
+            error[E047]: `to` in `Part.rename` is an int, but `name` is text
+              --> mainstay.yaml:14:54
+               |
+            14 |           rename: { input: { to: int }, set: { name: to }, by: staff }
+               |                                                      ^^
+        "#]],
+        );
     }
 }

@@ -2,7 +2,7 @@
 //! A function is unknown, or gets arguments that it does not take.
 //!
 //! **Why**: there are exactly these: `if(c, a, b)`, `date(t)`, `date('…')`, `time('…')`,
-//! `timestamp('…')`, `duration('7d')`, `lower(text)`, `size(text or list)`,
+//! `timestamp('…')`, `duration('7d')`, `start(timespan)`, `end(timespan)`, `lower(text)`, `size(text or list)`,
 //! `matches(text, 'pattern')`, and over owned children `sum count min max avg`.
 //!
 //! Wrong: `total: money = sum(price)`; `code: string = upper(name)`.
@@ -132,6 +132,15 @@ mod tests {
               allow: { read: anyone, write: staff when matches(name, 'a.*') }
             Line:
               fields: { name: string max 20, amount: int }";
-        check_resources(resource, expect![[r#""#]]);
+        check_resources(
+            resource,
+            expect![[r#"
+            error[E004]: this is not YAML: invalid trailing content after single-quoted scalar
+              --> mainstay.yaml:17:69
+               |
+            17 |         allow: { read: anyone, write: staff when matches(name, 'a.*') }
+               |                                                                     ^
+        "#]],
+        );
     }
 }

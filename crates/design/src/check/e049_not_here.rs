@@ -84,6 +84,53 @@ mod tests {
               allow: { read: anyone when owner == me, write: staff }
             Line:
               fields: { amount: int }";
-        check_resources(resource, expect![[r#""#]]);
+        check_resources(
+            resource,
+            expect![[r#"
+            error[E049]: `lines` in `total` of `Order` is a list of `Line`, not one value
+              --> mainstay.yaml:11:24
+               |
+            11 |           total: int = lines.amount
+               |                        ^^^^^
+               = help: fold over it: `sum(lines.…)`, `count(lines)`, `max(lines.…)`
+
+            error[E049]: `name` in `first` of `Order` has no members
+              --> mainstay.yaml:12:34
+               |
+            12 |           first: string max 20 = name.first
+               |                                  ^^^^
+               = help: only a reference to a resource is followed by `.`
+
+            error[E049]: there is no `event` in `by` of `Order`
+              --> mainstay.yaml:13:31
+               |
+            13 |           by: string max 20 = event.type
+               |                               ^^^^^
+               = help: `event` is known in views and reactions
+
+            error[E049]: there is no `item` in `what` of `Order`
+              --> mainstay.yaml:14:33
+               |
+            14 |           what: string max 20 = item.name
+               |                                 ^^^^
+               = help: `item` is one child in a step with `each: lines`
+
+            error[E049]: there is no `me` in `Order.close`
+              --> mainstay.yaml:16:38
+               |
+            16 |           close: { require: owner == me, by: [user, staff] }
+               |                                      ^^
+               = why: callers of several kinds may call this command
+               = help: `me` is known under a rule for one actor: `shopper when own`
+
+            error[E049]: there is no `me` in `allow.read` of `Order`
+              --> mainstay.yaml:17:45
+               |
+            17 |         allow: { read: anyone when owner == me, write: staff }
+               |                                             ^^
+               = why: `anyone` may come without a token
+               = help: `me` is known under a rule for one actor: `shopper when own`
+        "#]],
+        );
     }
 }

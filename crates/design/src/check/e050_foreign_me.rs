@@ -36,6 +36,17 @@ mod tests {
               rules: { own: owner == me }
               fields: { owner: actor user }
               allow: { read: [user when own, staff when own], write: user when own }";
-        check_resources(resource, expect![[r#""#]]);
+        check_resources(
+            resource,
+            expect![[r#"
+            error[E050]: `allow.read` of `Note` compares a `user` with a `staff`
+             --> mainstay.yaml:7:23
+              |
+            7 |         rules: { own: owner == me }
+              |                       ^^^^^^^^^^^
+              = why: subjects of unlike actors may be equal by chance, and a stranger would pass
+              = help: give `user` and `staff` a rule each, on a field of their own
+        "#]],
+        );
     }
 }

@@ -88,7 +88,26 @@ mod tests {
                 price: int = part.price
                 old: bool = age > duration('1d')
               allow: { read: anyone, write: staff }";
-        check_resources(resource, expect![[r#""#]]);
+        check_resources(
+            resource,
+            expect![[r#"
+            error[E051]: `price` of `Sale` reads another row, of `desk.Part`
+              --> mainstay.yaml:12:24
+               |
+            12 |           price: int = part.price
+               |                        ^^^^^^^^^^
+               = why: a stored value cannot follow the changes of another aggregate
+               = help: say when it is copied: end the expression with `at write`, `at read` or `kept`
+
+            error[E051]: `old` of `Sale` is computed from `age`, which changes without a write
+              --> mainstay.yaml:13:23
+               |
+            13 |           old: bool = age > duration('1d')
+               |                       ^^^^^^^^^^^^^^^^^^^^
+               = why: a computed field is stored and set again only when the row is written
+               = help: compare with `age` where it is used: in a rule, a guard or a filter
+        "#]],
+        );
     }
 
     #[test]
@@ -108,6 +127,33 @@ contexts:
         commands: { close: { require: part.price > 0, by: staff } }
         allow: { read: staff when part.price > 0, write: staff }
 ";
-        check(model, expect![[r#""#]]);
+        check(
+            model,
+            expect![[r#"
+            error[E051]: a path goes on through `maker` of `stock.Part`, in another context
+              --> mainstay.yaml:11:64
+               |
+            11 |         fields: { part: stock.Part, maker: string max 9 = part.maker.name at write }
+               |                                                                ^^^^^
+               = why: the other context answers for its own rows only, in one batched call
+               = help: let `stock.Part` keep the value in a field of its own and read that
+
+            error[E051]: `Sale.close` reads another context's `stock.Part`
+              --> mainstay.yaml:12:39
+               |
+            12 |         commands: { close: { require: part.price > 0, by: staff } }
+               |                                       ^^^^^^^^^^
+               = why: guards and effects run in one transaction of one context
+               = help: look it up before: `get: { name: … }`, then use `name` here
+
+            error[E051]: `allow.read` of `Sale` reads another context's `stock.Part`
+              --> mainstay.yaml:13:35
+               |
+            13 |         allow: { read: staff when part.price > 0, write: staff }
+               |                                   ^^^^^^^^^^
+               = why: the condition becomes a filter of this context's own tables
+               = help: keep a copy in a field of this resource (`… kept`) and compare that
+        "#]],
+        );
     }
 }

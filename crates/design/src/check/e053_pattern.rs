@@ -214,6 +214,16 @@ mod tests {
             Part:
               fields: { code: { type: string, pattern: \"[A-Z{3}\" } }
               allow: { read: anyone, write: staff }";
-        check_resources(resource, expect![[r#""#]]);
+        check_resources(
+            resource,
+            expect![[r#"
+            error[E053]: the pattern `[A-Z{3}` in `code` of `Part` opens `[` that is not closed
+             --> mainstay.yaml:7:51
+              |
+            7 |         fields: { code: { type: string, pattern: "[A-Z{3}" } }
+              |                                                   ^^^^^^^
+              = why: patterns run on every write, in linear time and with RE2's syntax
+        "#]],
+        );
     }
 }

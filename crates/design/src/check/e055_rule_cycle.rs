@@ -32,6 +32,18 @@ mod tests {
               rules: { own: shared || owner == me, shared: own }
               fields: { owner: actor user }
               allow: { read: user when own, write: user }";
-        check_resources(resource, expect![[r#""#]]);
+        check_resources(
+            resource,
+            expect![[r#"
+            error[E055]: the rule `own` of `Note` uses itself
+             --> mainstay.yaml:7:54
+              |
+            7 |         rules: { own: shared || owner == me, shared: own }
+              |                                                      ^^^
+              |                  --- the rule begins here
+              = why: a rule is written out where it is used, and this one has no end
+              = help: write the shared part as a rule of its own that uses neither
+        "#]],
+        );
     }
 }

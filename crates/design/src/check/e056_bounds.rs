@@ -67,6 +67,24 @@ mod tests {
             Part:
               fields: { count: int 99..1, name: string max 2.5 }
               allow: { read: anyone, write: staff }";
-        check_resources(resource, expect![[r#""#]]);
+        check_resources(
+            resource,
+            expect![[r#"
+            error[E056]: `count` of `Part` is at least 99 and at most 1
+             --> mainstay.yaml:7:30
+              |
+            7 |         fields: { count: int 99..1, name: string max 2.5 }
+              |                              ^^
+              = why: no value would ever be accepted
+              = help: write `1..99`
+
+            error[E056]: the bound `2.5` of `name` of `Part` is no value of its type
+             --> mainstay.yaml:7:54
+              |
+            7 |         fields: { count: int 99..1, name: string max 2.5 }
+              |                                                      ^^^
+              = help: a bound here is a length in characters (`40`)
+        "#]],
+        );
     }
 }

@@ -38,6 +38,17 @@ mod tests {
             Part:
               fields: { stock: int = 0 at write }
               allow: { read: anyone, write: staff }";
-        check_resources(resource, expect![[r#""#]]);
+        check_resources(
+            resource,
+            expect![[r#"
+            error[E059]: `stock` of `Part` says when it is copied, but its expression reads no field
+             --> mainstay.yaml:7:37
+              |
+            7 |         fields: { stock: int = 0 at write }
+              |                                     ^^^^^
+              = why: a constant is the same at every moment
+              = help: leave the word out: then the value is a default that a client may overwrite
+        "#]],
+        );
     }
 }

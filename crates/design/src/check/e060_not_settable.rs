@@ -80,6 +80,41 @@ mod tests {
                 fix: { set: { status: draft, double: 4, created_at: now }, by: staff }
                 odd: { count: draft -> paid, by: staff }
               allow: { read: anyone, write: staff }";
-        check_resources(resource, expect![[r#""#]]);
+        check_resources(
+            resource,
+            expect![[r#"
+            error[E060]: `Order.fix` sets `status`, which it may not
+              --> mainstay.yaml:10:25
+               |
+            10 |           fix: { set: { status: draft, double: 4, created_at: now }, by: staff }
+               |                         ^^^^^^
+               = why: a state changes by transitions alone
+               = help: write the transition as a key of the command: `status: a -> b`
+
+            error[E060]: `Order.fix` sets `double`, which it may not
+              --> mainstay.yaml:10:40
+               |
+            10 |           fix: { set: { status: draft, double: 4, created_at: now }, by: staff }
+               |                                        ^^^^^^
+               = why: its value follows its expression
+               = help: change what it is made from: `count * 2`
+
+            error[E060]: `Order.fix` sets `created_at`, which it may not
+              --> mainstay.yaml:10:51
+               |
+            10 |           fix: { set: { status: draft, double: 4, created_at: now }, by: staff }
+               |                                                   ^^^^^^^^^^
+               = why: every row has it, and the system alone sets it
+               = help: declare a field of your own for it
+
+            error[E060]: `Order.odd` has a transition of `count`, which is no enum
+              --> mainstay.yaml:11:18
+               |
+            11 |           odd: { count: draft -> paid, by: staff }
+               |                  ^^^^^
+               = why: only an enum has states to go from and to
+               = help: put a new value under `set: { count: … }`
+        "#]],
+        );
     }
 }

@@ -38,6 +38,17 @@ mod tests {
               fields: { doctor: actor staff, day: date }
               never_overlap: [doctor, day]
               allow: { read: anyone, write: staff }";
-        check_resources(resource, expect![[r#""#]]);
+        check_resources(
+            resource,
+            expect![[r#"
+            error[E064]: `never_overlap` of `Visit` has no timespan
+             --> mainstay.yaml:8:24
+              |
+            8 |         never_overlap: [doctor, day]
+              |                        ^^^^^^^^^^^^^
+              = why: two rows are compared by exactly one span of time
+              = help: declare a field for it: `during: timespan`
+        "#]],
+        );
     }
 }

@@ -132,6 +132,55 @@ mod tests {
                 "GET /{slug}": { find: Page by slug }
                 "GET /docs/{name}": { find: Page by slug }
               allow: { read: anyone, write: staff }"#;
-        check_resources(resource, expect![[r#""#]]);
+        check_resources(
+            resource,
+            expect![[r#"
+            error[E094]: a route looks up `Link` by `code`, which is not unique
+             --> mainstay.yaml:9:42
+              |
+            9 |           "GET /{code}": { find: Link by code, redirect: target, count: hits }
+              |                                          ^^^^
+              = why: one address must lead to exactly one row
+              = help: declare `code: string unique`
+
+            error[E094]: a route redirects to `target`, which is no url
+             --> mainstay.yaml:9:58
+              |
+            9 |           "GET /{code}": { find: Link by code, redirect: target, count: hits }
+              |                                                          ^^^^^^
+              = help: declare `target: url`
+
+            error[E094]: a route counts in `hits`, which is no counter
+             --> mainstay.yaml:9:73
+              |
+            9 |           "GET /{code}": { find: Link by code, redirect: target, count: hits }
+              |                                                                         ^^^^
+              = help: declare `hits: counter`
+
+            error[E094]: two routes answer `/{slug}`
+              --> mainstay.yaml:14:16
+               |
+             9 |           "GET /{code}": { find: Link by code, redirect: target, count: hits }
+               |                ------- the other one
+            ...
+            14 |           "GET /{slug}": { find: Page by slug }
+               |                ^^^^^^^
+               = help: give one of them a prefix
+
+            error[E094]: the path `/docs/{name}` does not say what `slug` is
+              --> mainstay.yaml:15:16
+               |
+            15 |           "GET /docs/{name}": { find: Page by slug }
+               |                ^^^^^^^^^^^^
+               = help: write one segment for it: `/{slug}`
+
+            error[E094]: the path `/docs/{name}` is one that the server answers itself
+              --> mainstay.yaml:15:16
+               |
+            15 |           "GET /docs/{name}": { find: Page by slug }
+               |                ^^^^^^^^^^^^
+               = help: begin the path with another segment
+        "#]],
+        );
     }
 }

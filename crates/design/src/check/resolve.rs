@@ -7,19 +7,33 @@ mod commands;
 mod fields;
 mod resources;
 
+use super::outside::{Doings, Events, find_events};
 use super::world::World;
 use ir::Diagnostic;
-use ir::domain::{Actor, Context, Domain, Resource, Tenancy};
+use ir::domain::{Actor, CommandId, Context, ContextId, Domain, Resource, ResourceId, Tenancy};
 use ir::model::{self, Model};
 use std::collections::BTreeMap;
 
+pub(crate) use access::{caller, me as me_of};
+pub(crate) use bounds::{bounded, order};
 pub(crate) use fields::reads_fields;
+pub(crate) use resources::plain_event;
 
 /// A model with its names in maps, and its domain as far as it can be made.
 #[derive(Debug)]
 pub(crate) struct Resolved<'m> {
     pub(crate) world: World<'m>,
     pub(crate) domain: Domain,
+    pub(crate) events: Events<'m>,
+    /// Filled when what stands outside the resources was looked at.
+    pub(crate) doings: Doings,
+}
+
+impl Resolved<'_> {
+    /// Does a workflow, a schedule or a reaction call the command?
+    pub(crate) fn is_called(&self, resource: ResourceId, command: CommandId) -> bool {
+        self.doings.called.contains(&(resource, command))
+    }
 }
 
 /// Resolves the whole model.
@@ -35,7 +49,7 @@ pub(crate) fn resolve<'m>(model: &'m Model, found: &mut Vec<Diagnostic>) -> Reso
             command.starts = starts.get(&at).map(|name| (*name).to_owned());
         }
     }
-    give_children_the_access_of_their_root(&mut resources);
+    give_children_what_their_root_has(&mut resources);
     let domain = Domain {
         system: model.system.value.clone(),
         title: text_or(model.title.as_ref(), &model.system.value),
@@ -45,11 +59,12 @@ pub(crate) fn resolve<'m>(model: &'m Model, found: &mut Vec<Diagnostic>) -> Reso
         contexts: model.contexts.iter().map(context).collect(),
         resources,
     };
-    Resolved { world, domain }
+    let events = find_events(&world, found);
+    Resolved { world, domain, events, doings: Doings::default() }
 }
 
 /// The workflow that each command starts: by context, resource and command.
-fn starts<'m>(world: &World<'m>) -> BTreeMap<(ir::domain::ContextId, &'m str, &'m str), &'m str> {
+fn starts<'m>(world: &World<'m>) -> BTreeMap<(ContextId, &'m str, &'m str), &'m str> {
     let mut starts = BTreeMap::new();
     for workflow in &world.model.workflows {
         if let Some((id, command)) = world.command_quietly(workflow.after.as_str()) {
@@ -62,10 +77,11 @@ fn starts<'m>(world: &World<'m>) -> BTreeMap<(ir::domain::ContextId, &'m str, &'
     starts
 }
 
-fn give_children_the_access_of_their_root(resources: &mut [Resource]) {
+fn give_children_what_their_root_has(resources: &mut [Resource]) {
     for at in 0..resources.len() {
         if let Some((root, _)) = resources[at].owner {
             resources[at].access = resources[root.index()].access.clone();
+            resources[at].shared = resources[root.index()].shared;
         }
     }
 }

@@ -81,7 +81,8 @@ fn distance(left: &[char], right: &[char]) -> usize {
     above[right.len()]
 }
 
-/// A fault `unknown <what> `name` in <place>` that names the nearest candidate, else some of them.
+/// A fault ``unknown role `clark` of `staff` in …`` (for `role of `staff``) that names the nearest
+/// candidate, else some of them.
 pub(crate) fn unknown<'n>(
     code: Code,
     what: &str,
@@ -90,7 +91,10 @@ pub(crate) fn unknown<'n>(
     candidates: impl Iterator<Item = &'n str>,
     budget: &Budget,
 ) -> Diagnostic {
-    let message = format!("unknown {what} `{name}` in {place}");
+    let message = match what.split_once(" of ") {
+        Some((what, of)) => format!("unknown {what} `{name}` of {of} in {place}"),
+        None => format!("unknown {what} `{name}` in {place}"),
+    };
     let fault = Diagnostic::error(code, name.span, message);
     if !budget.spend() {
         return fault;

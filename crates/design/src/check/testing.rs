@@ -6,8 +6,11 @@ use ir::Sources;
 /// Everything that is told of a model, as a terminal shows it.
 pub(crate) fn told(model: &str) -> String {
     let sources = Sources::one("mainstay.yaml", model.trim_start_matches('\n'));
-    drop(sources);
-    String::new()
+    let (model, mut found) = formats::requirements::read(&sources);
+    if !ir::diagnostic::has_errors(&found) {
+        found.extend(super::check(model).1);
+    }
+    formats::diagnostic::terminal(&sources, &found, false)
 }
 
 /// Pins what is told of a whole model.
@@ -36,4 +39,32 @@ pub(crate) fn with_resources(resources: &str) -> String {
         model.push('\n');
     }
     model
+}
+
+/// The model of an example.
+pub(crate) fn example(name: &str) -> (Sources, ir::Model, Vec<ir::Diagnostic>) {
+    let path = format!("{}/../../examples/{name}/mainstay.yaml", env!("CARGO_MANIFEST_DIR"));
+    let text = std::fs::read_to_string(&path).expect("the example is there");
+    let sources = Sources::one(&format!("examples/{name}/mainstay.yaml"), &text);
+    let (model, found) = formats::requirements::read(&sources);
+    (sources, model, found)
+}
+
+mod tests {
+    use super::example;
+    use expect_test::{Expect, expect};
+
+    fn told_of(name: &str, expected: Expect) {
+        let (sources, model, mut found) = example(name);
+        found.extend(crate::check::check(model).1);
+        expected.assert_eq(&formats::diagnostic::terminal(&sources, &found, false));
+    }
+
+    #[test]
+    fn the_examples_are_free_of_faults() {
+        told_of("shop", expect![""]);
+        told_of("links", expect![[r#""#]]);
+        told_of("clinic", expect![[r#""#]]);
+        told_of("kiosk", expect![[r#""#]]);
+    }
 }

@@ -21,6 +21,8 @@ pub(crate) struct World<'m> {
     pub(crate) events: BTreeMap<&'m str, &'m model::Event>,
     pub(crate) integrations: BTreeMap<&'m str, &'m model::Integration>,
     pub(crate) workflows: BTreeMap<&'m str, &'m model::Workflow>,
+    /// Names of all views.
+    pub(crate) views: BTreeSet<&'m str>,
     pub(crate) budget: Budget,
     local: Vec<BTreeMap<&'m str, ResourceId>>,
     everywhere: BTreeMap<&'m str, Vec<ResourceId>>,
@@ -64,6 +66,7 @@ impl<'m> World<'m> {
             events: BTreeMap::new(),
             integrations: BTreeMap::new(),
             workflows: BTreeMap::new(),
+            views: model.contexts.iter().flat_map(|c| &c.views).map(|v| v.name.as_str()).collect(),
             budget: Budget::default(),
             local: Vec::new(),
             everywhere: BTreeMap::new(),
@@ -250,26 +253,6 @@ impl<'m> World<'m> {
             FieldRef::Implicit(Implicit::CreatedAt | Implicit::UpdatedAt) => Some(Type::Timestamp),
         }
     }
-
-    /// May the field be null?
-    pub(crate) fn optional(&self, resource: ResourceId, field: FieldRef) -> bool {
-        match field {
-            FieldRef::Field(field) => {
-                self.entry(resource).model.fields[field.index()].optional.is_some()
-            }
-            FieldRef::Implicit(_) => false,
-        }
-    }
-
-    /// The wire name of a field.
-    pub(crate) fn field_name(&self, resource: ResourceId, field: FieldRef) -> &'m str {
-        match field {
-            FieldRef::Field(field) => {
-                self.entry(resource).model.fields[field.index()].name.as_str()
-            }
-            FieldRef::Implicit(implicit) => implicit_name(implicit),
-        }
-    }
 }
 
 impl<'m> Entry<'m> {
@@ -328,15 +311,6 @@ pub(crate) fn implicit(name: &str) -> Option<Implicit> {
         "created_at" => Some(Implicit::CreatedAt),
         "updated_at" => Some(Implicit::UpdatedAt),
         _ => None,
-    }
-}
-
-/// The name of an implicit field.
-pub(crate) fn implicit_name(implicit: Implicit) -> &'static str {
-    match implicit {
-        Implicit::Id => "id",
-        Implicit::CreatedAt => "created_at",
-        Implicit::UpdatedAt => "updated_at",
     }
 }
 

@@ -3,6 +3,7 @@
 use super::access::grant;
 use super::bounds::bounds;
 use crate::check::place::Place;
+use crate::check::reads::walk;
 use crate::check::typing::assign::assign;
 use crate::check::typing::scope::{Me, Scope, Use};
 use crate::check::world::{Entry, World, value_type};
@@ -237,7 +238,7 @@ fn source(
 }
 
 /// Does it read a field of anything?
-pub(crate) fn reads(expr: &Expr) -> bool {
+fn reads(expr: &Expr) -> bool {
     let mut reads = false;
     walk(expr, &mut |expr| {
         reads |= match &expr.kind {
@@ -297,45 +298,4 @@ fn unstable(expr: &Expr) -> Option<&'static str> {
         _ => {}
     });
     word
-}
-
-/// Visits an expression and everything in it.
-pub(crate) fn walk<'e>(expr: &'e Expr, visit: &mut dyn FnMut(&'e Expr)) {
-    visit(expr);
-    match &expr.kind {
-        ExprKind::Not(inner) | ExprKind::Negate(inner) => walk(inner, visit),
-        ExprKind::And(items) | ExprKind::Or(items) | ExprKind::Call(_, items) => {
-            items.iter().for_each(|item| walk(item, visit));
-        }
-        ExprKind::In(element, items) => {
-            walk(element, visit);
-            items.iter().for_each(|item| walk(item, visit));
-        }
-        ExprKind::Compare(_, left, right) | ExprKind::Arithmetic(_, left, right) => {
-            walk(left, visit);
-            walk(right, visit);
-        }
-        ExprKind::If(condition, then, otherwise) => {
-            [condition, then, otherwise].into_iter().for_each(|part| walk(part, visit));
-        }
-        ExprKind::Aggregate(_, _, inner) | ExprKind::ViewAggregate(_, inner) => {
-            if let Some(inner) = inner {
-                walk(inner, visit);
-            }
-        }
-        ExprKind::Literal(_)
-        | ExprKind::Field(_)
-        | ExprKind::Related { .. }
-        | ExprKind::Parent(_)
-        | ExprKind::Input(_)
-        | ExprKind::Got(_)
-        | ExprKind::Me
-        | ExprKind::Now
-        | ExprKind::Age
-        | ExprKind::Item(_)
-        | ExprKind::ItemRelated { .. }
-        | ExprKind::EventData(_)
-        | ExprKind::EventMeta(_)
-        | ExprKind::Step { .. } => {}
-    }
 }

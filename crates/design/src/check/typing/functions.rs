@@ -33,6 +33,8 @@ impl Typing<'_, '_, '_> {
             "duration" => self.constant(arguments, "duration('7d')", span, |text| {
                 Some((Value::Duration(literals::duration(text)?), Type::Duration))
             }),
+            "start" => self.end_of(Function::Start, "start(timespan)", arguments, span),
+            "end" => self.end_of(Function::End, "end(timespan)", arguments, span),
             "lower" => self.lower(arguments, span),
             "size" => self.size(arguments, span),
             "matches" => self.matches(arguments, span),
@@ -117,6 +119,28 @@ impl Typing<'_, '_, '_> {
             return None;
         }
         Some(Expr { kind: ExprKind::Call(Function::Date, vec![argument]), ty: Type::Date })
+    }
+
+    /// The first instant of a timespan, or the one after its last.
+    fn end_of(
+        &mut self,
+        function: Function,
+        usage: &str,
+        arguments: &[Tree],
+        span: Span,
+    ) -> Option<Expr> {
+        let typed = match arguments {
+            [argument] => self.infer(argument, None)?,
+            _ => {
+                self.wrong(span, usage);
+                return None;
+            }
+        };
+        if typed.ty != Type::Timespan {
+            self.wrong(span, usage);
+            return None;
+        }
+        Some(Expr { kind: ExprKind::Call(function, vec![typed]), ty: Type::Timestamp })
     }
 
     fn lower(&mut self, arguments: &[Tree], span: Span) -> Option<Expr> {

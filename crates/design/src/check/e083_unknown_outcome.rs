@@ -1,0 +1,136 @@
+//! # E083 call whose outcome may stay unknown
+//! A step calls an operation that changes something, is not idempotent and has no `lookup`.
+//!
+//! **Why**: when the answer is lost (a timeout, a crash) nobody knows whether it was done. Trying
+//! again may do it twice, giving up may leave it done.
+//!
+//! Wrong:
+//! ```yaml
+//! charge: { post: /charges, body: { amount: money } }
+//! ```
+//! Right: a key that the other side honours, or a way to ask.
+//! ```yaml
+//! charge: { post: /charges, body: { amount: money }, idempotent: true }
+//! charge: { post: /charges, body: { amount: money, reference: string },
+//!           lookup: { get: "/charges?reference={reference}" } }
+//! ```
+
+use super::resolve::Resolved;
+use ir::model::{Integration, IntegrationOperation, Step};
+use ir::source::Name;
+use ir::{Code, Diagnostic};
+
+pub(crate) const CODE: Code = Code("E083");
+
+/// Looks at the calls of every workflow.
+pub(crate) fn check(resolved: &Resolved<'_>, found: &mut Vec<Diagnostic>) {
+    for workflow in &resolved.world.model.workflows {
+        for step in &workflow.steps {
+            of_step(resolved, workflow.name.as_str(), step, found);
+        }
+    }
+}
+
+fn of_step(resolved: &Resolved<'_>, workflow: &str, step: &Step, found: &mut Vec<Diagnostic>) {
+    for inner in &step.parallel {
+        of_step(resolved, workflow, inner, found);
+    }
+    for call in step.run.iter().chain(&step.undo) {
+        let Some((integration, operation)) = operation(resolved, call) else { continue };
+        let safe = matches!(operation.method.as_str(), "get" | "head" | "put" | "delete")
+            || operation.idempotent.is_some()
+            || operation.lookup.is_some();
+        if safe {
+            continue;
+        }
+        let name = format!("{}.{}", integration.name, operation.name);
+        let retries = step.retry.as_ref().filter(|retry| retry.value > 0);
+        let message = match retries {
+            Some(_) => format!("the step `{}` of `{workflow}` tries `{name}` again", step.name),
+            None => {
+                format!(
+                    "the outcome of `{name}` in `{workflow}` stays unknown if its answer is lost"
+                )
+            }
+        };
+        let fault = match retries {
+            Some(_) => Diagnostic::error(CODE, call.span, message)
+                .why("if only the answer was lost, it is done twice"),
+            None => Diagnostic::warning(CODE, call.span, message)
+                .why("after a timeout or a crash nobody knows whether it was done"),
+        };
+        found.push(fault.also(operation.name.span, "declared here").help(
+            "if the other side honours a key: `idempotent: true`; \
+             if it can be asked: `lookup: { get: … }`",
+        ));
+    }
+}
+
+fn operation<'m>(
+    resolved: &Resolved<'m>,
+    call: &Name,
+) -> Option<(&'m Integration, &'m IntegrationOperation)> {
+    let (integration, operation) = call.as_str().rsplit_once('.')?;
+    let integration = *resolved.world.integrations.get(integration)?;
+    let operation = integration.operations.iter().find(|known| known.name == operation)?;
+    Some((integration, operation))
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::check::testing::check;
+    use expect_test::expect;
+
+    #[test]
+    fn a_call_that_is_tried_again_and_one_that_is_not() {
+        let model = "
+system: test
+actors: { user: oidc }
+contexts:
+  sales:
+    resources:
+      Order:
+        fields: { state: draft | placed }
+        commands: { place: { state: draft -> placed, by: user } }
+        allow: { read: user, write: user }
+integrations:
+  post:
+    http: https://post.example
+    operations: { letter: { post: /letters }, parcel: { post: /parcels }, look: { get: /parcels } }
+workflows:
+  ship:
+    after: Order.place
+    steps:
+      - { name: look, do: post.look }
+      - parallel:
+          - { name: parcel, do: post.parcel, undo: post.look, retry: 2 }
+          - { name: letter, do: post.letter, undo: post.look }
+";
+        check(
+            model,
+            expect![[r#"
+            error[E083]: the step `parcel` of `ship` tries `post.parcel` again
+              --> mainstay.yaml:20:33
+               |
+            13 | …erations: { letter: { post: /letters }, parcel: { post: /parcels }, look: { get: /parcels } }
+               |                                          ------ declared here
+            ...
+            20 |           - { name: parcel, do: post.parcel, undo: post.look, retry: 2 }
+               |                                 ^^^^^^^^^^^
+               = why: if only the answer was lost, it is done twice
+               = help: if the other side honours a key: `idempotent: true`; if it can be asked: `lookup: { get: … }`
+
+            warning[E083]: the outcome of `post.letter` in `ship` stays unknown if its answer is lost
+              --> mainstay.yaml:21:33
+               |
+            13 |     operations: { letter: { post: /letters }, parcel: { post: /parcels }, look: { get: /parcels …
+               |                   ------ declared here
+            ...
+            21 |           - { name: letter, do: post.letter, undo: post.look }
+               |                                 ^^^^^^^^^^^
+               = why: after a timeout or a crash nobody knows whether it was done
+               = help: if the other side honours a key: `idempotent: true`; if it can be asked: `lookup: { get: … }`
+        "#]],
+        );
+    }
+}

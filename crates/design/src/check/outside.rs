@@ -1,0 +1,66 @@
+//! What stands outside the resources: events and who listens, workflows, schedules and journeys.
+//! Names are looked up and expressions typed here; what follows from them is asked by the codes.
+
+mod calls;
+mod events;
+mod journeys;
+mod reactions;
+mod schedules;
+mod views;
+mod workflows;
+
+use super::resolve::Resolved;
+use super::world::World;
+use ir::Diagnostic;
+use ir::domain::{CommandId, Domain, ResourceId};
+use ir::source::Span;
+use std::collections::BTreeSet;
+
+pub(crate) use calls::{Callee, callee};
+pub(crate) use events::{Events, find_events};
+pub(crate) use journeys::journey_actor;
+
+/// Mainstay itself calls a command: a step, a schedule or a reaction.
+#[derive(Debug, Clone)]
+pub(crate) struct Call {
+    /// Who calls, in words: `` the step `pay` of `place_order` ``.
+    pub(crate) by: String,
+    pub(crate) span: Span,
+    pub(crate) resource: ResourceId,
+    pub(crate) command: CommandId,
+}
+
+/// What Mainstay itself does by order of the model.
+#[derive(Debug, Default)]
+pub(crate) struct Doings {
+    /// Commands it calls.
+    pub(crate) calls: Vec<Call>,
+    /// The same as a set.
+    pub(crate) called: BTreeSet<(ResourceId, CommandId)>,
+    /// Resources that reactions make rows of.
+    pub(crate) creates: BTreeSet<ResourceId>,
+    /// Events that somebody listens to.
+    pub(crate) heard: BTreeSet<String>,
+}
+
+/// What a pass over the outside works with.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Outside<'a, 'm> {
+    pub(crate) world: &'a World<'m>,
+    pub(crate) domain: &'a Domain,
+    pub(crate) events: &'a Events<'m>,
+}
+
+/// Looks at everything outside the resources.
+pub(crate) fn look(resolved: &mut Resolved<'_>, found: &mut Vec<Diagnostic>) {
+    let outside =
+        Outside { world: &resolved.world, domain: &resolved.domain, events: &resolved.events };
+    let mut doings = Doings::default();
+    views::look(outside, &mut doings, found);
+    reactions::look(outside, &mut doings, found);
+    workflows::look(outside, &mut doings, found);
+    schedules::look(outside, &mut doings, found);
+    journeys::look(outside, found);
+    doings.called = doings.calls.iter().map(|call| (call.resource, call.command)).collect();
+    resolved.doings = doings;
+}

@@ -1,0 +1,115 @@
+//! Events: who emits them and what their data is.
+
+use crate::check::e035_unknown_field;
+use crate::check::place::Place;
+use crate::check::resolve::plain_event;
+use crate::check::typing::scope::EventShape;
+use crate::check::world::{Meaning, World};
+use ir::Diagnostic;
+use ir::domain::ResourceId;
+use ir::expr::FieldRef;
+use ir::model;
+use std::collections::BTreeMap;
+
+/// One event.
+#[derive(Debug)]
+pub(crate) struct Event<'m> {
+    /// Its declaration; none for the event of a plain write.
+    pub(crate) declared: Option<&'m model::Event>,
+    /// The resources whose commands or plain writes emit it, each once.
+    pub(crate) emitters: Vec<ResourceId>,
+    /// Its data.
+    pub(crate) shape: EventShape<'m>,
+}
+
+/// All events by name, those of plain writes among them.
+pub(crate) type Events<'m> = BTreeMap<String, Event<'m>>;
+
+/// Finds all events; data that an emitter does not have is a fault.
+pub(crate) fn find_events<'m>(world: &World<'m>, found: &mut Vec<Diagnostic>) -> Events<'m> {
+    let mut events: Events<'m> = BTreeMap::new();
+    for (name, declared) in &world.events {
+        let event =
+            Event { declared: Some(declared), emitters: Vec::new(), shape: EventShape::default() };
+        events.insert((*name).to_owned(), event);
+    }
+    for (id, entry) in world.entries() {
+        for emitted in entry.model.commands.iter().flat_map(|command| &command.emit) {
+            if let Some(event) = events.get_mut(emitted.as_str())
+                && !event.emitters.contains(&id)
+            {
+                event.emitters.push(id);
+            }
+        }
+        for change in &entry.model.emit {
+            let name = plain_event(entry.name(), change.as_str());
+            let event = events.entry(name).or_insert_with(|| Event {
+                declared: None,
+                emitters: Vec::new(),
+                shape: EventShape::default(),
+            });
+            if !event.emitters.contains(&id) {
+                event.emitters.push(id);
+            }
+        }
+    }
+    for event in events.values_mut() {
+        event.shape = match event.declared {
+            Some(declared) => declared_shape(world, declared, &event.emitters, found),
+            None => plain_shape(world, &event.emitters),
+        };
+    }
+    events
+}
+
+fn declared_shape<'m>(
+    world: &World<'m>,
+    declared: &'m model::Event,
+    emitters: &[ResourceId],
+    found: &mut Vec<Diagnostic>,
+) -> EventShape<'m> {
+    let mut members = BTreeMap::new();
+    for name in &declared.data {
+        let mut meaning = Meaning::Faulty;
+        for (at, emitter) in emitters.iter().enumerate() {
+            let Some(field) = world.entry(*emitter).field(name.as_str()) else {
+                let place = Place::new(declared.name.as_str(), "data");
+                found.push(e035_unknown_field::fault(world, *emitter, name, place));
+                continue;
+            };
+            if at == 0 {
+                meaning = of_field(world, *emitter, field);
+            }
+        }
+        members.insert(name.as_str(), meaning);
+    }
+    EventShape { members }
+}
+
+/// A plain write tells everything that is neither secret nor personal.
+fn plain_shape<'m>(world: &World<'m>, emitters: &[ResourceId]) -> EventShape<'m> {
+    let mut members = BTreeMap::new();
+    let Some(id) = emitters.first() else { return EventShape::default() };
+    for name in ["id", "created_at", "updated_at"] {
+        if let Some(field) = world.entry(*id).field(name) {
+            members.insert(name, of_field(world, *id, field));
+        }
+    }
+    let entry = world.entry(*id);
+    for (name, field) in &entry.fields {
+        let declared = entry.declared(*field);
+        if declared.secret.is_none() && declared.personal.is_none() {
+            members.insert(*name, of_field(world, *id, FieldRef::Field(*field)));
+        }
+    }
+    EventShape { members }
+}
+
+fn of_field(world: &World<'_>, resource: ResourceId, field: FieldRef) -> Meaning {
+    match field {
+        FieldRef::Field(id) => world.meaning(resource, id),
+        FieldRef::Implicit(_) => {
+            world.type_of(resource, field).map_or(Meaning::Faulty, Meaning::Value)
+        }
+    }
+}
