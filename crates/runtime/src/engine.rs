@@ -5,6 +5,7 @@
 //! beginning, unless the client said which version it meant.
 
 pub(crate) mod access;
+pub mod backend;
 pub(crate) mod body;
 pub(crate) mod change;
 pub(crate) mod command;

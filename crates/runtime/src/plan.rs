@@ -48,6 +48,10 @@ pub struct Plan {
 pub(crate) struct OperationPlan {
     /// `listProducts`
     pub(crate) id: String,
+    /// In capitals.
+    pub(crate) method: &'static str,
+    /// `/v1/orders/{id}`
+    pub(crate) path: String,
     /// What it does.
     pub(crate) kind: OperationKind,
     /// On what; none for the batch.
@@ -77,6 +81,8 @@ pub fn plan(architecture: &Valid<Architecture>) -> Plan {
         .iter()
         .map(|operation| OperationPlan {
             id: operation.id.clone(),
+            method: operation.method,
+            path: operation.path.clone(),
             kind: operation.kind,
             resource: operation.resource,
             anonymous: operation.anonymous,

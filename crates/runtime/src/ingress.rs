@@ -1,0 +1,3 @@
+//! Protocols on top of the engine.
+
+pub mod rest;

@@ -1,0 +1,203 @@
+//! REST: a request is routed, its caller known, its operation allowed to be asked for, then done.
+
+mod batch;
+mod cursor;
+mod etag;
+mod explain;
+mod keys;
+mod list;
+mod negotiate;
+mod query;
+mod read;
+mod write;
+
+#[cfg(test)]
+mod tests;
+
+pub use crate::engine::backend::{Backend, Identify, Identity, Surroundings};
+
+use crate::engine::access::unauthenticated;
+use crate::engine::backend::Live;
+use crate::engine::{Failure, not_found, problem};
+use crate::http::{Request, Response, Service};
+use crate::identity::Who;
+use crate::json::literal::read_uuid;
+use crate::plan::OperationPlan;
+use crate::plan::router::Endpoint;
+use crate::ports::store::Bindings;
+use crate::problem::{Problem, kinds};
+use crate::request::Call;
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use http::{Method, StatusCode, header};
+use ir::contract::OperationKind;
+use std::sync::Arc;
+
+/// The backend over HTTP.
+pub struct Rest {
+    backend: Arc<Backend>,
+}
+
+impl Rest {
+    /// Serves a backend.
+    pub fn new(backend: Arc<Backend>) -> Self {
+        Self { backend }
+    }
+}
+
+impl Service for Rest {
+    fn call(&self, request: Request) -> BoxFuture<'_, Response> {
+        async move {
+            let live = self.backend.live();
+            answer(&self.backend, &live, request).await
+        }
+        .boxed()
+    }
+}
+
+/// One request with all that is known about it once it may be answered.
+pub(crate) struct Asked<'a> {
+    /// Cursor key, running keys, clock.
+    pub(crate) backend: &'a Backend,
+    /// Plan and stores.
+    pub(crate) live: &'a Live,
+    /// What came.
+    pub(crate) request: &'a Request,
+    /// Who calls.
+    pub(crate) call: &'a Call,
+    /// What is asked for.
+    pub(crate) operation: &'a OperationPlan,
+    /// The segment of the path that varies.
+    pub(crate) segment: Option<&'a str>,
+}
+
+async fn answer(backend: &Backend, live: &Live, request: Request) -> Response {
+    let Some(found) = live.engine.plan.router.find(request.path()) else {
+        return (*not_found()).into();
+    };
+    let identity = match backend.identify.identify(&request).await {
+        Ok(identity) => identity,
+        Err(problem) => return (*problem).into(),
+    };
+    let now = backend.now();
+    let left = i64::try_from(request.remaining().as_micros()).unwrap_or(i64::MAX);
+    let call = Call {
+        bindings: Bindings {
+            me: identity.principal.as_ref().map(|principal| Arc::clone(&principal.me)),
+            now,
+            deadline: now.saturating_add(left),
+        },
+        principal: identity.principal,
+        tenant: identity.tenant,
+        trace: Some(request.trace.traceparent()),
+    };
+    let endpoint = found.endpoint;
+    if endpoint.explain {
+        let done = explain(backend, live, &request, &call).await;
+        return done.unwrap_or_else(|problem| (*problem).into());
+    }
+    let index = match operation(endpoint, &request.method, &call) {
+        Ok(Some(index)) => index,
+        Ok(None) => {
+            return Response::new(StatusCode::NO_CONTENT).header(header::ALLOW, &endpoint.allow);
+        }
+        Err(problem) => return (*problem).into(),
+    };
+    let asked = Asked {
+        backend,
+        live,
+        request: &request,
+        operation: &live.engine.plan.operations[index],
+        call: &call,
+        segment: found.segment,
+    };
+    let mut response = asked.answer().await.unwrap_or_else(|problem| (*problem).into());
+    response.operation = live.operations[index];
+    response.tenant = call.tenant.clone();
+    response
+}
+
+/// The operation of a method; none for OPTIONS, which is answered by `Allow` alone.
+fn operation(
+    endpoint: &Endpoint,
+    method: &Method,
+    call: &Call,
+) -> Result<Option<usize>, Failure> {
+    // What only `system` may do is not there for others.
+    if endpoint.internal && !call.is_system() {
+        return Err(not_found());
+    }
+    match endpoint.operation(method) {
+        Some(index) => Ok(Some(index)),
+        None if *method == Method::OPTIONS => Ok(None),
+        None => {
+            let problem = problem(kinds::METHOD_NOT_ALLOWED);
+            Err(Box::new(problem.header(header::ALLOW, &endpoint.allow)))
+        }
+    }
+}
+
+async fn explain(
+    backend: &Backend,
+    live: &Live,
+    request: &Request,
+    call: &Call,
+) -> Result<Response, Failure> {
+    if request.method != Method::GET && request.method != Method::HEAD {
+        let problem = problem(kinds::METHOD_NOT_ALLOWED);
+        return Err(Box::new(problem.header(header::ALLOW, "GET, HEAD")));
+    }
+    negotiate::acceptable(request)?;
+    explain::explain(backend, live, request, call).await
+}
+
+impl Asked<'_> {
+    async fn answer(&self) -> Result<Response, Failure> {
+        self.admit()?;
+        negotiate::acceptable(self.request)?;
+        match self.operation.kind {
+            OperationKind::List => self.list().await,
+            OperationKind::Get => self.get().await,
+            OperationKind::Route(route) => self.route(route).await,
+            OperationKind::Create | OperationKind::Replace | OperationKind::Update => {
+                self.write().await
+            }
+            OperationKind::Delete | OperationKind::Command(_) => self.write().await,
+            OperationKind::Batch => self.batch().await,
+        }
+    }
+
+    /// Who may ask at all: a token where one is needed, a tenant where rows have one.
+    fn admit(&self) -> Result<(), Failure> {
+        let (plan, call) = (&self.live.engine.plan, self.call);
+        if self.operation.internal && !call.is_system() {
+            return Err(not_found());
+        }
+        if call.principal.is_none() && !self.operation.anonymous {
+            return Err(unauthenticated());
+        }
+        let shared = self.operation.resource.is_some_and(|id| plan.domain.resource(id).shared);
+        if plan.domain.tenancy.is_some() && !shared && call.tenant.is_none() {
+            let problem = Problem::new(kinds::TENANT_UNKNOWN);
+            return Err(Box::new(problem.header(header::WWW_AUTHENTICATE, "Bearer")));
+        }
+        Ok(())
+    }
+
+    /// The id in the path.
+    fn id(&self) -> Result<u128, Failure> {
+        let id = self.segment.and_then(read_uuid);
+        id.ok_or_else(|| {
+            Box::new(Problem::new(kinds::INVALID_PARAMETER).parameter("id", "must be a UUID"))
+        })
+    }
+}
+
+/// Names the caller where its answers must be kept apart from others'.
+pub(crate) fn caller_name(call: &Call) -> &str {
+    match &call.principal {
+        Some(principal) if principal.who == Who::System => "system",
+        Some(principal) => &principal.id,
+        None => "",
+    }
+}

@@ -1,0 +1,152 @@
+//! `GET` of one row, and public paths.
+
+use super::query::{self, decode_segment, elements, invalid, parameters, unknown};
+use super::{Asked, etag};
+use crate::engine::represent::{Children, View};
+use crate::engine::rows::Rows;
+use crate::engine::unit::Unit;
+use crate::engine::{Failure, not_found};
+use crate::http::Response;
+use crate::plan::list::Expand;
+use crate::ports::store::{Write, WriteSet};
+use crate::record::Record;
+use http::{StatusCode, header};
+use ir::domain::ResourceId;
+use ir::value::Value;
+
+/// What of a representation is asked for.
+#[derive(Debug, Default)]
+pub(super) struct Wish<'a> {
+    /// `fields=`
+    pub(super) fields: Option<Vec<String>>,
+    /// `expand=`
+    pub(super) expands: Vec<&'a Expand>,
+}
+
+impl<'a> Asked<'a> {
+    /// Takes a parameter that shapes representations; false where it is another.
+    pub(super) fn shape(
+        &self,
+        wish: &mut Wish<'a>,
+        name: &str,
+        value: &str,
+    ) -> Result<bool, Failure> {
+        match name {
+            "fields" => {
+                let resource = self.resource()?;
+                let members = &self.live.engine.plan.resource(resource).members;
+                let named = elements(name, value)?;
+                for field in &named {
+                    if !members.iter().any(|member| *member.name == **field) {
+                        return Err(invalid(name, format!("`{field}` is no member of the row")));
+                    }
+                }
+                wish.fields = Some(named.into_iter().map(str::to_owned).collect());
+            }
+            "expand" if !self.operation.expands.is_empty() => {
+                for relation in elements(name, value)? {
+                    let expands = self.operation.expands.iter();
+                    let found = expands.into_iter().find(|expand| expand.name == relation);
+                    let detail = || format!("`{relation}` cannot be expanded here");
+                    wish.expands.push(found.ok_or_else(|| invalid(name, detail()))?);
+                }
+            }
+            _ => return Ok(false),
+        }
+        Ok(true)
+    }
+
+    /// The resource of the operation.
+    pub(super) fn resource(&self) -> Result<ResourceId, Failure> {
+        self.operation.resource.ok_or_else(not_found)
+    }
+
+    /// `GET /v1/orders/{id}`
+    pub(super) async fn get(&self) -> Result<Response, Failure> {
+        let (resource, id) = (self.resource()?, self.id()?);
+        let mut wish = Wish::default();
+        for parameter in parameters(self.request)? {
+            if !self.shape(&mut wish, &parameter.name, &parameter.value)? {
+                return Err(unknown(&parameter.name, "is no parameter of this operation"));
+            }
+        }
+        let mut unit = Unit::new(&self.live.engine, self.call);
+        let record = unit.get(resource, id).await?;
+        self.show(&mut unit, resource, record, &wish).await
+    }
+
+    /// The answer that shows one row.
+    async fn show(
+        &self,
+        unit: &mut Unit<'_>,
+        resource: ResourceId,
+        record: Record,
+        wish: &Wish<'_>,
+    ) -> Result<Response, Failure> {
+        let record = [record];
+        let expanded = if wish.expands.is_empty() {
+            Rows::default()
+        } else {
+            unit.expand(&record, &wish.expands).await?
+        };
+        let view = View {
+            plan: &self.live.engine.plan,
+            call: Some(self.call),
+            rows: &unit.rows,
+            fields: wish.fields.as_deref(),
+            children: Children::All,
+            expands: &wish.expands,
+            expanded: &expanded,
+        };
+        let [record] = &record;
+        let mut body = Vec::with_capacity(512);
+        view.write(&mut body, resource, record);
+        let tag = etag::tag(record.version, &body);
+        etag::still(self.request, record.version)?;
+        let mut response = if etag::unchanged(self.request, &tag)? {
+            Response::new(StatusCode::NOT_MODIFIED)
+        } else {
+            Response::json(StatusCode::OK, body)
+        };
+        response.headers.insert(header::ETAG, tag);
+        Ok(response)
+    }
+
+    /// A path of `routes`: the row is found by a unique field, shown or redirected to, counted.
+    pub(super) async fn route(&self, route: usize) -> Result<Response, Failure> {
+        query::none(self.request)?;
+        let resource = self.resource()?;
+        let engine = &self.live.engine;
+        let of = &engine.plan.domain.resource(resource).routes[route];
+        let shape = &engine.plan.resource(resource).field(of.by).shape;
+        let segment = self.segment.and_then(decode_segment).ok_or_else(not_found)?;
+        let value = shape.parse(&segment).filter(|value| shape.check(value).is_ok());
+        let mut unit = Unit::new(engine, self.call);
+        let record = unit.find(resource, route, value.ok_or_else(not_found)?).await?;
+        let response = match of.redirect {
+            None => {
+                let id = record.id;
+                let shown = self.show(&mut unit, resource, record, &Wish::default()).await?;
+                (id, shown)
+            }
+            Some(field) => {
+                let Value::Text(target) = record.value(field) else { return Err(not_found()) };
+                let found = Response::new(StatusCode::FOUND).header(header::LOCATION, target);
+                (record.id, found.header(header::CACHE_CONTROL, "no-store"))
+            }
+        };
+        let (id, response) = response;
+        if let Some(field) = of.count.filter(|_| self.request.method == http::Method::GET) {
+            let set = WriteSet {
+                tenant: self.call.tenant.clone(),
+                writes: vec![Write::Count { resource, id, field, by: 1 }],
+                ..WriteSet::default()
+            };
+            // A count that is lost is worth less than an answer.
+            if let Err(why) = engine.store(resource).commit(set, &self.call.bindings).await {
+                tracing::warn!(?why, "a hit was not counted");
+            }
+        }
+        Ok(response)
+    }
+}

@@ -1,0 +1,1 @@
+//! REST through the service trait, on a real store.
