@@ -7,6 +7,7 @@ pub mod engine;
 pub(crate) mod fixture;
 pub mod http;
 pub mod identity;
+pub mod ingress;
 mod json;
 pub mod plan;
 pub mod ports;

@@ -118,11 +118,7 @@ async fn answer(backend: &Backend, live: &Live, request: Request) -> Response {
 }
 
 /// The operation of a method; none for OPTIONS, which is answered by `Allow` alone.
-fn operation(
-    endpoint: &Endpoint,
-    method: &Method,
-    call: &Call,
-) -> Result<Option<usize>, Failure> {
+fn operation(endpoint: &Endpoint, method: &Method, call: &Call) -> Result<Option<usize>, Failure> {
     // What only `system` may do is not there for others.
     if endpoint.internal && !call.is_system() {
         return Err(not_found());

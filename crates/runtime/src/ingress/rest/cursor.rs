@@ -54,7 +54,8 @@ impl Binding {
             return None;
         }
         let bytes = URL_SAFE_NO_PAD.decode(cursor).ok()?;
-        let (place, signature) = bytes.split_at_checked(bytes.len().checked_sub(SIGNATURE_BYTES)?)?;
+        let (place, signature) =
+            bytes.split_at_checked(bytes.len().checked_sub(SIGNATURE_BYTES)?)?;
         let ours = self.sign(place);
         let differs = ours.iter().zip(signature).fold(0, |all, (a, b)| all | (a ^ b));
         if differs != 0 {

@@ -36,9 +36,10 @@ pub(super) async fn explain(
     }
     let name = name.ok_or_else(|| invalid("operation", "is required: the id of an operation"))?;
     let plan = &live.engine.plan;
-    let found = plan.operations.iter().find(|operation| {
-        operation.id == name && (!operation.internal || call.is_system())
-    });
+    let found = plan
+        .operations
+        .iter()
+        .find(|operation| operation.id == name && (!operation.internal || call.is_system()));
     let unknown_operation = || invalid("operation", "is the id of no operation");
     let operation = found.ok_or_else(unknown_operation)?;
     let resource = operation.resource.ok_or_else(unknown_operation)?;

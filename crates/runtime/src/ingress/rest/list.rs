@@ -4,12 +4,12 @@ use super::cursor::Binding;
 use super::query::{elements, invalid, parameters, unknown};
 use super::read::Wish;
 use super::{Asked, caller_name, etag};
+use crate::engine::Failure;
 use crate::engine::access::{always, concerns};
 use crate::engine::read::{Asked as Query, Page};
 use crate::engine::represent::{Children, View};
 use crate::engine::rows::Rows;
 use crate::engine::unit::Unit;
-use crate::engine::Failure;
 use crate::http::Response;
 use crate::plan::list::{FilterPlan, Refused};
 use crate::problem::{Problem, kinds};
@@ -160,11 +160,7 @@ impl<'a> Asked<'a> {
         Ok(all)
     }
 
-    fn sort(
-        &self,
-        resource: ResourceId,
-        value: &str,
-    ) -> Result<Vec<(FieldRef, bool)>, Failure> {
+    fn sort(&self, resource: ResourceId, value: &str) -> Result<Vec<(FieldRef, bool)>, Failure> {
         let mut sort: Vec<(FieldRef, bool)> = Vec::new();
         for key in elements("sort", value)? {
             let (name, descending) = match key.strip_prefix('-') {
@@ -195,9 +191,10 @@ impl<'a> Asked<'a> {
         let fields = &self.live.engine.plan.domain.resource(resource).fields;
         let hidden = |field: &&Field| {
             field.search
-                && field.read.as_ref().is_some_and(|grants| {
-                    !self.call.is_system() && !always(self.call, grants)
-                })
+                && field
+                    .read
+                    .as_ref()
+                    .is_some_and(|grants| !self.call.is_system() && !always(self.call, grants))
         };
         if fields.iter().any(|field| hidden(&field)) {
             return Err(unknown("q", "looks in a field that you may not read"));
@@ -208,12 +205,7 @@ impl<'a> Asked<'a> {
         Ok(crate::search::words(value))
     }
 
-    fn filter(
-        &self,
-        resource: ResourceId,
-        name: &str,
-        value: &str,
-    ) -> Result<Vec<Expr>, Failure> {
+    fn filter(&self, resource: ResourceId, name: &str, value: &str) -> Result<Vec<Expr>, Failure> {
         let refused = |refused| match refused {
             Refused::Unknown(detail) => unknown(name, detail),
             Refused::Invalid(detail) => invalid(name, detail),
@@ -268,12 +260,7 @@ fn limit(value: &str, most: u32) -> Result<u32, Failure> {
     }
 }
 
-fn page_body(
-    view: &View<'_>,
-    resource: ResourceId,
-    page: &Page,
-    next: Option<&str>,
-) -> Vec<u8> {
+fn page_body(view: &View<'_>, resource: ResourceId, page: &Page, next: Option<&str>) -> Vec<u8> {
     let mut body = Vec::with_capacity(64 + page.rows.len() * 256);
     body.extend_from_slice(b"{\"items\":[");
     for (at, row) in page.rows.iter().enumerate() {

@@ -1,1 +1,12 @@
-//! REST through the service trait, on a real store.
+//! REST through the service trait, on a real store: what a client sees.
+
+mod access;
+mod basics;
+mod batch;
+mod children;
+mod conditional;
+mod keys;
+mod lists;
+mod races;
+mod values;
+mod world;

@@ -8,8 +8,8 @@ use crate::engine::represent::{Children, View};
 use crate::engine::rows::Rows;
 use crate::engine::unit::Unit;
 use crate::engine::{Failure, problem};
-use crate::http::response::Body as Content;
 use crate::http::Response;
+use crate::http::response::Body as Content;
 use crate::json::write::uuid;
 use crate::ports::store::StoredAnswer;
 use crate::problem::kinds;
@@ -125,12 +125,7 @@ impl Asked<'_> {
     }
 
     /// The answer to one write: status and headers, and the body beside it.
-    fn single_answer(
-        &self,
-        unit: &Unit<'_>,
-        done: &[Done],
-        minimal: bool,
-    ) -> (Response, Vec<u8>) {
+    fn single_answer(&self, unit: &Unit<'_>, done: &[Done], minimal: bool) -> (Response, Vec<u8>) {
         let Some(done) = done.first() else {
             return (Response::new(StatusCode::NO_CONTENT), Vec::new());
         };
@@ -165,10 +160,7 @@ pub(super) fn location(unit: &Unit<'_>, done: &Done) -> String {
 }
 
 /// The row that a write leaves, as the caller may see it, with its tag.
-pub(super) fn represent(
-    unit: &Unit<'_>,
-    done: &Done,
-) -> Option<(header::HeaderValue, Vec<u8>)> {
+pub(super) fn represent(unit: &Unit<'_>, done: &Done) -> Option<(header::HeaderValue, Vec<u8>)> {
     let record = unit.row(done.resource, done.id).filter(|_| done.visible)?;
     let nothing = Rows::default();
     let view = View {
