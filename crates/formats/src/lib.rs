@@ -15,8 +15,6 @@ pub mod sql;
 mod bodies;
 mod example;
 mod files;
-#[cfg(test)]
-mod fixture;
 mod tree;
 
 pub use files::architecture_files;

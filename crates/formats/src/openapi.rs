@@ -20,7 +20,6 @@ use ir::contract::Operation;
 use ir::domain::{Resource, ResourceId};
 use ir::model::Proof;
 use schemas::SchemaNames;
-use std::collections::BTreeSet;
 
 /// The document as YAML.
 pub fn write(architecture: &Architecture) -> String {
@@ -61,7 +60,7 @@ fn document(architecture: &Architecture) -> Node {
         Writing { architecture, names: SchemaNames::of(domain), examples: Examples { domain } };
     let mut answers = answers::Answers::default();
     let paths = paths::paths(&writing, &mut answers);
-    let components = map([
+    let mut components = map([
         ("securitySchemes", common::security_schemes(&writing)),
         ("parameters", parameters::shared(&writing)),
         ("headers", common::headers()),
@@ -69,7 +68,9 @@ fn document(architecture: &Architecture) -> Node {
         ("examples", answers.examples(&writing)),
         ("schemas", schemas::schemas(&writing)),
     ]);
-    let components = used(&paths, components);
+    if let Node::Map(members) = &mut components {
+        members.retain(|(_, node)| *node != Node::empty());
+    }
     map([
         ("openapi", "3.1.0".into()),
         ("info", info(architecture)),
@@ -78,28 +79,6 @@ fn document(architecture: &Architecture) -> Node {
         ("paths", paths),
         ("components", components),
     ])
-}
-
-/// The components without those that nothing refers to.
-fn used(paths: &Node, components: Node) -> Node {
-    let mut names = BTreeSet::new();
-    for part in [paths, &components] {
-        part.each_member(&mut |name, node| {
-            if let ("$ref", Node::Text(target)) = (name, node) {
-                names.insert(target.clone());
-            }
-        });
-    }
-    let Node::Map(mut kinds) = components else { return components };
-    for (kind, members) in &mut kinds {
-        if let Node::Map(members) = members
-            && kind != "securitySchemes"
-        {
-            members.retain(|(name, _)| names.contains(&format!("#/components/{kind}/{name}")));
-        }
-    }
-    kinds.retain(|(_, node)| *node != Node::empty());
-    Node::Map(kinds)
 }
 
 fn info(architecture: &Architecture) -> Node {

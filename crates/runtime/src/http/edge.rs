@@ -186,6 +186,15 @@ impl Edge {
             let problem = Problem::new(kinds::MALFORMED_REQUEST);
             return Err(problem.detail("a request of HTTP/1.1 has exactly one `Host`"));
         }
+        let authority = head.uri.authority().map(|authority| authority.as_str().as_bytes());
+        let other = |host: &HeaderValue| {
+            head.version == Version::HTTP_2
+                && authority.is_some_and(|own| !host.as_bytes().eq_ignore_ascii_case(own))
+        };
+        if head.headers.get(HOST).is_some_and(other) {
+            let problem = Problem::new(kinds::MALFORMED_REQUEST);
+            return Err(problem.detail("`Host` is not the `:authority`"));
+        }
         match head.method {
             Method::CONNECT | Method::TRACE => Err(Problem::new(kinds::NOT_IMPLEMENTED)
                 .detail(format!("the server does not know {}", head.method))),

@@ -3,6 +3,7 @@
 mod framing;
 mod limits;
 mod policy;
+mod tls;
 mod two;
 
 use super::config::{Drain, Limits};
@@ -15,18 +16,18 @@ use std::net::TcpStream;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-/// Short, so that tests are.
+/// Short, so that tests are; long enough for a busy machine.
 fn limits() -> Limits {
     Limits {
         body_bytes_max: 4096,
         target_bytes_max: 256,
         header_bytes_max: 2048,
         headers_max: 20,
-        header_timeout: Duration::from_millis(300),
-        body_timeout: Duration::from_millis(300),
-        write_stall: Duration::from_millis(300),
-        idle_timeout: Duration::from_millis(600),
-        request_timeout: Duration::from_secs(2),
+        header_timeout: Duration::from_millis(700),
+        body_timeout: Duration::from_millis(700),
+        write_stall: Duration::from_millis(700),
+        idle_timeout: Duration::from_millis(1000),
+        request_timeout: Duration::from_millis(1500),
         ..Limits::default()
     }
 }
@@ -102,10 +103,10 @@ fn start_with(config: ServerConfig, around: Surroundings) -> Server {
     serve(config, Arc::new(echo), around).unwrap()
 }
 
-/// A raw connection whose reads end within 5 s.
+/// A raw connection whose reads end within 10 s.
 fn connect(server: &Server) -> TcpStream {
     let socket = TcpStream::connect(server.address()).unwrap();
-    socket.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
+    socket.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
     socket
 }
 

@@ -212,8 +212,9 @@ impl Issuer {
         if newer || attempted.is_some_and(|at| at.elapsed() < self.keeping.retry_every) {
             return;
         }
+        let downloaded = self.download().await;
         *attempted = Some(Instant::now());
-        match self.download().await {
+        match downloaded {
             Ok(keys) => self.install(keys),
             Err(error) => {
                 let issuer = &self.rules.issuer;

@@ -5,7 +5,7 @@ use crate::http::Response;
 use crate::http::body::{Channel, WireBody};
 use crate::http::compression::{self, INLINE_BYTES_MAX};
 use crate::http::response::Body;
-use crate::problem::{self, Kind, Problem};
+use crate::problem::{self, Kind, Problem, kinds};
 use crate::telemetry::logs::Access;
 use crate::telemetry::metrics::OperationId;
 use crate::telemetry::trace::{TraceContext, TraceId};
@@ -157,6 +157,9 @@ impl Edge {
             jiff::fmt::rfc2822::DateTimePrinter::new().timestamp_to_rfc9110_string(&now)
         {
             out.push_str(&format!("date: {date}\r\n"));
+        }
+        if kind == kinds::UNAVAILABLE {
+            out.push_str("retry-after: 1\r\n");
         }
         out.push_str("\r\n");
         self.around.metrics.answered(OperationId::OTHER, kind.status, Duration::ZERO);

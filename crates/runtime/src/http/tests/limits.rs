@@ -43,7 +43,7 @@ fn slow_heads_and_bodies_end_in_time() {
     let answer = talk(&server, text);
     assert!(problem(&answer).starts_with("408 request-timeout"), "{answer}");
     assert!(answer.contains("connection: close"), "{answer}");
-    assert!(began.elapsed() < Duration::from_secs(4), "{:?}", began.elapsed());
+    assert!(began.elapsed() < Duration::from_secs(8), "{:?}", began.elapsed());
 }
 
 #[test]
@@ -54,8 +54,8 @@ fn a_head_that_trickles_for_ever_ends_in_time() {
     socket.write_all(b"GET / HTTP/1.1\r\nHost: a\r\n").unwrap();
     while socket.write_all(b"x: y\r\n").is_ok() {
         std::thread::sleep(Duration::from_millis(40));
-        assert!(began.elapsed() < Duration::from_secs(4));
-        if began.elapsed() > Duration::from_millis(500) {
+        assert!(began.elapsed() < Duration::from_secs(8));
+        if began.elapsed() > Duration::from_millis(1200) {
             break;
         }
     }
@@ -71,8 +71,8 @@ fn an_idle_connection_is_closed_after_its_time() {
     let answer = read_all(&mut socket);
     assert!(answer.starts_with("HTTP/1.1 200"));
     let waited = began.elapsed();
-    assert!(waited >= Duration::from_millis(500), "kept alive for {waited:?}");
-    assert!(waited < Duration::from_secs(3), "kept alive for {waited:?}");
+    assert!(waited >= Duration::from_millis(900), "kept alive for {waited:?}");
+    assert!(waited < Duration::from_secs(6), "kept alive for {waited:?}");
 }
 
 #[test]
@@ -80,8 +80,8 @@ fn a_reader_that_takes_nothing_is_cut() {
     let server = start(config());
     let mut socket = connect(&server);
     socket.write_all(b"GET /big HTTP/1.1\r\nHost: a\r\n\r\n").unwrap();
-    let end = Instant::now() + Duration::from_secs(5);
-    std::thread::sleep(Duration::from_millis(1000));
+    let end = Instant::now() + Duration::from_secs(9);
+    std::thread::sleep(Duration::from_millis(1600));
     let mut total = 0;
     let mut buf = vec![0; 1 << 20];
     while let Ok(bytes) = socket.read(&mut buf) {
@@ -118,10 +118,10 @@ fn the_deadline_of_the_client_counts_under_the_cap() {
     let began = Instant::now();
     let answer = talk(&server, &get("/hangs", "X-Request-Timeout: 0.1\r\n"));
     assert!(problem(&answer).starts_with("504 deadline-exceeded"), "{answer}");
-    assert!(began.elapsed() < Duration::from_secs(1), "{:?}", began.elapsed());
+    assert!(began.elapsed() < Duration::from_secs(2), "{:?}", began.elapsed());
     let answer = talk(&server, &get("/hangs", "X-Request-Timeout: 1000\r\n"));
     assert!(problem(&answer).starts_with("504 deadline-exceeded"), "{answer}");
-    assert!(began.elapsed() < Duration::from_secs(4), "{:?}", began.elapsed());
+    assert!(began.elapsed() < Duration::from_secs(8), "{:?}", began.elapsed());
     assert!(talk(&server, &get("/", "X-Request-Timeout: 250ms\r\n")).starts_with("HTTP/1.1 200"));
     for wrong in ["soon", "-1", "0", "1e3", "inf", ""] {
         let answer = talk(&server, &get("/", &format!("X-Request-Timeout: {wrong}\r\n")));
@@ -163,19 +163,19 @@ fn requests_over_the_limit_are_told() {
     config.limits.requests_max = 1;
     let server = start(config);
     let mut first = connect(&server);
-    first.write_all(get("/slow", "").as_bytes()).unwrap();
+    first.write_all(get("/hangs", "X-Request-Timeout: 1.4\r\n").as_bytes()).unwrap();
     std::thread::sleep(Duration::from_millis(100));
     let answer = talk(&server, &get("/", ""));
     assert!(problem(&answer).starts_with("503 unavailable"), "{answer}");
     assert!(answer.contains("retry-after: 1"), "{answer}");
     assert!(talk(&server, &get("/livez", "")).starts_with("HTTP/1.1 200"), "probes are exempt");
-    assert!(read_all(&mut first).starts_with("HTTP/1.1 200"));
+    assert!(read_all(&mut first).starts_with("HTTP/1.1 504"));
 }
 
 #[test]
 fn a_drain_lets_the_running_request_finish_and_refuses_new_connections() {
     let mut config = config();
-    config.drain.wait = Duration::from_millis(150);
+    config.drain.wait = Duration::from_millis(800);
     let server = start(config);
     let mut idle = connect(&server);
     idle.write_all(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n").unwrap();

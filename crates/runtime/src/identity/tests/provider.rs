@@ -110,8 +110,11 @@ impl Provider {
     }
 }
 
+/// Long against the work of a test on a busy machine.
+const RETRY: Duration = Duration::from_millis(800);
+
 fn keeping() -> Keeping {
-    Keeping { retry_every: Duration::from_millis(200), ..Keeping::default() }
+    Keeping { retry_every: RETRY, ..Keeping::default() }
 }
 
 #[tokio::test]
@@ -145,15 +148,17 @@ async fn an_unknown_key_is_fetched_but_not_more_often_than_allowed() {
     let said = refusal(&authenticator, &new.sign(&claims)).await;
     assert_eq!(said, "401 the token is signed with a key that is not known");
     assert_eq!(provider.asked(), 1);
-    tokio::time::sleep(Duration::from_millis(220)).await;
+    tokio::time::sleep(RETRY).await;
     assert!(ask(&authenticator, &new.sign(&claims)).await.is_ok());
     assert_eq!(provider.asked(), 2);
+    let began = tokio::time::Instant::now();
     for at in 0..100 {
         let mut claims = provider.claims();
         claims["sub"] = at.to_string().into();
         refusal(&authenticator, &stranger.sign(&claims)).await;
     }
-    assert!(provider.asked() <= 3, "asked {} times", provider.asked());
+    let allowed = 2 + began.elapsed().as_millis() / RETRY.as_millis();
+    assert!(provider.asked() as u128 <= allowed, "{} of {allowed}", provider.asked());
 }
 
 #[tokio::test]
@@ -198,10 +203,10 @@ async fn while_the_provider_is_down_its_last_keys_are_taken() {
     assert_eq!(said(&problem), "503 the keys of the token's issuer cannot be fetched now");
     assert!(!authenticator.warm().await);
     provider.down.store(false, SeqCst);
-    tokio::time::sleep(Duration::from_millis(220)).await;
+    tokio::time::sleep(RETRY).await;
     assert!(authenticator.warm().await);
     provider.down.store(true, SeqCst);
-    tokio::time::sleep(Duration::from_millis(220)).await;
+    tokio::time::sleep(RETRY).await;
     assert!(ask(&authenticator, &signer.sign(&claims)).await.is_ok());
     let other = Signer::new("two");
     let said = refusal(&authenticator, &other.sign(&claims)).await;
