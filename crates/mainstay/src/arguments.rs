@@ -25,8 +25,16 @@ given. Data goes to stdout, everything else to stderr. Exit codes: 0 fine, 1 the
 pub(crate) enum Verb {
     /// Find every fault of a model at once
     Check(Check),
+    /// Decide the architecture and write it to `architecture/`
+    Design(Design),
     /// Say what a code means, or what was decided about a part of the model
     Explain(Explain),
+    /// Print a model file in its short form; comments stay
+    Fmt(Fmt),
+    /// Run the model as a backend
+    Up(Box<up::Up>),
+    /// Print a token of the development key
+    Token(Token),
     /// Print one contract, schema or diagram
     Export(Export),
 }
@@ -219,6 +227,10 @@ pub(crate) enum ExportFormat {
     Cedar,
     /// The Cedar schema that the policies are strict against
     CedarSchema,
+    /// The diagrams, as Mermaid in Markdown
+    Mermaid,
+    /// The JSON Schema of the notation, for editors (of no model)
+    JsonSchema,
     /// The whole architecture as JSON
     Architecture,
 }

@@ -22,10 +22,22 @@ fn call(verb: Verb) -> Outcome<Answer> {
             let report = commands::check::check(&args.model.path, args.model.env.as_deref())?;
             render::check(&report, args.output.format)
         }
+        Verb::Design(args) => {
+            let (path, env) = (&args.model.path, args.model.env.as_deref());
+            let written = commands::design::design(path, env, args.out.as_deref(), args.check)?;
+            render::design(&written, args.check, args.output.format)
+        }
         Verb::Explain(args) => {
             let explanation = commands::explain::explain(&args.what, &args.path)?;
             render::explain(&explanation, args.output.format)
         }
+        Verb::Fmt(args) if args.stdin => render::text(&commands::fmt::fmt_stdin()?),
+        Verb::Fmt(args) => render::fmt(&commands::fmt::fmt(&args.paths, args.check)?, args.check),
+        Verb::Up(args) => {
+            commands::up::up(&args, &mut render::announce)?;
+            Answer::Fine
+        }
+        Verb::Token(args) => render::token(&commands::token::token(&args)?, args.output.format),
         Verb::Export(args) => {
             let (path, env) = (&args.model.path, args.model.env.as_deref());
             render::text(&commands::export::export(args.format, path, env)?)

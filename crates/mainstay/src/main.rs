@@ -8,6 +8,8 @@ mod failure;
 mod model_files;
 mod pipeline;
 mod render;
+mod seed;
+mod site;
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;

@@ -91,7 +91,7 @@ fn is_environment(path: &Path, top: &Path) -> bool {
 
 /// The files at these paths, each cut off one byte after its limit: the reader says what is wrong
 /// with a longer one.
-fn texts(paths: &[PathBuf]) -> Outcome<(Sources, Vec<Diagnostic>)> {
+pub(crate) fn texts(paths: &[PathBuf]) -> Outcome<(Sources, Vec<Diagnostic>)> {
     let mut files = Vec::new();
     let mut bytes_in_all = 0;
     for path in paths {

@@ -3,7 +3,8 @@
 mod decisions;
 
 use crate::arguments::Format;
-use crate::commands::{check, explain};
+use crate::commands::up::News;
+use crate::commands::{check, design, explain, fmt, token};
 use crate::environment::Missing;
 use crate::failure::Failure;
 use ir::Severity;
@@ -158,6 +159,41 @@ fn shape(model: &ir::Model) -> String {
     )
 }
 
+/// What `design` wrote or would write.
+pub(crate) fn design(written: &design::Written, check: bool, format: Format) -> Answer {
+    let fine = !check || written.changes.is_empty();
+    if format == Format::Json {
+        out_json(&decisions::design_json(written, check));
+        return Answer::of(fine);
+    }
+    out(&decisions::design(written, out_coloured()));
+    for (name, change) in written.changes.iter().filter(|_| check) {
+        let what = match change {
+            design::Change::Added => "is missing",
+            design::Change::Changed => "is stale",
+            design::Change::Removed => "is no longer part of it",
+        };
+        err(&format!("{} {what}\n", written.out.join(name).display()));
+    }
+    let files = count(written.files, "file");
+    let out = written.out.display();
+    err(&match (check, written.changes.len()) {
+        (true, 0) => format!("{files} in {out} are as designed\n"),
+        (true, stale) => format!("{} of {files} in {out} would change\n", count(stale, "file")),
+        (false, 0) => format!("{files} in {out}, none changed\n"),
+        (false, changed) => format!("{files} in {out}, {changed} changed\n"),
+    });
+    warned(written.designed.warnings);
+    Answer::of(fine)
+}
+
+/// Says that a model has warnings, where a verb does not show them.
+fn warned(warnings: usize) {
+    if warnings > 0 {
+        err(&format!("{}: `mainstay check` shows them\n", count(warnings, "warning")));
+    }
+}
+
 /// The page of a code, or decisions.
 pub(crate) fn explain(explanation: &explain::Explanation, format: Format) -> Answer {
     match (explanation, format) {
@@ -175,8 +211,68 @@ pub(crate) fn explain(explanation: &explain::Explanation, format: Format) -> Ans
     Answer::Fine
 }
 
+/// What became of model files.
+pub(crate) fn fmt(files: &[fmt::Formatted], check: bool) -> Answer {
+    let changed: Vec<&fmt::Formatted> = files.iter().filter(|file| file.changed).collect();
+    for file in &changed {
+        out(&format!("{}\n", file.path));
+    }
+    let all = count(files.len(), "file");
+    err(&match (changed.len(), check) {
+        (0, _) => format!("{all} in short form\n"),
+        (number, true) => format!("{number} of {all} not in short form\n"),
+        (number, false) => format!("{number} of {all} rewritten\n"),
+    });
+    Answer::of(!check || changed.is_empty())
+}
+
 /// A text that is the answer itself.
 pub(crate) fn text(text: &str) -> Answer {
     out(text);
+    Answer::Fine
+}
+
+/// What `up` tells while it runs.
+pub(crate) fn announce(news: News) {
+    match news {
+        News::Warning(what) => {
+            err(&format!("{}: {what}\n", paint(err_coloured(), "1;33", "warning")));
+        }
+        News::Waiting(lines) => {
+            for line in lines {
+                err(&format!("{} {line}\n", paint(err_coloured(), "1;36", "not running yet:")));
+            }
+        }
+        News::Seeded(loaded, seed) => {
+            let of = match loaded.tenants.as_slice() {
+                [] => String::new(),
+                tenants => format!(" of {}", tenants.join(", ")),
+            };
+            let drawn = seed.map_or(String::new(), |seed| format!(", drawn with seed {seed}"));
+            let refused = match loaded.refused {
+                0 => String::new(),
+                refused => format!(", {refused} refused by the model's rules"),
+            };
+            err(&format!("seeded {}{of}{drawn}{refused}\n", count(loaded.rows, "row")));
+        }
+        News::NotSeeded => err("not seeded: there are rows already\n"),
+        News::Listening(url) => out(&format!("listening on {url}\n")),
+        News::Try(lines) => {
+            out("\n");
+            for line in lines {
+                out(&format!("{line}\n\n"));
+            }
+        }
+        News::Ended(0) => err("ended: every request that ran was answered\n"),
+        News::Ended(cut) => err(&format!("ended: {} cut\n", count(cut, "connection"))),
+    }
+}
+
+/// A token.
+pub(crate) fn token(token: &token::Token, format: Format) -> Answer {
+    match format {
+        Format::Text => out(&format!("{}\n", token.token)),
+        Format::Json => out_json(&json!(token)),
+    }
     Answer::Fine
 }

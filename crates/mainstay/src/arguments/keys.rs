@@ -28,9 +28,6 @@ pub(crate) struct Create {
     /// Tenant that the key acts in, where the model has tenants
     #[arg(long, env = "MAINSTAY_KEY_TENANT", hide_env_values = true)]
     pub(crate) tenant: Option<String>,
-    /// Who the caller is: what `me` compares with [default: the key's public part]
-    #[arg(long, env = "MAINSTAY_KEY_SUBJECT", hide_env_values = true)]
-    pub(crate) subject: Option<String>,
     /// What the key is for, in your words; shown in lists
     #[arg(long, default_value = "", env = "MAINSTAY_KEY_LABEL", hide_env_values = true)]
     pub(crate) label: String,

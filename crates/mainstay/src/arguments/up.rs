@@ -2,7 +2,8 @@
 
 use super::{DataPath, ModelPath};
 use clap::{Args, ValueEnum};
-use std::net::{IpAddr, SocketAddr};
+use runtime::http::forwarded::Network;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 /// Arguments of `up`.
@@ -28,9 +29,9 @@ pub(crate) struct Up {
     /// MAINSTAY_ENV=production
     #[arg(long, env = "MAINSTAY_PRODUCTION", hide_env_values = true)]
     pub(crate) production: bool,
-    /// File descriptor that is written one byte and closed when the server serves
+    /// File descriptor that the URL is written to when the server serves
     #[arg(long, value_name = "FD", env = "MAINSTAY_READY_FD", hide_env_values = true)]
-    pub(crate) ready_fd: Option<i32>,
+    pub(crate) ready_fd: Option<u32>,
     #[command(flatten)]
     pub(crate) identity: Identity,
     #[command(flatten)]
@@ -66,6 +67,16 @@ pub(crate) struct Identity {
         hide_env_values = true
     )]
     pub(crate) audiences: Vec<String>,
+    /// Seconds that the clocks of issuers may differ
+    #[arg(
+        long,
+        value_name = "SECONDS",
+        default_value_t = 30,
+        env = "MAINSTAY_CLOCK_SKEW",
+        hide_env_values = true,
+        value_parser = clap::value_parser!(u8).range(0..=60)
+    )]
+    pub(crate) clock_skew: u8,
 }
 
 /// TLS of the listener.
@@ -105,16 +116,49 @@ pub(crate) struct Edge {
         hide_env_values = true
     )]
     pub(crate) cors_origins: Vec<String>,
-    /// Address of a proxy whose `Forwarded` and `X-Forwarded-*` headers are believed; several with
-    /// commas [default: none]
+    /// Network of a proxy whose word on client, scheme and host is believed, as `10.0.0.0/8`; several
+    /// with commas [default: none]
     #[arg(
         long = "trusted-proxy",
-        value_name = "IP",
+        value_name = "NETWORK",
         value_delimiter = ',',
         env = "MAINSTAY_TRUSTED_PROXY",
         hide_env_values = true
     )]
-    pub(crate) trusted_proxies: Vec<IpAddr>,
+    pub(crate) trusted_proxies: Vec<Network>,
+    /// Which header the proxies set; the other is never read
+    #[arg(
+        long,
+        value_enum,
+        value_name = "HEADER",
+        default_value = "x-forwarded",
+        env = "MAINSTAY_FORWARDED_HEADER",
+        hide_env_values = true
+    )]
+    pub(crate) forwarded_header: Forwarded,
+    /// Host that is answered, `*.` for one further label; several with commas; others get 421
+    /// [default: any]
+    #[arg(
+        long = "host",
+        value_name = "HOST",
+        value_delimiter = ',',
+        env = "MAINSTAY_HOST",
+        hide_env_values = true
+    )]
+    pub(crate) hosts: Vec<String>,
+    /// Bearer token that opens `/metrics` and the verbose probes [default: open in development,
+    /// closed in production]
+    #[arg(long, value_name = "TOKEN", env = "MAINSTAY_OPERATOR_TOKEN", hide_env_values = true)]
+    pub(crate) operator_token: Option<String>,
+}
+
+/// Which header tells on whose behalf a proxy calls.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Forwarded {
+    /// `X-Forwarded-For`, `-Proto`, `-Host`
+    XForwarded,
+    /// `Forwarded` (RFC 7239)
+    Standard,
 }
 
 /// Limits; where none is given, the design's decisions hold.

@@ -1,11 +1,92 @@
 //! Decisions for a terminal.
 
-use super::paint;
-use ir::decision::Decision;
+use super::{count, paint};
+use crate::commands::design::Written;
+use ir::decision::{Decision, Infeasible};
+use serde_json::{Value, json};
 use std::fmt::Write as _;
 
 /// Width that running text is broken at.
 const COLUMNS: usize = 96;
+
+/// The summary of a design: goals that can't hold first, then what was decided, by stage.
+pub(super) fn design(written: &Written, colour: bool) -> String {
+    let architecture = &written.designed.architecture;
+    let mut text = String::new();
+    for infeasible in &architecture.infeasible {
+        write_infeasible(&mut text, infeasible, colour);
+    }
+    let domain = &architecture.domain;
+    let _ = writeln!(
+        text,
+        "{}: {} in {}, {}",
+        paint(colour, "1", &domain.system),
+        count(architecture.services.len(), "service"),
+        count(domain.contexts.len(), "context"),
+        count(architecture.decisions.len(), "decision"),
+    );
+    let mut stage = None;
+    for decision in &architecture.decisions {
+        if stage != Some(decision.stage) {
+            stage = Some(decision.stage);
+            let name = format!("{:?}", decision.stage).to_lowercase();
+            let _ = writeln!(text, "\n{}", paint(colour, "1", &name));
+        }
+        let name = decision.name.replace('_', " ");
+        let subject = match decision.subject.as_str() {
+            "system" => String::new(),
+            subject => format!(" ({subject})"),
+        };
+        let head = format!("  {} {name}{subject}: {}", decision.rule, decision.choice);
+        let _ = writeln!(text, "{}", broken(&head, "       "));
+    }
+    text.push('\n');
+    text
+}
+
+fn write_infeasible(text: &mut String, infeasible: &Infeasible, colour: bool) {
+    let word = paint(colour, "1;31", "infeasible");
+    let _ = writeln!(text, "{word} `{}`: {}", infeasible.goal, infeasible.claim);
+    for number in &infeasible.numbers {
+        let _ = writeln!(text, "  {}: {number}", number.name);
+    }
+    for (at, cure) in infeasible.cures.iter().enumerate() {
+        let lead = if at == 0 { "change one of:" } else { "              " };
+        let _ = writeln!(text, "  {} {cure}", paint(colour, "1;36", lead));
+    }
+    text.push('\n');
+}
+
+/// The same for programs, with the files.
+pub(super) fn design_json(written: &Written, check: bool) -> Value {
+    let architecture = &written.designed.architecture;
+    let decisions: Vec<Value> = architecture.decisions.iter().map(short).collect();
+    let changes: Vec<Value> = written
+        .changes
+        .iter()
+        .map(|(path, change)| json!({ "path": path, "change": change }))
+        .collect();
+    json!({
+        "system": architecture.domain.system,
+        "out": written.out,
+        "written": !check,
+        "files": written.files,
+        "changes": changes,
+        "infeasible": architecture.infeasible,
+        "decisions": decisions,
+        "warnings": written.designed.warnings,
+    })
+}
+
+fn short(decision: &Decision) -> Value {
+    json!({
+        "rule": decision.rule,
+        "name": decision.name,
+        "subject": decision.subject,
+        "choice": decision.choice,
+        "flips_at": decision.flips_at,
+    })
+}
 
 /// Decisions in full.
 pub(super) fn decisions(decisions: &[Decision], colour: bool) -> String {

@@ -27,14 +27,21 @@ fn each_clinic_has_a_file_of_its_own() {
     let other = clinic.get("staff.reception south sara", "/v1/appointments").expect(200);
     assert!(other["items"].as_array().unwrap().is_empty());
     let names = walk(&clinic.folder.0.join("data"));
-    assert!(!names.iter().any(|name| name.ends_with("south.db")), "reading makes no file: {names:?}");
+    assert!(
+        !names.iter().any(|name| name.ends_with("south.db")),
+        "reading makes no file: {names:?}"
+    );
 }
 
 fn walk(folder: &std::path::Path) -> Vec<String> {
     let mut found = Vec::new();
     for entry in std::fs::read_dir(folder).expect("readable").flatten() {
         let path = entry.path();
-        if path.is_dir() { found.extend(walk(&path)) } else { found.push(path.display().to_string()) }
+        if path.is_dir() {
+            found.extend(walk(&path))
+        } else {
+            found.push(path.display().to_string())
+        }
     }
     found
 }
@@ -75,7 +82,8 @@ fn details_are_for_doctors_alone() {
     let clinic = Scene::empty("clinic");
     let body = appointment("dora", "2026-12-01T09:00:00Z", "2026-12-01T09:30:00Z");
     let booked = text(&book(&clinic, "1", &body).expect(201), "id");
-    let entry = json!({"appointment": booked, "kind": "finding", "summary": "well", "detail": "very well"});
+    let entry =
+        json!({"appointment": booked, "kind": "finding", "summary": "well", "detail": "very well"});
     let made = clinic.post(DOCTOR, "/v1/entries", entry).expect(201);
     let path = format!("/v1/entries/{}", text(&made, "id"));
     assert_eq!(clinic.get(DOCTOR, &path).expect(200)["detail"], "very well");
@@ -121,7 +129,8 @@ fn personal_fields_never_reach_the_log() {
     clinic.post(RECEPTION, "/v1/patients", patient).expect(201);
     clinic.get(RECEPTION, "/v1/patients?email=unmistakable@example.org").expect(200);
     clinic.get(RECEPTION, "/v1/patients?q=unmistakable").expect(200);
-    let bad = json!({"account": "paul", "name": "Unmistakable Name", "born": "not a date", "email": "e"});
+    let bad =
+        json!({"account": "paul", "name": "Unmistakable Name", "born": "not a date", "email": "e"});
     clinic.post(RECEPTION, "/v1/patients", bad).expect(422);
     let log = clinic.server.log();
     assert!(!log.to_lowercase().contains("unmistakable"), "{log}");

@@ -90,9 +90,13 @@ fn after_kill_9_under_load_every_acknowledged_write_is_there_exactly_once() {
     let unknown = ledger.unknown.into_inner().unwrap();
     for (sku, rows) in &found {
         assert_eq!(rows.len(), 1, "{sku} is there more than once");
-        assert!(acknowledged.contains_key(sku) || unknown.contains(sku), "{sku} was never asked for");
+        assert!(
+            acknowledged.contains_key(sku) || unknown.contains(sku),
+            "{sku} was never asked for"
+        );
     }
-    let lost: Vec<&String> = unknown.iter().filter(|sku| !acknowledged.contains_key(*sku)).collect();
+    let lost: Vec<&String> =
+        unknown.iter().filter(|sku| !acknowledged.contains_key(*sku)).collect();
     for sku in lost {
         let body = json!({"sku": sku, "name": "n", "price": euro("1.00")});
         let post = server.post("/v1/products", body).bearer(&token);
@@ -113,7 +117,11 @@ fn a_restart_keeps_rows_keys_and_tokens() {
     let etag = shop.get(MANAGER, &path).header("etag").to_owned();
     let body = json!({"sku": "B", "name": "b", "price": euro("1.00")});
     let send = |scene: &Scene| {
-        scene.request(MANAGER, "POST", "/v1/products").json(&body).header("idempotency-key", "r").send()
+        scene
+            .request(MANAGER, "POST", "/v1/products")
+            .json(&body)
+            .header("idempotency-key", "r")
+            .send()
     };
     let made = send(&shop).expect(201);
     assert_eq!(shop.server.stop(), 0, "a server that is asked to end ends well");
@@ -128,7 +136,8 @@ fn a_restart_keeps_rows_keys_and_tokens() {
 fn a_second_process_on_the_same_data_is_refused() {
     let shop = Scene::empty("shop");
     let data = shop.folder.0.join("data");
-    let second = run(&["up", "examples/shop", "--listen", "127.0.0.1:0", "--data", data.to_str().unwrap()]);
+    let second =
+        run(&["up", "examples/shop", "--listen", "127.0.0.1:0", "--data", data.to_str().unwrap()]);
     assert_eq!(second.code, 2, "{}", second.stderr);
     assert!(second.stderr.contains("another"), "{}", second.stderr);
 }
@@ -149,7 +158,9 @@ fn draining_finishes_what_runs_and_fails_nothing() {
                         Ok(answer) if answer.status == 200 => done.fetch_add(1, Ordering::Relaxed),
                         Ok(answer) => panic!("status {}", answer.status),
                         // Refused: nobody listens any more. Anything else is a cut answer.
-                        Err(fault) if fault.kind() == std::io::ErrorKind::ConnectionRefused => break,
+                        Err(fault) if fault.kind() == std::io::ErrorKind::ConnectionRefused => {
+                            break;
+                        }
                         Err(_) => cut.fetch_add(1, Ordering::Relaxed),
                     };
                 }

@@ -1,7 +1,16 @@
 //! The house and the running binary, from outside: one test binary for all of it.
 
 mod cli;
+mod clinic;
+mod crash;
 mod floors;
+mod golden;
 mod harness;
 mod house;
+mod links;
+mod races;
+mod scenes;
+mod shop;
+mod tenants;
 mod tidy;
+mod tour;

@@ -71,9 +71,8 @@ fn a_hundred_commands_without_if_match_all_count() {
     let token = shop.token(SYSTEM);
     let server = &shop.server;
     let path = format!("/v1/products/{id}/reserve");
-    let statuses = at_once(100, |_| {
-        server.post(&path, json!({"quantity": 1})).bearer(&token).send().status
-    });
+    let statuses =
+        at_once(100, |_| server.post(&path, json!({"quantity": 1})).bearer(&token).send().status);
     let won = statuses.iter().filter(|status| **status == 200).count();
     let refused = statuses.iter().filter(|status| **status == 409).count();
     assert_eq!((won, refused), (50, 50), "stock was 50: {statuses:?}");
@@ -143,7 +142,8 @@ fn a_pager_sees_each_untouched_row_exactly_once_while_others_write() {
         });
         let mut query = "sort=sku&limit=5".to_owned();
         loop {
-            let page = server.get(&format!("/v1/products?{query}")).bearer(&token).send().expect(200);
+            let page =
+                server.get(&format!("/v1/products?{query}")).bearer(&token).send().expect(200);
             seen.extend(ids(&page));
             match page.get("next_cursor").and_then(|cursor| cursor.as_str()) {
                 Some(cursor) => query = format!("sort=sku&limit=5&cursor={cursor}"),

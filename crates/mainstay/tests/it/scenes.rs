@@ -17,8 +17,7 @@ impl Scene {
     #[track_caller]
     pub(crate) fn empty(example: &str) -> Self {
         let folder = Folder::new();
-        let server =
-            Server::start(&format!("examples/{example}"), &folder.0.join("data"), &[]);
+        let server = Server::start(&format!("examples/{example}"), &folder.0.join("data"), &[]);
         Self { server, folder, tokens: RefCell::default() }
     }
 
@@ -110,7 +109,8 @@ pub(crate) fn euro(amount: &str) -> Value {
 /// A product of the shop, made by the tenant's manager; its id.
 #[track_caller]
 pub(crate) fn product(scene: &Scene, tenant: &str, sku: &str, price: &str) -> String {
-    let body = json!({"sku": sku, "name": format!("Thing {sku}"), "price": euro(price), "stock": 50});
+    let body =
+        json!({"sku": sku, "name": format!("Thing {sku}"), "price": euro(price), "stock": 50});
     let made = scene.post(&format!("staff.manager {tenant}"), "/v1/products", body).expect(201);
     text(&made, "id")
 }

@@ -68,7 +68,10 @@ fn commands_of_the_system_do_not_exist_for_others() {
     let path = format!("/v1/products/{id}/reserve");
     let refused = shop.post(MANAGER, &path, json!({"quantity": 1}));
     assert_eq!(refused.problem(404), "not-found");
-    assert_eq!(shop.server.post(&path, json!({"quantity": 1})).send().problem(401), "unauthenticated");
+    assert_eq!(
+        shop.server.post(&path, json!({"quantity": 1})).send().problem(401),
+        "unauthenticated"
+    );
 }
 
 #[test]
@@ -107,7 +110,11 @@ fn what_a_client_may_not_set_is_refused_with_its_pointer() {
         (json!({"lines": [line], "shopper": "bob"}), 400, "/shopper"),
         (json!({"lines": [line], "colour": "red"}), 400, "/colour"),
         (json!({"lines": [line], "id": "0192f0c1-2a3b-7c4d-8e5f-60718293a4b5"}), 400, "/id"),
-        (json!({"lines": [{"product": id, "quantity": 1, "price": euro("0.01")}]}), 400, "/lines/0/price"),
+        (
+            json!({"lines": [{"product": id, "quantity": 1, "price": euro("0.01")}]}),
+            400,
+            "/lines/0/price",
+        ),
         (json!({"lines": []}), 422, "/lines"),
         (json!({"note": "no lines"}), 422, "/lines"),
         (json!({"lines": [{"product": id, "quantity": 0}]}), 422, "/lines/0/quantity"),
@@ -146,7 +153,10 @@ fn malformed_bodies_are_refused_before_anything_else() {
     };
     assert_eq!(send("application/json", b"{\"sku\":").problem(400), "malformed-body");
     assert_eq!(send("application/json", b"[1]").problem(400), "malformed-body");
-    assert_eq!(send("application/json", b"{\"sku\":\"a\",\"sku\":\"b\"}").problem(400), "malformed-body");
+    assert_eq!(
+        send("application/json", b"{\"sku\":\"a\",\"sku\":\"b\"}").problem(400),
+        "malformed-body"
+    );
     assert_eq!(send("application/json", b"{\"sku\":\"\xff\"}").problem(400), "malformed-body");
     assert_eq!(send("application/json", b"{\"sku\":\"\\ud800\"}").problem(400), "malformed-body");
     assert_eq!(send("text/plain", b"{}").problem(415), "unsupported-media-type");
@@ -174,9 +184,11 @@ fn a_second_product_of_one_sku_is_a_duplicate_in_its_tenant_only() {
 #[test]
 fn the_price_of_a_line_is_kept_until_its_product_changes() {
     let shop = Scene::empty("shop");
-    let (first, second) = (product(&shop, "acme", "A", "5.00"), product(&shop, "acme", "B", "7.00"));
+    let (first, second) =
+        (product(&shop, "acme", "A", "5.00"), product(&shop, "acme", "B", "7.00"));
     let path = format!("/v1/orders/{}", order(&shop, ALICE, &first));
-    shop.patch(MANAGER, &format!("/v1/products/{first}"), json!({"price": euro("9.00")})).expect(200);
+    shop.patch(MANAGER, &format!("/v1/products/{first}"), json!({"price": euro("9.00")}))
+        .expect(200);
     let order = shop.get(ALICE, &path).expect(200);
     assert_eq!(order["lines"][0]["price"], euro("5.00"));
     let line = text(&order["lines"][0], "id");
@@ -210,7 +222,8 @@ fn unlike_currencies_are_never_added() {
     let euros = product(&shop, "acme", "A", "5.00");
     let body = json!({"sku": "Y", "name": "Yen", "price": {"amount": "500", "currency": "JPY"}, "stock": 1});
     let yens = text(&shop.post(MANAGER, "/v1/products", body).expect(201), "id");
-    let lines = json!({"lines": [{"product": euros, "quantity": 1}, {"product": yens, "quantity": 1}]});
+    let lines =
+        json!({"lines": [{"product": euros, "quantity": 1}, {"product": yens, "quantity": 1}]});
     assert_eq!(shop.post(ALICE, "/v1/orders", lines).problem(422), "mixed-currencies");
 }
 
@@ -268,7 +281,9 @@ fn lists_page_filter_sort_and_search() {
         let page = page(&query);
         seen.extend(ids(&page));
         match page.get("next_cursor") {
-            Some(cursor) => query = format!("sort=price&limit=7&cursor={}", cursor.as_str().unwrap()),
+            Some(cursor) => {
+                query = format!("sort=price&limit=7&cursor={}", cursor.as_str().unwrap())
+            }
             None => break,
         }
     }
@@ -287,8 +302,13 @@ fn a_list_refuses_what_it_does_not_know() {
     let refused = |query: &str| shop.get(MANAGER, &format!("/v1/products?{query}")).problem(400);
     assert_eq!(refused("colour=red"), "unknown-parameter");
     assert_eq!(refused("stock.near=3"), "unknown-parameter");
-    for query in ["stock=abc", "sort=nothing", "fields=nothing", "expand=nothing", "limit=0", "limit=x"] {
-        assert!(["invalid-parameter", "unknown-parameter"].contains(&refused(query).as_str()), "{query}");
+    for query in
+        ["stock=abc", "sort=nothing", "fields=nothing", "expand=nothing", "limit=0", "limit=x"]
+    {
+        assert!(
+            ["invalid-parameter", "unknown-parameter"].contains(&refused(query).as_str()),
+            "{query}"
+        );
     }
     assert_eq!(refused("cursor=nonsense"), "invalid-cursor");
     let cursor = text(&shop.get(MANAGER, "/v1/products?limit=1").expect(200), "next_cursor");
@@ -324,7 +344,10 @@ fn an_idempotency_key_replays_one_answer_and_refuses_another_body() {
     let product = product(&shop, "acme", "A", "5.00");
     let send = |caller: &str, quantity: i64| {
         let body = json!({"lines": [{"product": product, "quantity": quantity}]});
-        shop.request(caller, "POST", "/v1/orders").json(&body).header("idempotency-key", "\"k-1\"").send()
+        shop.request(caller, "POST", "/v1/orders")
+            .json(&body)
+            .header("idempotency-key", "\"k-1\"")
+            .send()
     };
     let first = send(ALICE, 1);
     let made = first.expect(201);
@@ -338,7 +361,10 @@ fn an_idempotency_key_replays_one_answer_and_refuses_another_body() {
     assert_eq!(ids(&shop.get(ALICE, "/v1/orders").expect(200)).len(), 1);
     let failed = |quantity: i64| {
         let body = json!({"lines": [{"product": product, "quantity": quantity}]});
-        shop.request(ALICE, "POST", "/v1/orders").json(&body).header("idempotency-key", "k-2").send()
+        shop.request(ALICE, "POST", "/v1/orders")
+            .json(&body)
+            .header("idempotency-key", "k-2")
+            .send()
     };
     failed(0).expect(422);
     failed(3).expect(201);
@@ -351,13 +377,15 @@ fn a_batch_is_all_or_nothing_in_one_context() {
         json!({"method": "POST", "path": "/v1/products",
             "body": {"sku": sku, "name": sku, "price": euro("1.00"), "stock": stock}})
     };
-    let batch = |operations: Value| {
-        shop.post(MANAGER, "/v1/batch", json!({"operations": operations}))
-    };
+    let batch =
+        |operations: Value| shop.post(MANAGER, "/v1/batch", json!({"operations": operations}));
     let rename = json!({"method": "PATCH", "path": "/v1/products/#0", "body": {"name": "Renamed"}});
     let done = batch(json!([make("A", 1), make("B", 2), rename])).expect(200);
     let results = done["results"].as_array().expect("results");
-    assert_eq!(results.iter().map(|one| one["status"].as_u64()).collect::<Vec<_>>(), [Some(201), Some(201), Some(200)]);
+    assert_eq!(
+        results.iter().map(|one| one["status"].as_u64()).collect::<Vec<_>>(),
+        [Some(201), Some(201), Some(200)]
+    );
     assert_eq!(results[2]["body"]["name"], "Renamed");
 
     let refused = batch(json!([make("C", 1), make("D", -1), make("E", 1)]));
@@ -365,7 +393,8 @@ fn a_batch_is_all_or_nothing_in_one_context() {
     assert_eq!(pointers(&problem), ["/operations/1/body/stock"]);
     let refused = batch(json!([make("C", 1), make("A", 1)]));
     assert_eq!(refused.problem(409), "duplicate");
-    let mixed = json!([make("F", 1), {"method": "POST", "path": "/v1/orders", "body": {"lines": []}}]);
+    let mixed =
+        json!([make("F", 1), {"method": "POST", "path": "/v1/orders", "body": {"lines": []}}]);
     assert!((400..500).contains(&batch(mixed).status), "two contexts in one batch");
     let many: Vec<Value> = (0..101).map(|n| make(&format!("M-{n}"), 1)).collect();
     assert!((400..500).contains(&batch(json!(many)).status));
@@ -396,7 +425,8 @@ fn methods_media_types_and_paths_are_answered_by_the_book() {
     let product = replaced.expect(200);
     assert_eq!((product["sku"].clone(), product["stock"].clone()), (json!("Z"), json!(0)));
     let large = format!("{{\"sku\":\"{}\"}}", "x".repeat(2 << 20)).into_bytes();
-    let refused = shop.request(MANAGER, "POST", "/v1/products").bytes("application/json", large).send();
+    let refused =
+        shop.request(MANAGER, "POST", "/v1/products").bytes("application/json", large).send();
     assert_eq!(refused.problem(413), "body-too-large");
 }
 

@@ -61,9 +61,13 @@ fn one_key_in_two_tenants_is_two_keys() {
     let shop = Scene::empty("shop");
     let body = json!({"sku": "K", "name": "k", "price": euro("1.00")});
     let send = |caller: &str| {
-        shop.request(caller, "POST", "/v1/products").json(&body).header("idempotency-key", "same").send()
+        shop.request(caller, "POST", "/v1/products")
+            .json(&body)
+            .header("idempotency-key", "same")
+            .send()
     };
-    let (ours, theirs) = (send("staff.manager acme").expect(201), send("staff.manager umbra").expect(201));
+    let (ours, theirs) =
+        (send("staff.manager acme").expect(201), send("staff.manager umbra").expect(201));
     assert_ne!(ours["id"], theirs["id"]);
 }
 
@@ -113,7 +117,11 @@ fn no_answer_to_one_tenant_holds_the_mark_of_another() {
             2 => shop.get(&caller, "/v1/products?limit=100&sort=name"),
             3 => shop.get(&caller, &format!("/v1/products?id.in={any}")),
             4 => shop.get(&caller, "/v1/products?q=mark&fields=name,sku"),
-            5 => shop.patch(&caller, &format!("/v1/products/{any}"), json!({"name": format!("{mark} chair")})),
+            5 => shop.patch(
+                &caller,
+                &format!("/v1/products/{any}"),
+                json!({"name": format!("{mark} chair")}),
+            ),
             6 => {
                 let body = json!({"lines": [{"product": any, "quantity": 1}], "note": mark});
                 shop.post(&format!("shopper {tenant} alice"), "/v1/orders", body)
@@ -126,7 +134,10 @@ fn no_answer_to_one_tenant_holds_the_mark_of_another() {
         }
         let seen = answer.text();
         for other in tenants.iter().filter(|other| **other != tenant) {
-            assert!(!seen.contains(&format!("MARK-{other}")), "request {number} of {tenant}: {seen}");
+            assert!(
+                !seen.contains(&format!("MARK-{other}")),
+                "request {number} of {tenant}: {seen}"
+            );
         }
     }
     assert!(rows.len() > 10, "the run made rows to look for");

@@ -126,7 +126,8 @@ fn only_the_renderer_prints() {
     let printing = ["println!(", "print!(", "io::stdout()", "io::stderr()", "process::exit("];
     let mut found = Vec::new();
     for file in rust() {
-        let may = file.path == "crates/mainstay/src/render.rs" || is_test_file(&file.path);
+        let printers = ["crates/mainstay/src/render.rs", "crates/runtime/src/telemetry/logs.rs"];
+        let may = printers.contains(&file.path.as_str()) || is_test_file(&file.path);
         for (at, line) in code(&file).iter().enumerate() {
             if !may && printing.iter().any(|word| line.contains(word)) {
                 found.push(format!("{}:{}", file.path, at + 1));

@@ -130,6 +130,28 @@ impl SqliteStore {
         self.layout.meta_or("home_issuer", issuer)
     }
 
+    /// True where no resource has a row, of any tenant.
+    ///
+    /// # Errors
+    /// Where a file can't be read.
+    pub fn is_empty(&self) -> Result<bool, Unavailable> {
+        let broken = |error: OpenError| Unavailable::Broken(error.to_string());
+        let tenants = self.layout.tenants().map_err(broken)?;
+        let files = tenants.into_iter().map(File::Tenant).chain([File::Service]);
+        for file in files {
+            let Some(link) = self.layout.reader(&file)? else { continue };
+            for table in self.layout.tables(&file) {
+                let any = link
+                    .exists(&format!("SELECT 1 FROM {table} LIMIT 1"), [])
+                    .map_err(|error| error::unavailable(&error))?;
+                if any {
+                    return Ok(false);
+                }
+            }
+        }
+        Ok(true)
+    }
+
     /// Writes what is buffered, moves the journals into the files and stops the writer. Further
     /// commits are refused.
     pub fn close(&self) {

@@ -1,0 +1,98 @@
+//! `mainstay design`: the architecture, decided and written.
+
+use crate::failure::{Failure, Outcome};
+use crate::pipeline::{self, Designed};
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+/// What happened to one file of the output.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Change {
+    /// It was not there.
+    Added,
+    /// It was otherwise.
+    Changed,
+    /// It is no longer part of the architecture.
+    Removed,
+}
+
+/// What `design` wrote, or would write.
+#[derive(Debug)]
+pub(crate) struct Written {
+    /// The architecture.
+    pub(crate) designed: Designed,
+    /// Where it stands.
+    pub(crate) out: PathBuf,
+    /// How many files it has.
+    pub(crate) files: usize,
+    /// The files that were not already as they should be.
+    pub(crate) changes: Vec<(String, Change)>,
+}
+
+/// Designs the model at `path` and writes its files to `out`; where `check` is set nothing is
+/// written. A file that a former design wrote and this one does not have is removed.
+pub(crate) fn design(
+    path: &Path,
+    environment: Option<&str>,
+    out: Option<&Path>,
+    check: bool,
+) -> Outcome<Written> {
+    let designed = pipeline::design(path, environment)?;
+    let out = out.map_or_else(|| designed.home.join("architecture"), Path::to_owned);
+    let files = formats::architecture_files(&designed.architecture);
+    let mut changes = Vec::new();
+    for (name, text) in &files {
+        let place = out.join(name);
+        let change = match std::fs::read(&place) {
+            Ok(there) if there == text.as_bytes() => continue,
+            Ok(_) => Change::Changed,
+            Err(fault) if fault.kind() == std::io::ErrorKind::NotFound => Change::Added,
+            Err(fault) => return Err(unwritable(&place, &fault)),
+        };
+        changes.push((name.clone(), change));
+        if !check {
+            write(&place, text)?;
+        }
+    }
+    let names: BTreeSet<&str> = files.iter().map(|(name, _)| name.as_str()).collect();
+    for stale in written_before(&out).into_iter().filter(|name| !names.contains(name.as_str())) {
+        if !check {
+            let place = out.join(&stale);
+            std::fs::remove_file(&place).map_err(|fault| unwritable(&place, &fault))?;
+        }
+        changes.push((stale, Change::Removed));
+    }
+    if !check && !(changes.is_empty() && out.join(LIST).exists()) {
+        let list: String = names.iter().map(|name| format!("{name}\n")).collect();
+        write(&out.join(LIST), &list)?;
+    }
+    changes.sort();
+    Ok(Written { designed, out, files: files.len(), changes })
+}
+
+/// The list of what a design wrote: only what stands there is ever removed.
+const LIST: &str = ".files";
+
+fn written_before(out: &Path) -> Vec<String> {
+    let list = std::fs::read_to_string(out.join(LIST)).unwrap_or_default();
+    let inside = |name: &&str| {
+        let plain =
+            |part: std::path::Component<'_>| matches!(part, std::path::Component::Normal(_));
+        Path::new(name).components().all(plain)
+    };
+    let names = list.lines().filter(inside).filter(|name| out.join(name).is_file());
+    names.map(str::to_owned).collect()
+}
+
+fn write(place: &Path, text: &str) -> Outcome<()> {
+    let folder = place.parent().unwrap_or(Path::new("."));
+    std::fs::create_dir_all(folder).map_err(|fault| unwritable(folder, &fault))?;
+    std::fs::write(place, text).map_err(|fault| unwritable(place, &fault))
+}
+
+fn unwritable(place: &Path, fault: &std::io::Error) -> Failure {
+    Failure::new(format!("can't write `{}`", place.display()))
+        .caused_by(fault)
+        .hint("give another directory with `--out`")
+}

@@ -1,0 +1,249 @@
+//! `mainstay up`: the model as a running backend, in one process.
+
+mod callers;
+mod config;
+mod stores;
+mod suggest;
+mod waiting;
+
+use crate::arguments::up::Up;
+use crate::environment::{self, Missing};
+use crate::failure::{Failure, Outcome};
+use crate::pipeline::{self, Designed};
+use crate::seed::{self, Caller, Loaded};
+use crate::site::Site;
+use callers::Callers;
+use ir::domain::Domain;
+use runtime::http::health::{Check, Health};
+use runtime::http::server::announce;
+use runtime::http::{Service, Surroundings, serve};
+use runtime::identity::development::{DevelopmentKey, Wanted};
+use runtime::ingress::rest::{self, Backend, Rest};
+use runtime::ports::clock::{SystemClock, SystemRandomness};
+use runtime::telemetry::logs::Log;
+use runtime::telemetry::metrics::Metrics;
+use std::sync::Arc;
+use stores::Stores;
+
+/// Seed of plausible rows and examples.
+const SEED: u64 = 7;
+
+/// What `up` tells while it runs.
+#[derive(Debug)]
+pub(crate) enum News {
+    /// Something that production would refuse.
+    Warning(String),
+    /// What the model has that does not run yet, a line a kind.
+    Waiting(Vec<String>),
+    /// First rows were made; the seed of plausible ones.
+    Seeded(Loaded, Option<u64>),
+    /// There were rows already, so none were made.
+    NotSeeded,
+    /// It serves.
+    Listening(String),
+    /// What to try, each a shell line or several.
+    Try(Vec<String>),
+    /// It has ended; connections that were cut.
+    Ended(usize),
+}
+
+/// Reads, checks, designs, opens the data and serves until it is told to end.
+pub(crate) fn up(arguments: &Up, tell: &mut dyn FnMut(News)) -> Outcome<()> {
+    let model = &arguments.model;
+    let production = arguments.production || model.env.as_deref() == Some("production");
+    let designed = pipeline::design(&model.path, model.env.as_deref())?;
+    let missing = environment::missing(&designed.architecture.model, &designed.home);
+    check_environment(arguments, production, &missing, tell)?;
+    let waiting = waiting::waiting(&designed.architecture.model);
+    if !waiting.is_empty() {
+        tell(News::Waiting(waiting));
+    }
+    let format = config::log_format(arguments.logs.log_format);
+    let log = Log::install(format, &arguments.logs.log).map_err(start_failure)?;
+    let running = Running::open(arguments, designed, production)?;
+    let seeded = running.seed(arguments, tell)?;
+    running.serve(arguments, production, log, seeded, tell)
+}
+
+fn start_failure(cause: String) -> Failure {
+    Failure::new("can't start").caused_by(cause)
+}
+
+/// What is missing is a warning in development and a refusal in production.
+fn check_environment(
+    arguments: &Up,
+    production: bool,
+    missing: &[Missing],
+    tell: &mut dyn FnMut(News),
+) -> Outcome<()> {
+    let line = |missing: &Missing| {
+        format!("{} for `{}`: {}", missing.variable, missing.used_by, missing.because)
+    };
+    if production {
+        if arguments.seed {
+            return Err(Failure::new("production is not seeded")
+                .hint("leave `--seed` out, or run without `--production`"));
+        }
+        if !missing.is_empty() {
+            let refused = Failure::new("production lacks what the model needs");
+            let refused = missing.iter().fold(refused, |refused, one| refused.caused_by(line(one)));
+            return Err(refused.hint("set the variables; `mainstay check --env NAME` lists them"));
+        }
+        return Ok(());
+    }
+    for one in missing {
+        tell(News::Warning(line(one)));
+    }
+    Ok(())
+}
+
+/// Everything that serves, before it listens.
+struct Running {
+    designed: Designed,
+    stores: Stores,
+    /// None in production.
+    key: Option<Arc<DevelopmentKey>>,
+    jwks: Option<String>,
+    backend: Arc<Backend>,
+    site: Arc<Site>,
+    metrics: Arc<Metrics>,
+}
+
+impl Running {
+    fn open(arguments: &Up, designed: Designed, production: bool) -> Outcome<Self> {
+        let architecture = &designed.architecture;
+        let data = arguments.data.of(&designed.home);
+        let directory = stores::directory(&data)?;
+        let stores = Stores::open(architecture, &directory)?;
+        let key = match production {
+            true => None,
+            false => Some(Arc::new(DevelopmentKey::open(&data).map_err(start_failure)?)),
+        };
+        let domain = Arc::new(architecture.domain.clone());
+        let callers = Callers::new(arguments, domain, key.clone(), None).map_err(|cause| {
+            start_failure(cause).hint("`mainstay up --help` lists what tells callers apart")
+        })?;
+        let jwks = callers.authenticator.jwks();
+        let metrics = Arc::new(Metrics::default());
+        let around = rest::Surroundings {
+            identify: Arc::new(callers),
+            clock: Arc::new(SystemClock),
+            randomness: Arc::new(SystemRandomness),
+            cursor_key: stores::cursor_key(&directory)?,
+            metrics: Arc::clone(&metrics),
+        };
+        let plan = Arc::new(runtime::plan::plan(architecture));
+        let backend = Arc::new(Backend::new(plan, stores.ports(), around));
+        let api: Arc<dyn Service> = Arc::new(Rest::new(Arc::clone(&backend)));
+        let site = Arc::new(Site::new(architecture, api));
+        Ok(Self { stores, key, jwks, backend, site, metrics, designed })
+    }
+
+    fn domain(&self) -> &Domain {
+        &self.designed.architecture.domain
+    }
+
+    /// A token of the development key for a caller.
+    fn token(&self, caller: &Caller, tenant: Option<&str>) -> Result<String, String> {
+        let key = self.key.as_ref().ok_or("there is no development key in production")?;
+        let Caller::Token { actor, role, subject } = caller else {
+            return Err("who needs no token gets none".to_owned());
+        };
+        let wanted = Wanted {
+            actor,
+            roles: role.as_slice(),
+            tenant,
+            subject: Some(subject),
+            ttl_s: self.designed.architecture.settings.token_seconds as i64,
+        };
+        key.issue(self.domain(), &wanted, super::now() / 1_000_000)
+    }
+
+    /// Makes first rows where that was asked for and there are none; the tenants that have some.
+    fn seed(&self, arguments: &Up, tell: &mut dyn FnMut(News)) -> Outcome<Vec<String>> {
+        if !arguments.seed {
+            return Ok(Vec::new());
+        }
+        if !self.stores.is_empty()? {
+            tell(News::NotSeeded);
+            return Ok(Vec::new());
+        }
+        let mut rows = seed::file::read(self.domain(), &self.designed.home)?;
+        let drawn = rows.is_empty().then_some(SEED);
+        if let Some(seed) = drawn {
+            rows = seed::plausible(self.domain(), seed);
+        }
+        let token = |caller: &Caller, tenant: Option<&str>| self.token(caller, tenant);
+        let loading = seed::load(&self.designed.architecture, &*self.site, &token, &rows);
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        let runtime = runtime.map_err(|cause| start_failure(cause.to_string()))?;
+        let loaded = runtime.block_on(loading).map_err(|why| {
+            let data = arguments.data.of(&self.designed.home);
+            Failure::new("the model's own rules refuse a seed row")
+                .caused_by(why)
+                .hint(format!("mend the row, delete `{}` and start again", data.display()))
+        })?;
+        let tenants = loaded.tenants.clone();
+        tell(News::Seeded(loaded, drawn));
+        Ok(tenants)
+    }
+
+    fn serve(
+        self,
+        arguments: &Up,
+        production: bool,
+        log: Log,
+        seeded: Vec<String>,
+        tell: &mut dyn FnMut(News),
+    ) -> Outcome<()> {
+        let settings = &self.designed.architecture.settings;
+        let config = config::server(arguments, settings, production);
+        let health = Arc::new(Health::new(vec![self.check()]));
+        health.started();
+        let around = Surroundings {
+            metrics: Arc::clone(&self.metrics),
+            health,
+            log: Some(log),
+            jwks: self.jwks.clone().map(Into::into),
+        };
+        let site: Arc<dyn Service> = Arc::clone(&self.site) as _;
+        let server = serve(config, site, around).map_err(|cause| {
+            start_failure(cause)
+                .hint("give another address with `--listen`, or port 0 for a free one")
+        })?;
+        let url = server.url();
+        if let Some(fd) = arguments.ready_fd {
+            announce(fd, &url).map_err(|cause| {
+                Failure::new(format!("can't write to file descriptor {fd}")).caused_by(cause)
+            })?;
+        }
+        tell(News::Listening(url.clone()));
+        if !production {
+            let any = self.domain().tenancy.as_ref().map(|_| "acme".to_owned());
+            let tenant = seeded.into_iter().next().or(any);
+            tell(News::Try(suggest::lines(&suggest::Setting {
+                architecture: &self.designed.architecture,
+                address: server.address(),
+                url: &url,
+                tenant: tenant.as_deref(),
+                seed: SEED,
+                token: &|caller, tenant| self.token(caller, tenant),
+            })));
+        }
+        let cut = server.wait();
+        self.stores.close();
+        tell(News::Ended(cut));
+        Ok(())
+    }
+
+    /// Readiness needs every store.
+    fn check(&self) -> Check {
+        let backend = Arc::clone(&self.backend);
+        let look = move || {
+            let backend = Arc::clone(&backend);
+            let ready = async move { backend.ready().await.map_err(|why| format!("{why:?}")) };
+            futures::FutureExt::boxed(ready)
+        };
+        Check { name: "store", required: true, look: Box::new(look) }
+    }
+}

@@ -1,0 +1,68 @@
+//! Who calls, and for which tenant: the backend's question, answered by tokens, keys and hosts.
+
+use crate::arguments::up::Up;
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use ir::domain::Domain;
+use runtime::http::Request;
+use runtime::identity::development::DevelopmentKey;
+use runtime::identity::issuer::IssuerConfig;
+use runtime::identity::tenant;
+use runtime::identity::{Authenticator, IdentityConfig};
+use runtime::ingress::rest::{Identify, Identity};
+use runtime::ports::keys::KeyStore;
+use runtime::problem::Problem;
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+/// Proves callers of one model.
+pub(super) struct Callers {
+    pub(super) authenticator: Authenticator,
+    domain: Arc<Domain>,
+    development: bool,
+}
+
+impl Callers {
+    /// From the flags, the issuers that actors of the model name, and the development key.
+    pub(super) fn new(
+        arguments: &Up,
+        domain: Arc<Domain>,
+        key: Option<Arc<DevelopmentKey>>,
+        keys: Option<Arc<dyn KeyStore>>,
+    ) -> Result<Self, String> {
+        let identity = &arguments.identity;
+        let audiences = match identity.audiences.as_slice() {
+            [] => vec![domain.system.clone()],
+            named => named.to_vec(),
+        };
+        let mut seen = BTreeSet::new();
+        let of_actors = domain.actors.iter().filter_map(|actor| actor.issuer.as_ref());
+        let urls = identity.issuers.iter().chain(of_actors).filter(|url| seen.insert(*url));
+        let issuers = urls.map(|url| IssuerConfig::new(url, audiences.clone())).collect();
+        let development = key.is_some();
+        let config = IdentityConfig {
+            issuers,
+            skew_s: i64::from(identity.clock_skew),
+            development: key,
+            keys,
+            production: !development,
+        };
+        let authenticator = Authenticator::new(config, &domain)?;
+        Ok(Self { authenticator, domain, development })
+    }
+}
+
+impl Identify for Callers {
+    fn identify<'a>(
+        &'a self,
+        request: &'a Request,
+    ) -> BoxFuture<'a, Result<Identity, Box<Problem>>> {
+        async move {
+            let principal = self.authenticator.authenticate(request).await?;
+            let tenant =
+                tenant::resolve(&self.domain, self.development, principal.as_deref(), request)?;
+            Ok(Identity { principal: principal.map(|known| (*known).clone()), tenant })
+        }
+        .boxed()
+    }
+}

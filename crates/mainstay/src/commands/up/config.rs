@@ -1,0 +1,59 @@
+//! Flags and decisions become the server's configuration.
+
+use crate::arguments::up::{Forwarded, LogFormat, Up};
+use ir::architecture::Settings;
+use runtime::http::ServerConfig;
+use runtime::http::config::{Drain, Limits, Operator, TlsFiles};
+use runtime::http::cors::Cors;
+use runtime::http::forwarded::{ForwardedHeader, Proxies};
+use runtime::telemetry::logs::Format;
+use std::io::IsTerminal;
+use std::time::Duration;
+
+/// How often certificate files are looked at.
+const TLS_CHECK: Duration = Duration::from_secs(10);
+
+/// The configuration of the server: flags win over what the design decided.
+pub(super) fn server(arguments: &Up, settings: &Settings, production: bool) -> ServerConfig {
+    let (edge, limits) = (&arguments.edge, &arguments.limits);
+    let seconds = |seconds: u32| Duration::from_secs(u64::from(seconds));
+    let body = limits.body_bytes_max.unwrap_or(settings.body_bytes_max);
+    let request = limits.request_timeout.map_or_else(
+        || Duration::try_from_secs_f64(settings.request_seconds_max).unwrap_or(seconds(15)),
+        seconds,
+    );
+    let tls = arguments.tls.tls_cert.clone().zip(arguments.tls.tls_key.clone());
+    let closed = if production { Operator::Closed } else { Operator::Open };
+    ServerConfig {
+        listen: arguments.listen,
+        workers: limits.threads.map_or(0, usize::from),
+        limits: Limits {
+            body_bytes_max: usize::try_from(body).unwrap_or(usize::MAX),
+            request_timeout: request,
+            ..Limits::default()
+        },
+        drain: Drain { wait: seconds(limits.drain_delay), grace: seconds(limits.drain_timeout) },
+        tls: tls.map(|(cert, key)| TlsFiles { cert, key, check_every: TLS_CHECK }),
+        cors: Cors { origins: edge.cors_origins.clone(), ..Cors::default() },
+        proxies: Proxies {
+            trusted: edge.trusted_proxies.clone(),
+            header: match edge.forwarded_header {
+                Forwarded::XForwarded => ForwardedHeader::XForwarded,
+                Forwarded::Standard => ForwardedHeader::Standard,
+            },
+        },
+        hosts: edge.hosts.iter().map(|host| host.to_ascii_lowercase()).collect(),
+        operator: edge.operator_token.clone().map_or(closed, Operator::Token),
+        ..ServerConfig::default()
+    }
+}
+
+/// The form of log lines: as asked for, else what suits who reads them.
+pub(super) fn log_format(asked: Option<LogFormat>) -> Format {
+    match asked {
+        Some(LogFormat::Text) => Format::Text,
+        Some(LogFormat::Json) => Format::Json,
+        None if std::io::stderr().is_terminal() => Format::Text,
+        None => Format::Json,
+    }
+}

@@ -1,0 +1,77 @@
+//! What the model has that `up` does not run yet, in one line a kind.
+
+use ir::model::{At, Effect, FieldType, Model};
+
+/// One line for each kind of thing that is designed and documented but waits.
+pub(crate) fn waiting(model: &Model) -> Vec<String> {
+    let mut lines = Vec::new();
+    let mut say = |what: &str, names: Vec<String>, effect: &str| {
+        if !names.is_empty() {
+            lines.push(format!("{what} ({}): {effect}", names.join(", ")));
+        }
+    };
+    let resources = || {
+        model.contexts.iter().flat_map(|context| {
+            context.resources.iter().map(move |resource| (context.name.as_str(), resource))
+        })
+    };
+    let full = |context: &str, name: &ir::Name| format!("{context}.{name}");
+    say(
+        "integrations",
+        model.integrations.iter().map(|integration| integration.name.value.clone()).collect(),
+        "nothing outside is called",
+    );
+    say(
+        "workflows",
+        model.workflows.iter().map(|workflow| workflow.name.value.clone()).collect(),
+        "the command that starts one commits, no step follows",
+    );
+    let reactions = model.contexts.iter().flat_map(|context| {
+        context.reacts.iter().map(move |reaction| {
+            let target = match &reaction.effect {
+                Effect::Create(name) | Effect::Update(name) | Effect::Do(name) => name,
+            };
+            format!("{} -> {}.{target}", reaction.event, context.name)
+        })
+    });
+    say("reactions", reactions.collect(), "events are kept in the outbox and wait there");
+    let views = model.contexts.iter().flat_map(|context| {
+        context.views.iter().map(move |view| full(&context.name.value, &view.name))
+    });
+    say("views", views.collect(), "their paths answer 404");
+    let hooked = model.events.iter().filter(|event| !event.webhook.is_empty());
+    say("webhooks", hooked.map(|event| event.name.value.clone()).collect(), "nobody is told");
+    say(
+        "schedules",
+        model.schedules.iter().map(|schedule| schedule.name.value.clone()).collect(),
+        "they do not fire",
+    );
+    let cached = resources().filter(|(_, resource)| resource.cache.is_some());
+    say(
+        "caches",
+        cached.map(|(context, resource)| full(context, &resource.name)).collect(),
+        "every read goes to the store",
+    );
+    let kept = resources()
+        .filter(|(_, resource)| resource.rows.as_ref().is_some_and(|rows| rows.keep.is_some()));
+    say(
+        "retention",
+        kept.map(|(context, resource)| full(context, &resource.name)).collect(),
+        "nothing is deleted or erased by age",
+    );
+    let replicas = resources().flat_map(|(context, resource)| {
+        let kept = resource.fields.iter().filter(|field| {
+            field.at.as_ref().is_some_and(|at| at.value == At::Kept)
+                && !matches!(field.ty.value, FieldType::Many { .. })
+        });
+        kept.map(move |field| format!("{context}.{}.{}", resource.name, field.name))
+    });
+    say("replicas kept by events", replicas.collect(), "they are asked of the owner when read");
+    let limited = model.actors.iter().filter(|actor| actor.limit.is_some());
+    say(
+        "rate limits of actors",
+        limited.map(|actor| actor.name.value.clone()).collect(),
+        "nobody is slowed down",
+    );
+    lines
+}

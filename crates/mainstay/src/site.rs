@@ -1,0 +1,187 @@
+//! What a browser gets beside the API: an index at `/`, the explorer at `/docs` and the contract
+//! at `/openapi.json` and `/openapi.yaml`. Everything is in the binary; nothing is fetched.
+
+mod index;
+
+use flate2::read::GzDecoder;
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use http::{HeaderName, Method, StatusCode, header};
+use ir::architecture::Architecture;
+use ir::contract::problems;
+use runtime::http::{Request, Response, Service};
+use runtime::problem::Problem;
+use std::collections::BTreeMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::io::Read;
+use std::sync::Arc;
+
+/// Scripts and styles of this server alone. The explorer sets styles from its script.
+const EXPLORER_POLICY: &str = "default-src 'none'; script-src 'self'; connect-src 'self'; \
+    style-src 'self' 'unsafe-inline'; img-src 'self' data:; font-src 'self' data:; \
+    base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
+
+/// A file as it is served.
+#[derive(Debug)]
+struct Page {
+    media_type: &'static str,
+    /// The bytes; compressed with gzip where `packed`.
+    bytes: bytes::Bytes,
+    packed: bool,
+    etag: String,
+    policy: &'static str,
+}
+
+impl Page {
+    fn plain(media_type: &'static str, text: impl Into<Vec<u8>>) -> Self {
+        Self::new(media_type, text.into().into(), false)
+    }
+
+    fn packed(media_type: &'static str, bytes: &'static [u8]) -> Self {
+        Self::new(media_type, bytes::Bytes::from_static(bytes), true)
+    }
+
+    fn new(media_type: &'static str, bytes: bytes::Bytes, packed: bool) -> Self {
+        let mut hasher = DefaultHasher::new();
+        bytes.hash(&mut hasher);
+        let etag = format!("\"{:016x}\"", hasher.finish());
+        Self { media_type, bytes, packed, etag, policy: EXPLORER_POLICY }
+    }
+
+    fn answer(&self, request: &Request) -> Response {
+        let known = request.header(header::IF_NONE_MATCH).is_some_and(|tags| {
+            tags.split(',').any(|tag| tag.trim().trim_start_matches("W/") == self.etag)
+        });
+        if known {
+            return Response::new(StatusCode::NOT_MODIFIED).header(header::ETAG, &self.etag);
+        }
+        let accepted = request.header(header::ACCEPT_ENCODING).unwrap_or_default();
+        let body = if !self.packed {
+            self.bytes.clone()
+        } else if takes_gzip(accepted) {
+            let response = Response::of(StatusCode::OK, self.media_type, self.bytes.clone());
+            return self.dress(response.header(header::CONTENT_ENCODING, "gzip"));
+        } else {
+            let mut plain = Vec::new();
+            GzDecoder::new(&*self.bytes)
+                .read_to_end(&mut plain)
+                .expect("the files in the binary are whole");
+            plain.into()
+        };
+        self.dress(Response::of(StatusCode::OK, self.media_type, body))
+    }
+
+    fn dress(&self, response: Response) -> Response {
+        let policy = HeaderName::from_static("content-security-policy");
+        response
+            .header(header::ETAG, &self.etag)
+            .header(header::CACHE_CONTROL, "no-cache")
+            .header(policy, self.policy)
+            .header(header::VARY, "accept-encoding")
+    }
+}
+
+/// True where `Accept-Encoding` allows gzip.
+fn takes_gzip(accepted: &str) -> bool {
+    accepted.split(',').any(|coding| {
+        let (name, weight) = coding.split_once(';').unwrap_or((coding, "q=1"));
+        let refused = weight.trim().trim_start_matches("q=").parse() == Ok(0.0_f32);
+        ["gzip", "x-gzip"].contains(&name.trim()) && !refused
+    })
+}
+
+/// The pages of a system in front of its API.
+pub(crate) struct Site {
+    pages: BTreeMap<&'static str, Page>,
+    /// The index for programs, beside the one for people.
+    machine_index: Page,
+    api: Arc<dyn Service>,
+}
+
+impl Site {
+    /// Pages made from the architecture, and everything else to `api`.
+    pub(crate) fn new(architecture: &Architecture, api: Arc<dyn Service>) -> Self {
+        let json = "application/json";
+        let html = "text/html; charset=utf-8";
+        let script = "text/javascript; charset=utf-8";
+        let contract = formats::openapi::write_json(architecture);
+        let pages = BTreeMap::from([
+            ("/", Page::plain(html, index::html(architecture))),
+            ("/openapi.json", Page::plain(json, contract)),
+            (
+                "/openapi.yaml",
+                Page::plain("application/yaml", formats::openapi::write(architecture)),
+            ),
+            ("/docs", Page::plain(html, include_str!("../assets/docs/explorer.html"))),
+            ("/docs/explorer.js", Page::plain(script, include_str!("../assets/docs/explorer.js"))),
+            (
+                "/docs/swagger-ui-bundle.js",
+                Page::packed(
+                    script,
+                    include_bytes!("../assets/swagger-ui/swagger-ui-bundle.js.gz"),
+                ),
+            ),
+            (
+                "/docs/swagger-ui.css",
+                Page::packed(
+                    "text/css; charset=utf-8",
+                    include_bytes!("../assets/swagger-ui/swagger-ui.css.gz"),
+                ),
+            ),
+        ]);
+        Self { pages, machine_index: Page::plain(json, index::json(architecture)), api }
+    }
+
+    fn page(&self, request: &Request) -> Option<&Page> {
+        let path = match request.path() {
+            "/docs/" => "/docs",
+            path => path,
+        };
+        let accepts = request.header(header::ACCEPT).unwrap_or_default();
+        if path == "/" && !accepts.contains("text/html") {
+            return Some(&self.machine_index);
+        }
+        self.pages.get(path)
+    }
+}
+
+impl Service for Site {
+    fn call(&self, request: Request) -> BoxFuture<'_, Response> {
+        let Some(page) = self.page(&request) else { return self.api.call(request) };
+        let response = if [Method::GET, Method::HEAD].contains(&request.method) {
+            page.answer(&request)
+        } else {
+            let problem = Problem::new(problems::METHOD_NOT_ALLOWED);
+            problem.header(header::ALLOW, "GET, HEAD").into()
+        };
+        futures::future::ready(response).boxed()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn gzip_is_sent_to_who_takes_it() {
+        assert!(takes_gzip("gzip"));
+        assert!(takes_gzip("br, gzip;q=0.5"));
+        assert!(!takes_gzip("gzip;q=0"));
+        assert!(!takes_gzip("br"));
+        assert!(!takes_gzip(""));
+    }
+
+    #[test]
+    fn a_packed_page_is_unpacked_for_who_does_not() {
+        let packed = include_bytes!("../assets/swagger-ui/swagger-ui.css.gz");
+        let page = Page::packed("text/css", packed);
+        let mut request = Request::new(Method::GET, http::Uri::from_static("/docs/swagger-ui.css"));
+        let plain = page.answer(&request);
+        assert!(plain.headers.get(header::CONTENT_ENCODING).is_none());
+        request.headers.insert(header::ACCEPT_ENCODING, http::HeaderValue::from_static("gzip"));
+        let small = page.answer(&request);
+        assert_eq!(small.headers[header::CONTENT_ENCODING], "gzip");
+        request.headers.insert(header::IF_NONE_MATCH, small.headers[header::ETAG].clone());
+        assert_eq!(page.answer(&request).status, StatusCode::NOT_MODIFIED);
+    }
+}

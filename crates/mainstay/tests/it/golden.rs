@@ -1,0 +1,119 @@
+//! What `design` writes for each example is what stands beside it: a diff is reviewed as product
+//! text. `UPDATE_EXPECT=1` writes it anew.
+
+use crate::harness::{Folder, run};
+use crate::house::{none, top};
+use std::collections::BTreeMap;
+use std::path::Path;
+
+const EXAMPLES: [&str; 4] = ["clinic", "kiosk", "links", "shop"];
+
+/// Every file below a folder, by its path there.
+fn tree(folder: &Path) -> BTreeMap<String, Vec<u8>> {
+    fn walk(top: &Path, folder: &Path, found: &mut BTreeMap<String, Vec<u8>>) {
+        for entry in std::fs::read_dir(folder).into_iter().flatten() {
+            let path = entry.expect("readable").path();
+            if path.is_dir() {
+                walk(top, &path, found);
+            } else {
+                let name = path.strip_prefix(top).expect("below").to_string_lossy().into_owned();
+                found.insert(name, std::fs::read(&path).expect("readable"));
+            }
+        }
+    }
+    let mut found = BTreeMap::new();
+    walk(folder, folder, &mut found);
+    found
+}
+
+fn differences(written: &Path, committed: &Path) -> Vec<String> {
+    let (written, committed) = (tree(written), tree(committed));
+    let mut found = Vec::new();
+    for (name, bytes) in &written {
+        match committed.get(name) {
+            Some(there) if there == bytes => {}
+            Some(there) => found.push(format!("{name} {}", first_difference(there, bytes))),
+            None => found.push(format!("{name} is new")),
+        }
+    }
+    let gone = committed.keys().filter(|name| !written.contains_key(*name));
+    found.extend(gone.map(|name| format!("{name} is no longer written")));
+    found
+}
+
+fn first_difference(committed: &[u8], written: &[u8]) -> String {
+    let (committed, written) =
+        (String::from_utf8_lossy(committed), String::from_utf8_lossy(written));
+    let lines = committed.lines().zip(written.lines());
+    match lines.enumerate().find(|(_, (committed, written))| committed != written) {
+        Some((at, (committed, written))) => {
+            format!("differs in line {}:\n    - {committed}\n    + {written}", at + 1)
+        }
+        None => "differs in length".to_owned(),
+    }
+}
+
+fn golden(example: &str) {
+    let model = format!("examples/{example}");
+    if std::env::var_os("UPDATE_EXPECT").is_some() {
+        assert_eq!(run(&["design", &model]).code, 0);
+        return;
+    }
+    let (first, second) = (Folder::new(), Folder::new());
+    for out in [&first, &second] {
+        let ran = run(&["design", &model, "--out", out.path()]);
+        assert_eq!(ran.code, 0, "{}", ran.stderr);
+    }
+    none("two runs differ", differences(&first.0, &second.0));
+    let committed = top().join(&model).join("architecture");
+    none(&format!("{model}/architecture is stale"), differences(&first.0, &committed));
+}
+
+#[test]
+fn every_example_is_here() {
+    let mut there: Vec<String> = std::fs::read_dir(top().join("examples"))
+        .expect("examples")
+        .map(|entry| entry.expect("readable").file_name().to_string_lossy().into_owned())
+        .collect();
+    there.sort();
+    assert_eq!(there, EXAMPLES);
+}
+
+#[test]
+fn the_clinic_is_designed_as_committed() {
+    golden("clinic");
+}
+
+#[test]
+fn the_kiosk_is_designed_as_committed() {
+    golden("kiosk");
+}
+
+#[test]
+fn links_is_designed_as_committed() {
+    golden("links");
+}
+
+#[test]
+fn the_shop_is_designed_as_committed() {
+    golden("shop");
+}
+
+#[test]
+fn a_design_removes_what_it_wrote_and_nothing_else() {
+    let folder =
+        Folder::new().with("mainstay.yaml", "system: a\n").with("architecture/notes.md", "mine\n");
+    assert_eq!(run(&["design", folder.path()]).code, 0);
+    let list = folder.0.join("architecture/.files");
+    let names = std::fs::read_to_string(&list).expect("the list of files");
+    std::fs::write(&list, format!("{names}decisions/0999-gone.md\n../outside.md\n")).expect("ok");
+    let folder = folder.with("architecture/decisions/0999-gone.md", "old").with("outside.md", "");
+    assert_eq!(run(&["design", folder.path(), "--check"]).code, 1);
+    assert!(folder.0.join("architecture/decisions/0999-gone.md").exists());
+    assert_eq!(run(&["design", folder.path()]).code, 0);
+    assert!(!folder.0.join("architecture/decisions/0999-gone.md").exists());
+    assert!(
+        folder.0.join("outside.md").exists() && folder.0.join("architecture/notes.md").exists()
+    );
+    assert_eq!(run(&["design", folder.path(), "--check"]).code, 0);
+}
