@@ -259,5 +259,3 @@ impl Store for SqliteStore {
 mod agreement;
 #[cfg(test)]
 mod tests;
-#[cfg(test)]
-mod tests;
