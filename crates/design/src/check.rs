@@ -10,7 +10,7 @@ mod reads;
 pub(crate) mod resolve;
 mod suggest;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 pub(crate) mod typing;
 pub(crate) mod world;
 

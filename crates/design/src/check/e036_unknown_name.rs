@@ -5,7 +5,7 @@
 //! rules, enum values beside a field of that enum, and the words `me now age item event`.
 //!
 //! Wrong: `require: stok >= quantity`.
-//! Right: `require: stock >= quantity`. Text is quoted: `country: string = 'DE'`.
+//! Right: `require: stock >= quantity`. Text has quotes of its own: `country: string = ('DE')`.
 
 use super::suggest::{nearest, unknown};
 use super::typing::scope::Scope;
@@ -39,7 +39,7 @@ pub(crate) fn fault(
     if is_text {
         let message = format!("unknown name `{name}` in {}", scope.place);
         let fault = Diagnostic::error(CODE, span, message);
-        return fault.help(format!("text is quoted: `'{name}'`")).fix(format!("'{name}'"));
+        return fault.help(format!("text has quotes of its own, within parentheses: `('{name}')`"));
     }
     unknown(CODE, "name", &asked, scope.place, known.into_iter(), &scope.world.budget)
 }
@@ -90,14 +90,13 @@ mod tests {
         check_resources(
             resource,
             expect![[r#"
-            error[E036]: unknown name `DE` in `country` of `Part`
-             --> mainstay.yaml:7:43
-              |
-            7 |         fields: { country: string max 2 = DE }
-              |                                           ^^
-              = help: text is quoted: `'DE'`
-            7 +         fields: { country: string max 2 = 'DE' }
-        "#]],
+                error[E036]: unknown name `DE` in `country` of `Part`
+                 --> mainstay.yaml:7:43
+                  |
+                7 |         fields: { country: string max 2 = DE }
+                  |                                           ^^
+                  = help: text has quotes of its own, within parentheses: `('DE')`
+            "#]],
         );
     }
 }

@@ -90,52 +90,36 @@ workflows:
         check(
             model,
             expect![[r#"
-            warning[E074]: a row of `Order.status` cannot leave `placed`
-             --> mainstay.yaml:7:35
-              |
-            7 |         fields: { status: draft | placed | paid }
-              |                                   ^^^^^^
-              = why: nobody can call `pay` in this state
-              = help: let somebody call one of them, or mend its guard
+                error[E039]: `item.reserve` in `reserve` of `checkout` calls through `item`, but the step has no `each`
+                  --> mainstay.yaml:16:30
+                   |
+                16 |       - { name: reserve, do: item.reserve }
+                   |                              ^^^^^^^^^^^^
+                   = help: say over which children the step goes: `each: lines`
 
-            warning[E072]: nothing calls `Order.pay`
-              --> mainstay.yaml:10:11
-               |
-            10 |           pay: { status: placed -> paid, by: system }
-               |           ^^^
-               = why: only `system` may, and no workflow, schedule or reaction does: `placed -> paid` never happens
-               = help: call it from a workflow, or add an actor to `by`
+                error[E039]: unknown command `pai` of `Order` in `pay` of `checkout`
+                  --> mainstay.yaml:17:32
+                   |
+                17 |       - { name: pay, do: Order.pai }
+                   |                                ^^^
+                   = help: did you mean `pay`?
+                17 +       - { name: pay, do: Order.pay }
 
-            error[E039]: `item.reserve` in `reserve` of `checkout` calls through `item`, but the step has no `each`
-              --> mainstay.yaml:16:30
-               |
-            16 |       - { name: reserve, do: item.reserve }
-               |                              ^^^^^^^^^^^^
-               = help: say over which children the step goes: `each: lines`
+                error[E039]: `pay` in `again` of `checkout` does not say whose command it is
+                  --> mainstay.yaml:18:28
+                   |
+                18 |       - { name: again, do: pay }
+                   |                            ^^^
+                   = help: write `Order.pay` for a command, `payments.charge` for an integration's operation
 
-            error[E039]: unknown command `pai` of `Order` in `pay` of `checkout`
-              --> mainstay.yaml:17:26
-               |
-            17 |       - { name: pay, do: Order.pai }
-               |                          ^^^^^^^^^
-               = help: did you mean `pay`?
-            17 +       - { name: pay, do: pay }
-
-            error[E039]: `pay` in `again` of `checkout` does not say whose command it is
-              --> mainstay.yaml:18:28
-               |
-            18 |       - { name: again, do: pay }
-               |                            ^^^
-               = help: write `Order.pay` for a command, `payments.charge` for an integration's operation
-
-            error[E039]: unknown command `pai` of `Order` in `after` of `other`
-              --> mainstay.yaml:20:12
-               |
-            20 |     after: Order.pai
-               |            ^^^^^^^^^
-               = help: did you mean `pay`?
-            20 +     after: pay
-        "#]],
+                error[E039]: unknown command `pai` of `Order` in `after` of `other`
+                  --> mainstay.yaml:20:18
+                   |
+                20 |     after: Order.pai
+                   |                  ^^^
+                   = help: did you mean `pay`?
+                20 +     after: Order.pay
+            "#]],
         );
     }
 }

@@ -14,7 +14,7 @@
 
 use super::place::Place;
 use super::suggest::unknown;
-use super::world::World;
+use super::world::{World, part};
 use ir::model::Integration;
 use ir::source::Name;
 use ir::{Code, Diagnostic};
@@ -40,11 +40,9 @@ pub(crate) fn integration(
     subject: &str,
     place: Place<'_>,
 ) -> Diagnostic {
-    let name = Name::new(subject.to_owned(), call.span);
+    let name = part(call, 0, subject.len());
     let known = world.integrations.keys().copied();
-    let mut fault = unknown(CODE, "integration", &name, place, known, &world.budget);
-    fault.fix = None;
-    fault
+    unknown(CODE, "integration", &name, place, known, &world.budget)
 }
 
 #[cfg(test)]
@@ -78,21 +76,21 @@ workflows:
         check(
             model,
             expect![[r#"
-            error[E040]: unknown operation `chrge` of `payments` in `charge` of `checkout`
-              --> mainstay.yaml:18:29
-               |
-            18 |       - { name: charge, do: payments.chrge }
-               |                             ^^^^^^^^^^^^^^
-               = help: did you mean `charge`?
-            18 +       - { name: charge, do: charge }
+                error[E040]: unknown operation `chrge` of `payments` in `charge` of `checkout`
+                  --> mainstay.yaml:18:38
+                   |
+                18 |       - { name: charge, do: payments.chrge }
+                   |                                      ^^^^^
+                   = help: did you mean `charge`?
+                18 +       - { name: charge, do: payments.charge }
 
-            error[E040]: unknown integration `postal` in `mail` of `checkout`
-              --> mainstay.yaml:19:27
-               |
-            19 |       - { name: mail, do: postal.send }
-               |                           ^^^^^^^^^^^
-               = help: known here: `payments`
-        "#]],
+                error[E040]: unknown integration `postal` in `mail` of `checkout`
+                  --> mainstay.yaml:19:27
+                   |
+                19 |       - { name: mail, do: postal.send }
+                   |                           ^^^^^^
+                   = help: known here: `payments`
+            "#]],
         );
     }
 }

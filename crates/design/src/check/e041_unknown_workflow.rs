@@ -29,17 +29,17 @@ mod tests {
         let resource = "
             Note:
               fields: { title: string max 20 }
-              commands: { clear: { set: { title: '' }, not_during: publish, by: staff } }
+              commands: { clear: { set: { title: ('') }, not_during: publish, by: staff } }
               allow: { read: anyone, write: staff }";
         check_resources(
             resource,
             expect![[r#"
-            error[E015]: an expression is missing here
-             --> mainstay.yaml:8:45
-              |
-            8 |         commands: { clear: { set: { title: '' }, not_during: publish, by: staff } }
-              |                                             ^
-        "#]],
+                error[E041]: unknown workflow `publish` in `Note.clear`
+                 --> mainstay.yaml:8:64
+                  |
+                8 |         commands: { clear: { set: { title: ('') }, not_during: publish, by: staff } }
+                  |                                                                ^^^^^^^
+            "#]],
         );
     }
 }

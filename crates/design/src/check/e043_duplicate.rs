@@ -102,7 +102,7 @@ contexts:
     resources:
       Order:
         fields: { status: draft | placed }
-        commands: { place: { status: draft -> placed, by: staff } }
+        commands: { place: { status: draft -> placed, by: staff, emit: order.placed } }
         allow: { read: staff, write: staff }
 workflows:
   checkout:
@@ -116,53 +116,31 @@ events:
         check(
             model,
             expect![[r#"
-            error[E043]: there are two roles called `clerk`
-             --> mainstay.yaml:2:37
-              |
-            2 | actors: { staff: oidc roles clerk | clerk }
-              |                                     ^^^^^
-              |                             ----- the first one
-              = help: rename or remove one of them
+                error[E043]: there are two roles called `clerk`
+                 --> mainstay.yaml:2:37
+                  |
+                2 | actors: { staff: oidc roles clerk | clerk }
+                  |                                     ^^^^^
+                  |                             ----- the first one
+                  = help: rename or remove one of them
 
-            error[E038]: unknown event `5 s` in `hold` of `checkout`
-              --> mainstay.yaml:14:29
-               |
-            14 |       - { name: hold, wait: 5 s }
-               |                             ^^^
-               = help: known here: `order.placed`
+                error[E043]: there are two steps of a workflow called `hold`
+                  --> mainstay.yaml:15:17
+                   |
+                14 |       - { name: hold, wait: 5 s }
+                   |                 ---- the first one
+                15 |       - { name: hold, wait: 5 s }
+                   |                 ^^^^
+                   = help: rename or remove one of them
 
-            error[E043]: there are two steps of a workflow called `hold`
-              --> mainstay.yaml:15:17
-               |
-            14 |       - { name: hold, wait: 5 s }
-               |                 ---- the first one
-            15 |       - { name: hold, wait: 5 s }
-               |                 ^^^^
-               = help: rename or remove one of them
-
-            error[E038]: unknown event `5 s` in `hold` of `checkout`
-              --> mainstay.yaml:15:29
-               |
-            15 |       - { name: hold, wait: 5 s }
-               |                             ^^^
-               = help: known here: `order.placed`
-
-            warning[E077]: no command emits the event `order.placed`
-              --> mainstay.yaml:17:3
-               |
-            17 |   order.placed: { data: [id, id] }
-               |   ^^^^^^^^^^^^
-               = why: it would be documented and never sent
-               = help: write `emit: order.placed` on the command that causes it
-
-            error[E043]: there are two members of an event called `id`
-              --> mainstay.yaml:17:30
-               |
-            17 |   order.placed: { data: [id, id] }
-               |                              ^^
-               |                          -- the first one
-               = help: rename or remove one of them
-        "#]],
+                error[E043]: there are two members of an event called `id`
+                  --> mainstay.yaml:17:30
+                   |
+                17 |   order.placed: { data: [id, id] }
+                   |                              ^^
+                   |                          -- the first one
+                   = help: rename or remove one of them
+            "#]],
         );
     }
 }

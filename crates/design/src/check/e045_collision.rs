@@ -156,19 +156,41 @@ contexts:
     resources:
       Item: { fields: { name: string max 9 }, emit: created, allow: { read: staff, write: staff } }
     views:
-      Items: { from: item.created, key: { id: event.id }, set: { n: count() }, allow: { read: staff } }
+      Items: { from: item.created, key: { id: event.id }, set: { sold: count() }, allow: { read: staff } }
 ";
         check(
             model,
             expect![[r#"
-            error[E007]: the key `n` reads as another type under YAML 1.1
-              --> mainstay.yaml:11:66
-               |
-            11 | ….created, key: { id: event.id }, set: { n: count() }, allow: { read: staff } }
-               |                                          ^
-               = help: take another name, or quote it
-            11 + ….created, key: { id: event.id }, set: { "n": count() }, allow: { read: staff } }
-        "#]],
+                error[E045]: the resource `stock.Item` and the resource `sales.Item` have the same path `items`
+                 --> mainstay.yaml:9:7
+                  |
+                6 |       Item: { fields: { name: string max 9 }, emit: created, allow: { read: staff, write: staff …
+                  |       ---- the other one
+                ...
+                9 |       Item: { fields: { name: string max 9 }, emit: created, allow: { read: staff, write: staff …
+                  |       ^^^^
+                  = help: give one of them a path of its own: `path: …`
+
+                error[E045]: the plain writes of `stock.Item` and the plain writes of `sales.Item` have the same event `item.created`
+                 --> mainstay.yaml:9:53
+                  |
+                6 | …{ fields: { name: string max 9 }, emit: created, allow: { read: staff, write: staff } }
+                  |                                          ------- the other one
+                ...
+                9 | …{ fields: { name: string max 9 }, emit: created, allow: { read: staff, write: staff } }
+                  |                                          ^^^^^^^
+                  = help: rename one of them
+
+                error[E045]: the resource `stock.Item` and the view `sales.Items` have the same path `items`
+                  --> mainstay.yaml:11:7
+                   |
+                 6 |       Item: { fields: { name: string max 9 }, emit: created, allow: { read: staff, write: staff …
+                   |       ---- the other one
+                ...
+                11 |       Items: { from: item.created, key: { id: event.id }, set: { sold: count() }, allow: { read:…
+                   |       ^^^^^
+                   = help: give one of them a path of its own: `path: …`
+            "#]],
         );
     }
 
@@ -177,34 +199,26 @@ contexts:
         let resource = "
             Part:
               fields: { price: money, price_currency: string max 3 }
-              commands: { update: { set: { price_currency: 'x' }, by: staff } }
+              commands: { update: { set: { price_currency: ('x') }, by: staff } }
               allow: { read: anyone, write: staff }";
         check_resources(
             resource,
             expect![[r#"
-            error[E045]: the field `price` and the field `price_currency` have the same column `price_currency`
-             --> mainstay.yaml:7:33
-              |
-            7 |         fields: { price: money, price_currency: string max 3 }
-              |                                 ^^^^^^^^^^^^^^
-              |                   ----- the other one
-              = help: rename one of them
+                error[E045]: the field `price` and the field `price_currency` have the same column `price_currency`
+                 --> mainstay.yaml:7:33
+                  |
+                7 |         fields: { price: money, price_currency: string max 3 }
+                  |                                 ^^^^^^^^^^^^^^
+                  |                   ----- the other one
+                  = help: rename one of them
 
-            error[E045]: the command `update` of `Part` and the plain operation are both `updatePart`
-             --> mainstay.yaml:8:21
-              |
-            8 |         commands: { update: { set: { price_currency: 'x' }, by: staff } }
-              |                     ^^^^^^
-              = help: name the command after what happens: `open`, `correct`, `withdraw`
-
-            error[E036]: unknown name `x` in `Part.update`
-             --> mainstay.yaml:8:55
-              |
-            8 |         commands: { update: { set: { price_currency: 'x' }, by: staff } }
-              |                                                       ^
-              = help: text is quoted: `'x'`
-            8 +         commands: { update: { set: { price_currency: ''x'' }, by: staff } }
-        "#]],
+                error[E045]: the command `update` of `Part` and the plain operation are both `updatePart`
+                 --> mainstay.yaml:8:21
+                  |
+                8 |         commands: { update: { set: { price_currency: ('x') }, by: staff } }
+                  |                     ^^^^^^
+                  = help: name the command after what happens: `open`, `correct`, `withdraw`
+            "#]],
         );
     }
 }

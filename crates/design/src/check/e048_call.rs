@@ -41,7 +41,7 @@ pub(crate) fn unknown_function(scope: &Scope<'_, '_>, name: &Name) -> Diagnostic
 
 /// The arguments are not what it takes.
 pub(crate) fn usage(span: Span, usage: &str, place: Place<'_>) -> Diagnostic {
-    let message = format!("a function in {place} is not called as it takes its arguments");
+    let message = format!("a call in {place} has the wrong arguments");
     Diagnostic::error(CODE, span, message).help(format!("write `{usage}`"))
 }
 
@@ -129,18 +129,69 @@ mod tests {
                 many: int = size(lines)
                 when: date = date('soon')
                 which: int = if(name == 'a', 1, 'b')
-              allow: { read: anyone, write: staff when matches(name, 'a.*') }
+              allow: { read: anyone, write: \"staff when matches(name, 'a.*')\" }
             Line:
               fields: { name: string max 20, amount: int }";
         check_resources(
             resource,
             expect![[r#"
-            error[E004]: this is not YAML: invalid trailing content after single-quoted scalar
-              --> mainstay.yaml:17:69
-               |
-            17 |         allow: { read: anyone, write: staff when matches(name, 'a.*') }
-               |                                                                     ^
-        "#]],
+                error[E048]: unknown function `uper` in `code` of `Order`
+                  --> mainstay.yaml:10:33
+                   |
+                10 |           code: string max 20 = uper(name)
+                   |                                 ^^^^
+                   = help: known here: `if`, `date`, `time`, `timestamp`, `duration`, `lower`, `size`, `matches` and 5 more
+
+                error[E048]: a fold in `total` of `Order` is not over owned children
+                  --> mainstay.yaml:11:24
+                   |
+                11 |           total: int = sum(name)
+                   |                        ^^^^^^^^^
+                   = help: write `sum(lines.field)`
+
+                error[E048]: a function in `heads` of `Order` is not called as it takes its arguments
+                  --> mainstay.yaml:12:24
+                   |
+                12 |           heads: int = sum(lines)
+                   |                        ^^^^^^^^^^
+                   = help: write `sum(children.field)`
+
+                error[E048]: `sum` in `names` of `Order` is over text
+                  --> mainstay.yaml:13:38
+                   |
+                13 |           names: string max 20 = sum(lines.name)
+                   |                                      ^^^^^^^^^^
+                   = help: `sum` takes numbers, money or durations
+
+                error[E048]: a function in `many` of `Order` is not called as it takes its arguments
+                  --> mainstay.yaml:14:23
+                   |
+                14 |           many: int = size(lines)
+                   |                       ^^^^^^^^^^^
+                   = help: write `count(lines)`
+
+                error[E048]: a function in `when` of `Order` is not called as it takes its arguments
+                  --> mainstay.yaml:15:24
+                   |
+                15 |           when: date = date('soon')
+                   |                        ^^^^^^^^^^^^
+                   = help: write `date(a_timestamp)` or `date('2026-01-31')`
+
+                error[E048]: `if` in `which` of `Order` gives an int or text
+                  --> mainstay.yaml:16:24
+                   |
+                16 |           which: int = if(name == 'a', 1, 'b')
+                   |                        ^^^^^^^^^^^^^^^^^^^^^^^
+                   = help: both branches must be of one type
+
+                error[E048]: `matches` cannot stand in `allow.write` of `Order`
+                  --> mainstay.yaml:17:51
+                   |
+                17 |         allow: { read: anyone, write: "staff when matches(name, 'a.*')" }
+                   |                                                   ^^^^^^^^^^^^^^^^^^^^
+                   = why: this condition becomes a filter in the database, and stores differ in patterns
+                   = help: compare with `==`, or put the pattern on the field: `pattern: "…"`
+            "#]],
         );
     }
 }

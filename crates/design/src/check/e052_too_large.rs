@@ -9,6 +9,7 @@
 
 use super::place::Place;
 use super::typing::{DEPTH_MAX, NODES_MAX};
+use ir::quantity::number;
 use ir::source::Span;
 use ir::{Code, Diagnostic};
 
@@ -16,15 +17,16 @@ pub(crate) const CODE: Code = Code("E052");
 
 /// Too many parts or levels.
 pub(crate) fn fault(span: Span, place: Place<'_>) -> Diagnostic {
+    let parts = number(f64::from(NODES_MAX));
     let message =
-        format!("the expression in {place} has more than {NODES_MAX} parts or {DEPTH_MAX} levels");
+        format!("the expression in {place} has more than {parts} parts or {DEPTH_MAX} levels");
     Diagnostic::error(CODE, span, message)
         .why("each request evaluates it, and each list turns it into SQL")
         .help("compute a part of it in a field, or use `in [a, b]` instead of many `||`")
 }
 
 /// A number with too many digits.
-pub(crate) fn number(span: Span, place: Place<'_>) -> Diagnostic {
+pub(crate) fn digits(span: Span, place: Place<'_>) -> Diagnostic {
     let message = format!("a number in {place} has more than 18 digits");
     Diagnostic::error(CODE, span, message).why("numbers are exact, in 64 bits")
 }
@@ -50,94 +52,14 @@ mod tests {
         check_resources(
             &resource,
             expect![[r#"
-            error[E052]: the expression in `allow.write` of `Note` has more than 2000 parts or 100 levels
-             --> mainstay.yaml:7:22
-              |
-            7 |         rules: { r0: title == 'a', r1: r0 || r0, r2: r1 || r1, r3: r2 || r2, r4: r3 || r3, r5: r…
-              |                      ^^^^^
-              = why: each request evaluates it, and each list turns it into SQL
-              = help: compute a part of it in a field, or use `in [a, b]` instead of many `||`
-
-            error[E052]: the expression in `allow.write` of `Note` has more than 2000 parts or 100 levels
-             --> mainstay.yaml:7:31
-              |
-            7 |         rules: { r0: title == 'a', r1: r0 || r0, r2: r1 || r1, r3: r2 || r2, r4: r3 || r3, r5: r…
-              |                               ^^^
-              = why: each request evaluates it, and each list turns it into SQL
-              = help: compute a part of it in a field, or use `in [a, b]` instead of many `||`
-
-            error[E052]: the expression in `allow.write` of `Note` has more than 2000 parts or 100 levels
-             --> mainstay.yaml:7:46
-              |
-            7 | …   rules: { r0: title == 'a', r1: r0 || r0, r2: r1 || r1, r3: r2 || r2, r4: r3 || r3, r5: r4 ||…
-              |                                          ^^
-              = why: each request evaluates it, and each list turns it into SQL
-              = help: compute a part of it in a field, or use `in [a, b]` instead of many `||`
-
-            error[E052]: the expression in `allow.write` of `Note` has more than 2000 parts or 100 levels
-             --> mainstay.yaml:7:74
-              |
-            7 | …, r1: r0 || r0, r2: r1 || r1, r3: r2 || r2, r4: r3 || r3, r5: r4 || r4, r6: r5 || r5, r7: r6 ||…
-              |                                          ^^
-              = why: each request evaluates it, and each list turns it into SQL
-              = help: compute a part of it in a field, or use `in [a, b]` instead of many `||`
-
-            error[E052]: the expression in `allow.write` of `Note` has more than 2000 parts or 100 levels
-             --> mainstay.yaml:7:102
-              |
-            7 | …, r3: r2 || r2, r4: r3 || r3, r5: r4 || r4, r6: r5 || r5, r7: r6 || r6, r8: r7 || r7, r9: r8 ||…
-              |                                          ^^
-              = why: each request evaluates it, and each list turns it into SQL
-              = help: compute a part of it in a field, or use `in [a, b]` instead of many `||`
-
-            error[E052]: the expression in `allow.write` of `Note` has more than 2000 parts or 100 levels
-             --> mainstay.yaml:7:116
-              |
-            7 | …, r4: r3 || r3, r5: r4 || r4, r6: r5 || r5, r7: r6 || r6, r8: r7 || r7, r9: r8 || r8, r10: r9 |…
-              |                                          ^^
-              = why: each request evaluates it, and each list turns it into SQL
-              = help: compute a part of it in a field, or use `in [a, b]` instead of many `||`
-
-            error[E052]: the expression in `allow.write` of `Note` has more than 2000 parts or 100 levels
-             --> mainstay.yaml:7:144
-              |
-            7 | …, r6: r5 || r5, r7: r6 || r6, r8: r7 || r7, r9: r8 || r8, r10: r9 || r9, r11: r10 || r10, r12: …
-              |                                          ^^
-              = why: each request evaluates it, and each list turns it into SQL
-              = help: compute a part of it in a field, or use `in [a, b]` instead of many `||`
-
-            error[E052]: the expression in `allow.write` of `Note` has more than 2000 parts or 100 levels
-             --> mainstay.yaml:7:173
-              |
-            7 | … r8: r7 || r7, r9: r8 || r8, r10: r9 || r9, r11: r10 || r10, r12: r11 || r11, r13: r12 || r12 }
-              |                                          ^^
-              = why: each request evaluates it, and each list turns it into SQL
-              = help: compute a part of it in a field, or use `in [a, b]` instead of many `||`
-
-            error[E052]: the expression in `allow.write` of `Note` has more than 2000 parts or 100 levels
-             --> mainstay.yaml:7:189
-              |
-            7 | …9: r8 || r8, r10: r9 || r9, r11: r10 || r10, r12: r11 || r11, r13: r12 || r12 }
-              |                                          ^^^
-              = why: each request evaluates it, and each list turns it into SQL
-              = help: compute a part of it in a field, or use `in [a, b]` instead of many `||`
-
-            error[E052]: the expression in `allow.write` of `Note` has more than 2000 parts or 100 levels
-             --> mainstay.yaml:7:206
-              |
-            7 | … r9 || r9, r11: r10 || r10, r12: r11 || r11, r13: r12 || r12 }
-              |                                          ^^^
-              = why: each request evaluates it, and each list turns it into SQL
-              = help: compute a part of it in a field, or use `in [a, b]` instead of many `||`
-
-            error[E052]: the expression in `allow.write` of `Note` has more than 2000 parts or 100 levels
-             --> mainstay.yaml:7:223
-              |
-            7 | …10 || r10, r12: r11 || r11, r13: r12 || r12 }
-              |                                          ^^^
-              = why: each request evaluates it, and each list turns it into SQL
-              = help: compute a part of it in a field, or use `in [a, b]` instead of many `||`
-        "#]],
+                error[E052]: the expression in `allow.write` of `Note` has more than 2,000 parts or 100 levels
+                 --> mainstay.yaml:7:22
+                  |
+                7 |         rules: { r0: title == 'a', r1: r0 || r0, r2: r1 || r1, r3: r2 || r2, r4: r3 || r3, r5: r…
+                  |                      ^^^^^
+                  = why: each request evaluates it, and each list turns it into SQL
+                  = help: compute a part of it in a field, or use `in [a, b]` instead of many `||`
+            "#]],
         );
     }
 }

@@ -65,27 +65,53 @@ mod tests {
             Part:
               fields: { rating: int 1..5, note: string max 5, seen: timestamp }
               commands:
-                reset: { set: { rating: 0, note: 'too long', seen: null }, by: staff }
+                reset: { set: { rating: 0, note: ('too long'), seen: null }, by: staff }
                 rate: { input: { stars: int 6..9 }, set: { rating: stars }, by: user }
-                fine: { input: { stars: int 0..9 }, set: { rating: stars, note: '' }, by: user }
+                fine: { input: { stars: int 0..9 }, set: { rating: stars, note: ('') }, by: user }
               allow: { read: anyone, write: staff }";
         check_resources(
             resource,
             expect![[r#"
-            error[E015]: `long` does not continue the expression
-             --> mainstay.yaml:9:49
-              |
-            9 |           reset: { set: { rating: 0, note: 'too long', seen: null }, by: staff }
-              |                                                 ^^^^
-              = why: YAML takes the outer quotes away before the expression is read
-              = help: text in an expression has quotes of its own: `("too long")`
+                error[E061]: `Part.reset` sets `rating` to `0`, which it never takes: it is at least 1
+                 --> mainstay.yaml:9:35
+                  |
+                7 |         fields: { rating: int 1..5, note: string max 5, seen: timestamp }
+                  |                           --- `rating` is declared here
+                ...
+                9 |           reset: { set: { rating: 0, note: ('too long'), seen: null }, by: staff }
+                  |                                   ^
+                  = why: every call of the command would be refused
 
-            error[E015]: an expression is missing here
-              --> mainstay.yaml:11:76
-               |
-            11 |           fine: { input: { stars: int 0..9 }, set: { rating: stars, note: '' }, by: user }
-               |                                                                            ^
-        "#]],
+                error[E061]: `Part.reset` sets `note` to `('too long')`, which it never takes: it is at most 5 characters
+                 --> mainstay.yaml:9:44
+                  |
+                7 |         fields: { rating: int 1..5, note: string max 5, seen: timestamp }
+                  |                                           ------ `note` is declared here
+                ...
+                9 |           reset: { set: { rating: 0, note: ('too long'), seen: null }, by: staff }
+                  |                                            ^^^^^^^^^^^^
+                  = why: every call of the command would be refused
+
+                error[E061]: `Part.reset` sets `seen` to `null`, which it never takes: it must have a value
+                 --> mainstay.yaml:9:64
+                  |
+                7 |         fields: { rating: int 1..5, note: string max 5, seen: timestamp }
+                  |                                                               --------- `seen` is declared here
+                ...
+                9 |           reset: { set: { rating: 0, note: ('too long'), seen: null }, by: staff }
+                  |                                                                ^^^^
+                  = why: every call of the command would be refused
+
+                error[E061]: `Part.rate` sets `rating` to `stars`, which it never takes: it is at most 5
+                  --> mainstay.yaml:10:62
+                   |
+                 7 |         fields: { rating: int 1..5, note: string max 5, seen: timestamp }
+                   |                           --- `rating` is declared here
+                ...
+                10 |           rate: { input: { stars: int 6..9 }, set: { rating: stars }, by: user }
+                   |                                                              ^^^^^
+                   = why: every call of the command would be refused
+            "#]],
         );
     }
 }

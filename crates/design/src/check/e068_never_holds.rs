@@ -127,70 +127,54 @@ mod tests {
         check_resources(
             resource,
             expect![[r#"
-            warning[E074]: a row of `Order.status` cannot leave `draft`
-             --> mainstay.yaml:7:73
-              |
-            7 |         fields: { count: int 1..9, note: string max 9 optional, status: draft | placed | paid }
-              |                                                                         ^^^^^
-              = why: nobody can call `place` in this state
-              = help: let somebody call one of them, or mend its guard
+                error[E068]: the rule `user when status == placed` in `by` of `Order.place` can never hold
+                 --> mainstay.yaml:9:59
+                  |
+                9 |           place: { status: draft -> placed, by: user when status == placed }
+                  |                                                           ^^^^^^^^^^^^^^^^
+                  = why: it contradicts itself or what is declared of the fields that it reads
+                  = help: mend the condition, or leave the rule out
 
-            warning[E074]: a row of `Order.status` cannot leave `placed`
-             --> mainstay.yaml:7:81
-              |
-            7 |         fields: { count: int 1..9, note: string max 9 optional, status: draft | placed | paid }
-              |                                                                                 ^^^^^^
-              = why: nobody can call `pay` in this state
-              = help: let somebody call one of them, or mend its guard
+                error[E068]: the guard `count < 4` of `Order.pay` can never hold
+                  --> mainstay.yaml:10:63
+                   |
+                10 |           pay: { status: placed -> paid, require: [count > 5, count < 4], by: staff }
+                   |                                                               ^^^^^^^^^
+                   = why: it contradicts itself or what is declared of the fields that it reads
+                   = help: mend the condition, or leave the rule out
 
-            error[E068]: the rule `user when status == placed` in `by` of `Order.place` can never hold
-             --> mainstay.yaml:9:59
-              |
-            9 |           place: { status: draft -> placed, by: user when status == placed }
-              |                                                           ^^^^^^^^^^^^^^^^
-              = why: it contradicts itself or what is declared of the fields that it reads
-              = help: mend the condition, or leave the rule out
+                error[E068]: the rule `user when status == draft && status == paid` in `allow.read` of `Order` can never hold
+                  --> mainstay.yaml:12:28
+                   |
+                12 |           read: [user when status == draft && status == paid, staff]
+                   |                            ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+                   = why: it contradicts itself or what is declared of the fields that it reads
+                   = help: mend the condition, or leave the rule out
 
-            error[E068]: the guard `count < 4` of `Order.pay` can never hold
-              --> mainstay.yaml:10:63
-               |
-            10 |           pay: { status: placed -> paid, require: [count > 5, count < 4], by: staff }
-               |                                                               ^^^^^^^^^
-               = why: it contradicts itself or what is declared of the fields that it reads
-               = help: mend the condition, or leave the rule out
+                error[E068]: the rule `user when status == placed` in `allow.create` of `Order` can never hold
+                  --> mainstay.yaml:13:29
+                   |
+                13 |           create: user when status == placed
+                   |                             ^^^^^^^^^^^^^^^^
+                   = why: it contradicts itself or what is declared of the fields that it reads
+                   = help: mend the condition, or leave the rule out
 
-            error[E068]: the rule `user when status == draft && status == paid` in `allow.read` of `Order` can never hold
-              --> mainstay.yaml:12:28
-               |
-            12 |           read: [user when status == draft && status == paid, staff]
-               |                            ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
-               = why: it contradicts itself or what is declared of the fields that it reads
-               = help: mend the condition, or leave the rule out
+                error[E068]: the rule `user when count > 9` in `allow.update` of `Order` can never hold
+                  --> mainstay.yaml:14:29
+                   |
+                14 |           update: user when count > 9
+                   |                             ^^^^^^^^^
+                   = why: it contradicts itself or what is declared of the fields that it reads
+                   = help: mend the condition, or leave the rule out
 
-            error[E068]: the rule `user when status == placed` in `allow.create` of `Order` can never hold
-              --> mainstay.yaml:13:29
-               |
-            13 |           create: user when status == placed
-               |                             ^^^^^^^^^^^^^^^^
-               = why: it contradicts itself or what is declared of the fields that it reads
-               = help: mend the condition, or leave the rule out
-
-            error[E068]: the rule `user when count > 9` in `allow.update` of `Order` can never hold
-              --> mainstay.yaml:14:29
-               |
-            14 |           update: user when count > 9
-               |                             ^^^^^^^^^
-               = why: it contradicts itself or what is declared of the fields that it reads
-               = help: mend the condition, or leave the rule out
-
-            error[E068]: the rule `user when note == null && note == 'x'` in `allow.delete` of `Order` can never hold
-              --> mainstay.yaml:15:29
-               |
-            15 |           delete: user when note == null && note == 'x'
-               |                             ^^^^^^^^^^^^^^^^^^^^^^^^^^^
-               = why: it contradicts itself or what is declared of the fields that it reads
-               = help: mend the condition, or leave the rule out
-        "#]],
+                error[E068]: the rule `user when note == null && note == 'x'` in `allow.delete` of `Order` can never hold
+                  --> mainstay.yaml:15:29
+                   |
+                15 |           delete: user when note == null && note == 'x'
+                   |                             ^^^^^^^^^^^^^^^^^^^^^^^^^^^
+                   = why: it contradicts itself or what is declared of the fields that it reads
+                   = help: mend the condition, or leave the rule out
+            "#]],
         );
     }
 
@@ -201,23 +185,11 @@ mod tests {
               fields: { count: int 1..9, open: bool, status: draft | placed | paid }
               commands:
                 place: { status: draft -> placed, require: [count > 3, count < 5], by: user }
-                pay: { status: placed -> paid, by: staff when status in [placed, draft] }
+                pay: { status: placed -> paid, by: \"staff when status in [placed, draft]\" }
               allow:
                 read: [user when status == draft || status == paid, staff]
                 create: user when status == draft && not open
                 update: user when count >= 9 && count != 8 && open";
-        check_resources(
-            resource,
-            expect![[r#"
-            error[E008]: YAML tears `staff when status in [placed, draft]` apart here
-              --> mainstay.yaml:10:46
-               |
-            10 |           pay: { status: placed -> paid, by: staff when status in [placed, draft] }
-               |                                              ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
-               = why: inside `{}` and `[]` a comma, a colon or a bracket ends a value
-               = help: put the value in quotes
-            10 +           pay: { status: placed -> paid, by: "staff when status in [placed, draft]" }
-        "#]],
-        );
+        check_resources(resource, expect![""]);
     }
 }

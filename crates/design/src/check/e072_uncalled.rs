@@ -57,22 +57,14 @@ mod tests {
         check_resources(
             resource,
             expect![[r#"
-            warning[E074]: a row of `Order.status` cannot leave `placed`
-             --> mainstay.yaml:7:27
-              |
-            7 |         fields: { status: placed | paid }
-              |                           ^^^^^^
-              = why: nobody can call `pay` in this state
-              = help: let somebody call one of them, or mend its guard
-
-            warning[E072]: nothing calls `Order.pay`
-             --> mainstay.yaml:8:21
-              |
-            8 |         commands: { pay: { status: placed -> paid, by: system } }
-              |                     ^^^
-              = why: only `system` may, and no workflow, schedule or reaction does: `placed -> paid` never happens
-              = help: call it from a workflow, or add an actor to `by`
-        "#]],
+                warning[E072]: nothing calls `Order.pay`
+                 --> mainstay.yaml:8:21
+                  |
+                8 |         commands: { pay: { status: placed -> paid, by: system } }
+                  |                     ^^^
+                  = why: only `system` may, and no workflow, schedule or reaction does: `placed -> paid` never happens
+                  = help: call it from a workflow, or add an actor to `by`
+            "#]],
         );
     }
 }

@@ -64,7 +64,7 @@ contexts:
         allow: { read: user, write: user }
       Order:
         fields: { part: Part, count: int 1..9, state: draft | placed }
-        commands: { place: { state: draft -> placed, by: user } }
+        commands: { place: { state: draft -> placed, by: user }, redo: { state: placed -> draft, by: user } }
         allow: { read: user, write: user }
 workflows:
   checkout:
@@ -72,56 +72,43 @@ workflows:
     steps:
       - { name: take, do: part.take, with: { cuont: count } }
   other:
-    after: Order.place
+    after: Order.redo
     steps:
-      - { name: take, do: Part.take, with: { count: 'all' } }
+      - { name: take, do: Part.take, with: { count: ('all') } }
 ";
         check(
             model,
             expect![[r#"
-            error[E081]: `part.take` in `take` of `checkout` is called without `count`
-              --> mainstay.yaml:19:27
-               |
-            19 |       - { name: take, do: part.take, with: { cuont: count } }
-               |                           ^^^^^^^^^
-               = why: each call would be refused
-               = help: write `with: { count: … }`
+                error[E081]: `part.take` in `take` of `checkout` is called without `count`
+                  --> mainstay.yaml:19:27
+                   |
+                19 |       - { name: take, do: part.take, with: { cuont: count } }
+                   |                           ^^^^^^^^^
+                   = why: each call would be refused
+                   = help: write `with: { count: … }`
 
-            error[E081]: unknown input `cuont` of `part.take` in `take` of `checkout`
-              --> mainstay.yaml:19:46
-               |
-            19 |       - { name: take, do: part.take, with: { cuont: count } }
-               |                                              ^^^^^
-               = help: did you mean `count`?
-            19 +       - { name: take, do: part.take, with: { count: count } }
+                error[E081]: unknown input `cuont` of `part.take` in `take` of `checkout`
+                  --> mainstay.yaml:19:46
+                   |
+                19 |       - { name: take, do: part.take, with: { cuont: count } }
+                   |                                              ^^^^^
+                   = help: did you mean `count`?
+                19 +       - { name: take, do: part.take, with: { count: count } }
 
-            error[E085]: `checkout` and `other` both begin after `Order.place`
-              --> mainstay.yaml:21:12
-               |
-            17 |     after: Order.place
-               |            ----------- the other one
-            ...
-            21 |     after: Order.place
-               |            ^^^^^^^^^^^
-               = why: one command begins one saga, so that its failure takes back one thing
-               = help: run one from the other (`run: …`), or react to the command's event
+                error[E081]: `Part.take` in `take` of `other` is called without `id`
+                  --> mainstay.yaml:23:27
+                   |
+                23 |       - { name: take, do: Part.take, with: { count: ('all') } }
+                   |                           ^^^^^^^^^
+                   = why: each call would be refused
+                   = help: write `with: { id: … }`
 
-            error[E081]: `Part.take` in `take` of `other` is called without `id`
-              --> mainstay.yaml:23:27
-               |
-            23 |       - { name: take, do: Part.take, with: { count: 'all' } }
-               |                           ^^^^^^^^^
-               = why: each call would be refused
-               = help: write `with: { id: … }`
-
-            error[E036]: unknown name `all` in `take` of `other`
-              --> mainstay.yaml:23:54
-               |
-            23 |       - { name: take, do: Part.take, with: { count: 'all' } }
-               |                                                      ^^^
-               = help: did you mean `age`?
-            23 +       - { name: take, do: Part.take, with: { count: 'age' } }
-        "#]],
+                error[E047]: `('all')` in `take` of `other` is text, but `count` is an int
+                  --> mainstay.yaml:23:53
+                   |
+                23 |       - { name: take, do: Part.take, with: { count: ('all') } }
+                   |                                                     ^^^^^^^
+            "#]],
         );
     }
 }

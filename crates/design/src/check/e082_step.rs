@@ -1,18 +1,17 @@
-//! # E082 step that does nothing, or two things
-//! A step has none or several of `do wait approve run parallel`, an undo without a call, or goes
-//! over something that is no list of children.
+//! # E082 step whose words do not go together
+//! A step has an undo or inputs but no call, inputs of an undo but no undo, or goes over something
+//! that is no list of children.
 //!
-//! **Why**: a step is one thing that is done, tried again and taken back; two of them would need
-//! two undos.
+//! **Why**: an undo takes back what `do` did; without it there is nothing to take back.
 //!
 //! Wrong:
 //! ```yaml
-//! - { name: pay, do: Order.pay, wait: 5 s }
+//! - { name: pause, wait: 5 s, undo: payments.refund }
 //! ```
 //! Right:
 //! ```yaml
 //! - { name: pause, wait: 5 s }
-//! - { name: pay, do: Order.pay }
+//! - { name: charge, do: payments.charge, undo: payments.refund }
 //! ```
 
 use super::place::Place;
@@ -25,27 +24,7 @@ pub(crate) const CODE: Code = Code("E082");
 /// The shape of a step.
 pub(crate) fn shape(step: &Step, place: Place<'_>) -> Vec<Diagnostic> {
     let mut found = Vec::new();
-    let things = [
-        ("do", step.run.is_some()),
-        ("wait", step.wait.is_some()),
-        ("approve", step.approve.is_some()),
-        ("run", step.workflow.is_some()),
-        ("parallel", !step.parallel.is_empty()),
-    ];
-    let done: Vec<String> =
-        things.iter().filter(|(_, is)| *is).map(|(word, _)| format!("`{word}`")).collect();
     let fault = |message: String| Diagnostic::error(CODE, step.name.span, message);
-    match done.len() {
-        0 => found.push(fault(format!("the step {place} does nothing")).help(
-            "say what it does: `do: Order.pay`, `wait: 5 s`, `approve: staff`, `run: other`",
-        )),
-        1 => {}
-        _ => found.push(
-            fault(format!("the step {place} does several things: {}", done.join(", ")))
-                .why("a step is one thing that is done, tried again and taken back")
-                .help("make a step of each"),
-        ),
-    }
     if step.run.is_none() && (step.undo.is_some() || !step.with.is_empty()) {
         let word = if step.undo.is_some() { "undo" } else { "with" };
         found.push(
@@ -75,7 +54,7 @@ mod tests {
     use expect_test::expect;
 
     #[test]
-    fn steps_that_do_nothing_or_too_much() {
+    fn an_undo_without_a_call_and_each_over_no_children() {
         let model = "
 system: test
 actors: { user: oidc }
@@ -92,27 +71,52 @@ workflows:
   checkout:
     after: Order.place
     steps:
-      - { name: idle }
-      - { name: both, wait: 5 s, approve: user }
+      - { name: pause, wait: 5 s, undo: Order.pay }
+      - { name: twice, do: Order.pay, undo_with: { id: id } }
       - { name: over, each: count, do: Order.pay }
 ";
         check(
             model,
             expect![[r#"
-            error[E011]: `do`, `wait`, `approve`, `run` or `parallel` is missing in the step `steps`
-              --> mainstay.yaml:16:9
-               |
-            16 |       - { name: idle }
-               |         ^
+                error[E082]: the step `pause` of `checkout` has `undo` but no `do`
+                  --> mainstay.yaml:16:17
+                   |
+                16 |       - { name: pause, wait: 5 s, undo: Order.pay }
+                   |                 ^^^^^
+                   = help: say what is called: `do: payments.charge`
 
-            error[E011]: the step `steps` has more than one of `do`, `wait`, `approve`, `run` or `parallel`
-              --> mainstay.yaml:17:43
-               |
-            17 |       - { name: both, wait: 5 s, approve: user }
-               |                                           ^^^^
-               |                             --- set here
-               = help: keep one of them
-        "#]],
+                error[E082]: the step `twice` of `checkout` has `undo_with` but no `undo`
+                  --> mainstay.yaml:17:17
+                   |
+                17 |       - { name: twice, do: Order.pay, undo_with: { id: id } }
+                   |                 ^^^^^
+                   = help: say what takes it back: `undo: payments.refund`
+
+                error[E080]: the step `twice` of `checkout` has no undo, and `over` may fail after it
+                  --> mainstay.yaml:17:28
+                   |
+                17 |       - { name: twice, do: Order.pay, undo_with: { id: id } }
+                   |                            ^^^^^^^^^
+                18 |       - { name: over, each: count, do: Order.pay }
+                   |                                        --------- this may fail
+                   = why: its effect would stay, and the workflow would end half-done
+                   = help: name what takes it back: `undo: payments.refund`, or make it the last step
+
+                error[E082]: `count` in `over` of `checkout` is no list of owned children
+                  --> mainstay.yaml:18:29
+                   |
+                18 |       - { name: over, each: count, do: Order.pay }
+                   |                             ^^^^^
+                   = help: `each` goes over owned children: `lines: many OrderLine`
+
+                error[E080]: the step `over` of `checkout` may fail halfway and has no undo
+                  --> mainstay.yaml:18:40
+                   |
+                18 |       - { name: over, each: count, do: Order.pay }
+                   |                                        ^^^^^^^^^
+                   = why: its effect would stay, and the workflow would end half-done
+                   = help: name what takes it back: `undo: payments.refund`, or make it the last step
+            "#]],
         );
     }
 }

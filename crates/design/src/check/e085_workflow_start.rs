@@ -109,7 +109,7 @@ contexts:
         fields: { state: draft | placed }
         commands:
           place: { state: draft -> placed, by: [user, system] }
-          touch: { set: { note: '' }, by: [user, system] }
+          touch: { set: { note: ('') }, by: [user, system] }
         allow: { read: user, write: user }
 workflows:
   checkout: { after: Order.place, steps: [{ name: pause, wait: 5 s }] }
@@ -120,12 +120,24 @@ workflows:
         check(
             &model,
             expect![[r#"
-            error[E015]: an expression is missing here
-              --> mainstay.yaml:10:34
-               |
-            10 |           touch: { set: { note: '' }, by: [user, system] }
-               |                                  ^
-        "#]],
+                error[E085]: `checkout` and `notify` both begin after `Order.place`
+                  --> mainstay.yaml:14:20
+                   |
+                13 |   checkout: { after: Order.place, steps: [{ name: pause, wait: 5 s }] }
+                   |                      ----------- the other one
+                14 |   notify: { after: Order.place, steps: [{ name: pause, wait: 5 s }] }
+                   |                    ^^^^^^^^^^^
+                   = why: one command begins one saga, so that its failure takes back one thing
+                   = help: run one from the other (`run: …`), or react to the command's event
+
+                error[E085]: the workflow `again` starts itself again
+                  --> mainstay.yaml:15:3
+                   |
+                15 |   again: { after: Order.touch, steps: [{ name: touch, do: Order.touch }] }
+                   |   ^^^^^
+                   = why: it would never end
+                   = help: call a command in the step that no workflow begins after
+            "#]],
         );
     }
 }

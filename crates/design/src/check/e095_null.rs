@@ -190,15 +190,15 @@ mod tests {
             Bill:
               fields:
                 gross: int
-                off: int optional
-                net: int = gross - off
-                fine: int = if(off != null, gross - off, gross)
+                rebate: int optional
+                net: int = gross - rebate
+                fine: int = if(rebate != null, gross - rebate, gross)
                 lines: many Line 0..9
                 total: money = sum(lines.price)
                 most: int optional = max(lines.count)
               commands:
-                a: { set: { gross: off }, by: staff }
-                b: { require: off > 3, set: { gross: off }, by: staff }
+                a: { set: { gross: rebate }, by: staff }
+                b: { require: rebate > 3, set: { gross: rebate }, by: staff }
                 c: { input: { to: int optional }, set: { gross: to }, by: staff }
               allow: { read: anyone, write: staff }
             Line:
@@ -206,14 +206,38 @@ mod tests {
         check_resources(
             resource,
             expect![[r#"
-            error[E007]: the key `off` reads as another type under YAML 1.1
-             --> mainstay.yaml:9:11
-              |
-            9 |           off: int optional
-              |           ^^^
-              = help: take another name, or quote it
-            9 +           "off": int optional
-        "#]],
+                warning[E095]: `net` of `Bill` may be null, but it must have a value
+                  --> mainstay.yaml:10:22
+                   |
+                10 |           net: int = gross - rebate
+                   |                      ^^^^^^^^^^^^^^
+                   = why: the write would be refused, with data that a client may send
+                   = help: make `net` optional, or give a value instead: `if(x != null, x, 0)`
+
+                warning[E095]: `total` of `Bill` may be null, but it must have a value
+                  --> mainstay.yaml:13:26
+                   |
+                13 |           total: money = sum(lines.price)
+                   |                          ^^^^^^^^^^^^^^^^
+                   = why: the write would be refused, with data that a client may send
+                   = help: make `total` optional, or give a value instead: `if(x != null, x, 0)`
+
+                warning[E095]: `gross` set by `Bill.a` may be null, but it must have a value
+                  --> mainstay.yaml:16:30
+                   |
+                16 |           a: { set: { gross: rebate }, by: staff }
+                   |                              ^^^^^^
+                   = why: the write would be refused, with data that a client may send
+                   = help: make `gross` optional, or give a value instead: `if(x != null, x, 0)`
+
+                warning[E095]: `gross` set by `Bill.c` may be null, but it must have a value
+                  --> mainstay.yaml:18:59
+                   |
+                18 |           c: { input: { to: int optional }, set: { gross: to }, by: staff }
+                   |                                                           ^^
+                   = why: the write would be refused, with data that a client may send
+                   = help: make `gross` optional, or give a value instead: `if(x != null, x, 0)`
+            "#]],
         );
     }
 }

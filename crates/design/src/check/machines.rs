@@ -2,7 +2,7 @@
 
 use super::logic::Facts;
 use super::resolve::Resolved;
-use ir::domain::{CommandId, FieldId, Kind, ResourceId};
+use ir::domain::{Command, CommandId, FieldId, Kind, ResourceId};
 use ir::expr::FieldRef;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -23,30 +23,37 @@ pub(crate) struct Exit<'d> {
     pub(crate) command: &'d str,
     /// Somebody may call the command, and its guards can hold in this state.
     pub(crate) open: bool,
+    /// That it is closed is told of the command already.
+    pub(crate) told: bool,
 }
 
-/// The machines of a resource.
+/// The machines of a resource; none where a transition is at fault.
 pub(crate) fn machines<'d>(resolved: &'d Resolved<'_>, id: ResourceId) -> Vec<Machine<'d>> {
     let resource = resolved.domain.resource(id);
+    let asked = resolved.world.entry(id).model.commands.iter();
+    let faulty = asked
+        .zip(&resource.commands)
+        .any(|(asked, command)| asked.transitions.len() != command.transitions.len());
+    if faulty {
+        return Vec::new();
+    }
     let mut machines = Vec::new();
     for (field, declared) in resource.fields() {
         let (true, Kind::Enum(states)) = (declared.state, &declared.kind) else { continue };
         let mut exits: BTreeMap<&str, Vec<Exit<'_>>> = BTreeMap::new();
         for (at, command) in resource.commands.iter().enumerate() {
+            let (guarded, allowed) = passable(Facts::of(resource), field, command, None);
+            let hopeless = !guarded || !allowed;
             let callable = !command.by.is_empty()
                 && (!command.internal || resolved.is_called(id, CommandId::of(at)));
             for transition in command.transitions.iter().filter(|t| t.field == field) {
                 for from in &transition.from {
                     let facts = Facts::of(resource);
-                    let mut facts = facts.with(FieldRef::Field(field), std::slice::from_ref(from));
-                    let guarded =
-                        command.require.iter().all(|(_, guard)| facts.assume(guard, true));
-                    let allowed = command
-                        .by
-                        .iter()
-                        .any(|grant| grant.when.as_ref().is_none_or(|when| !facts.never(when)));
+                    let (guarded, allowed) = passable(facts, field, command, Some(from));
                     let open = callable && guarded && allowed;
-                    let exit = Exit { to: &transition.to, command: &command.name, open };
+                    let told = !callable || hopeless;
+                    let (to, command) = (transition.to.as_str(), command.name.as_str());
+                    let exit = Exit { to, command, open, told };
                     exits.entry(from).or_default().push(exit);
                 }
             }
@@ -54,6 +61,27 @@ pub(crate) fn machines<'d>(resolved: &'d Resolved<'_>, id: ResourceId) -> Vec<Ma
         machines.push(Machine { field, states, exits });
     }
     machines
+}
+
+/// Can the guards hold, and some rule of a caller, from one state or from any that the command
+/// begins at?
+fn passable(
+    facts: Facts,
+    field: FieldId,
+    command: &Command,
+    from: Option<&String>,
+) -> (bool, bool) {
+    let transition = command.transitions.iter().find(|transition| transition.field == field);
+    let states = match (from, transition) {
+        (Some(from), _) => std::slice::from_ref(from),
+        (None, Some(transition)) => transition.from.as_slice(),
+        (None, None) => return (true, true),
+    };
+    let mut facts = facts.with(FieldRef::Field(field), states);
+    let guarded = command.require.iter().all(|(_, guard)| facts.assume(guard, true));
+    let mut by = command.by.iter();
+    let allowed = by.any(|grant| grant.when.as_ref().is_none_or(|when| !facts.never(when)));
+    (guarded, allowed)
 }
 
 impl<'d> Machine<'d> {

@@ -37,6 +37,8 @@ pub(crate) struct Doings {
     pub(crate) calls: Vec<Call>,
     /// The same as a set.
     pub(crate) called: BTreeSet<(ResourceId, CommandId)>,
+    /// A name of a callee is at fault, so that something may be called that is not known.
+    pub(crate) incomplete: bool,
     /// Resources that reactions make rows of.
     pub(crate) creates: BTreeSet<ResourceId>,
     /// Events that somebody listens to.

@@ -32,7 +32,7 @@ pub(crate) struct Resolved<'m> {
 impl Resolved<'_> {
     /// Does a workflow, a schedule or a reaction call the command?
     pub(crate) fn is_called(&self, resource: ResourceId, command: CommandId) -> bool {
-        self.doings.called.contains(&(resource, command))
+        self.doings.incomplete || self.doings.called.contains(&(resource, command))
     }
 }
 

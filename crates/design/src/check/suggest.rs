@@ -12,7 +12,7 @@ const SUGGESTIONS_MAX: u32 = 400;
 const COMPARED_CHARS_MAX: usize = 64;
 
 /// Names that are listed where none is near.
-const LISTED_NAMES_MAX: usize = 8;
+const LISTED_NAMES_MAX: usize = 16;
 
 /// What is left of [`SUGGESTIONS_MAX`].
 #[derive(Debug)]
@@ -42,8 +42,8 @@ pub(crate) fn nearest<'n>(
         return None;
     }
     let near = match wanted.len() {
-        0..=2 => 1,
-        3..=5 => 2,
+        0..=3 => 1,
+        4..=6 => 2,
         length => length / 3,
     };
     let mut best: Option<(usize, &str)> = None;

@@ -35,6 +35,8 @@ pub(crate) struct Typing<'t, 'a, 'm> {
     rules: Vec<usize>,
     nodes: u32,
     depth: u32,
+    /// The limit was told.
+    full: bool,
 }
 
 /// Types a whole expression. `hint` is the type wanted, where one is.
@@ -44,7 +46,8 @@ pub(crate) fn infer(
     hint: Option<&Type>,
     found: &mut Vec<Diagnostic>,
 ) -> Option<Expr> {
-    let mut typing = Typing { scope, found, fold: None, rules: Vec::new(), nodes: 0, depth: 0 };
+    let (fold, rules) = (None, Vec::new());
+    let mut typing = Typing { scope, found, fold, rules, nodes: 0, depth: 0, full: false };
     typing.infer(&expression.tree, hint)
 }
 
@@ -67,9 +70,11 @@ impl Typing<'_, '_, '_> {
     /// Types one node and all below it.
     fn infer(&mut self, tree: &Tree, hint: Option<&Type>) -> Option<Expr> {
         self.nodes += 1;
-        if self.nodes > NODES_MAX || self.depth >= DEPTH_MAX {
-            self.found.push(e052_too_large::fault(tree.span, self.scope.place));
-            self.nodes = NODES_MAX;
+        if self.full || self.nodes > NODES_MAX || self.depth >= DEPTH_MAX {
+            if !self.full {
+                self.found.push(e052_too_large::fault(tree.span, self.scope.place));
+            }
+            self.full = true;
             return None;
         }
         self.depth += 1;
@@ -117,7 +122,7 @@ impl Typing<'_, '_, '_> {
     fn decimal(&mut self, digits: i128, scale: u8, span: Span) -> Option<Expr> {
         let units = i64::try_from(digits).ok().filter(|_| scale <= literals::SCALE_MAX);
         let Some(units) = units else {
-            self.found.push(e052_too_large::number(span, self.scope.place));
+            self.found.push(e052_too_large::digits(span, self.scope.place));
             return None;
         };
         let ty = Type::Decimal { precision: literals::PRECISION_MAX, scale };

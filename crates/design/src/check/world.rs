@@ -7,7 +7,7 @@ use ir::Diagnostic;
 use ir::domain::{ActorId, CommandId, ContextId, FieldId, Kind, ResourceId};
 use ir::expr::{FieldRef, Implicit, Type};
 use ir::model::{self, Field, FieldType, Model};
-use ir::source::Name;
+use ir::source::{Name, Span};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The names of one model.
@@ -151,9 +151,8 @@ impl<'m> World<'m> {
         place: Place<'_>,
         found: &mut Vec<Diagnostic>,
     ) -> Option<ResourceId> {
-        if let Some((other, bare)) = name.as_str().rsplit_once('.') {
-            let other = name.clone().map(|_| other.to_owned());
-            let bare = name.clone().map(|_| bare.to_owned());
+        if let Some(at) = name.as_str().rfind('.') {
+            let (other, bare) = (part(name, 0, at), part(name, at + 1, name.value.len()));
             return self.resource_of(&other, &bare, place, found);
         }
         let resource = self.in_context(context, name.as_str());
@@ -190,9 +189,8 @@ impl<'m> World<'m> {
         place: Place<'_>,
         found: &mut Vec<Diagnostic>,
     ) -> Option<ResourceId> {
-        if let Some((context, bare)) = name.as_str().rsplit_once('.') {
-            let context = name.clone().map(|_| context.to_owned());
-            let bare = name.clone().map(|_| bare.to_owned());
+        if let Some(at) = name.as_str().rfind('.') {
+            let (context, bare) = (part(name, 0, at), part(name, at + 1, name.value.len()));
             return self.resource_of(&context, &bare, place, found);
         }
         match self.everywhere.get(name.as_str()).map(Vec::as_slice) {
@@ -302,6 +300,16 @@ fn first<'m, I>(
         map.entry(name.as_str()).or_insert_with(|| id(at));
     }
     map
+}
+
+/// A part of a dotted name with its own place, where the text stands in the file as it is.
+pub(crate) fn part(name: &Name, start: usize, end: usize) -> Name {
+    let mut span = name.span;
+    if (span.end - span.start) as usize == name.value.len() {
+        let whole = span;
+        span = Span::new(whole.file, whole.start as usize + start, whole.start as usize + end);
+    }
+    Name::new(name.value[start..end].to_owned(), span)
 }
 
 /// The implicit field of a name.

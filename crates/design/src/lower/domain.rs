@@ -1,5 +1,10 @@
 //! The valid model with every name resolved and every expression typed.
 
+#[cfg(test)]
+mod dump;
+#[cfg(test)]
+mod tests;
+
 use crate::check::resolve::resolve;
 use ir::domain::Domain;
 use ir::{Model, Valid};

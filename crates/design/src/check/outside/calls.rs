@@ -4,7 +4,7 @@ use super::Outside;
 use crate::check::place::Place;
 use crate::check::typing::assign::{assign, assign_wire};
 use crate::check::typing::scope::Scope;
-use crate::check::world::value_type;
+use crate::check::world::{part, value_type};
 use crate::check::{e039_unknown_command, e040_unknown_operation, e081_inputs};
 use ir::Diagnostic;
 use ir::domain::{CommandId, Kind, ResourceId};
@@ -43,7 +43,7 @@ pub(crate) fn callee<'m>(
         found.push(e039_unknown_command::no_subject(name, place));
         return None;
     };
-    let last = Name::new(last.to_owned(), name.span);
+    let last = part(name, text.len() - last.len(), text.len());
     let first = subject.split('.').next().unwrap_or(subject);
     if let Some(integration) = world.integrations.get(subject) {
         let operation = integration.operations.iter().find(|operation| operation.name == last);
@@ -70,7 +70,7 @@ pub(crate) fn callee<'m>(
         found.push(e040_unknown_operation::integration(world, name, subject, place));
         return None;
     }
-    let subject = Name::new(subject.to_owned(), name.span);
+    let subject = part(name, 0, subject.len());
     let target = world.resource_anywhere(&subject, place, found)?;
     command(outside, target, &last, row == Some(target), place, found)
 }

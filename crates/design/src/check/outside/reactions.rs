@@ -56,7 +56,10 @@ fn one(
             write(&scope, outside, target, name, reaction, found);
         }
         Effect::Do(name) => {
-            let Some(callee) = callee(outside, name, None, None, place, found) else { return };
+            let Some(callee) = callee(outside, name, None, None, place, found) else {
+                doings.incomplete = true;
+                return;
+            };
             let given = Given { call: name, with: &reaction.with, shared: false };
             if let Callee::Command { resource, command, .. } = callee {
                 let own = outside.events.get(reaction.event.as_str());

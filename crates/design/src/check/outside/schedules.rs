@@ -28,6 +28,7 @@ pub(super) fn look(outside: Outside<'_, '_>, doings: &mut Doings, found: &mut Ve
         }
         let place = Place::new(name, "do");
         let Some(called) = callee(outside, &schedule.run, Some(row), None, place, found) else {
+            doings.incomplete = true;
             continue;
         };
         let Callee::Command { resource, command, .. } = called else {

@@ -63,7 +63,7 @@ impl<'m> Walk<'_, 'm, '_> {
         }
         let item = self.each(step, place);
         if let Some(wait) = &step.wait
-            && wait.value.parse::<f64>().is_err()
+            && !wait.value.starts_with(|letter: char| letter.is_ascii_digit())
             && !self.outside.events.contains_key(wait.as_str())
         {
             let known = self.outside.events.keys().map(String::as_str);
@@ -126,9 +126,10 @@ impl<'m> Walk<'_, 'm, '_> {
             return;
         }
         let called = step.run.as_ref().and_then(|run| {
-            let callee = callee(self.outside, run, self.row, item, place, self.found)?;
-            self.give(step, run, callee, item, &step.with, false, place);
-            Some(callee)
+            let callee = callee(self.outside, run, self.row, item, place, self.found);
+            self.doings.incomplete |= callee.is_none();
+            self.give(step, run, callee?, item, &step.with, false, place);
+            callee
         });
         let answer =
             called.map(|callee| Answer { step: step.name.as_str(), members: self.members(callee) });
