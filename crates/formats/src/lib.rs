@@ -15,6 +15,8 @@ pub mod sql;
 mod bodies;
 mod example;
 mod files;
+#[cfg(test)]
+mod fixture;
 mod tree;
 
 pub use files::architecture_files;

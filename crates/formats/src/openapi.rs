@@ -20,6 +20,7 @@ use ir::contract::Operation;
 use ir::domain::{Resource, ResourceId};
 use ir::model::Proof;
 use schemas::SchemaNames;
+use std::collections::BTreeSet;
 
 /// The document as YAML.
 pub fn write(architecture: &Architecture) -> String {
@@ -60,7 +61,7 @@ fn document(architecture: &Architecture) -> Node {
         Writing { architecture, names: SchemaNames::of(domain), examples: Examples { domain } };
     let mut answers = answers::Answers::default();
     let paths = paths::paths(&writing, &mut answers);
-    let mut components = map([
+    let components = map([
         ("securitySchemes", common::security_schemes(&writing)),
         ("parameters", parameters::shared(&writing)),
         ("headers", common::headers()),
@@ -68,9 +69,7 @@ fn document(architecture: &Architecture) -> Node {
         ("examples", answers.examples(&writing)),
         ("schemas", schemas::schemas(&writing)),
     ]);
-    if let Node::Map(members) = &mut components {
-        members.retain(|(_, node)| *node != Node::empty());
-    }
+    let components = used(&paths, components);
     map([
         ("openapi", "3.1.0".into()),
         ("info", info(architecture)),
@@ -79,6 +78,28 @@ fn document(architecture: &Architecture) -> Node {
         ("paths", paths),
         ("components", components),
     ])
+}
+
+/// The components without those that nothing refers to.
+fn used(paths: &Node, components: Node) -> Node {
+    let mut names = BTreeSet::new();
+    for part in [paths, &components] {
+        part.each_member(&mut |name, node| {
+            if let ("$ref", Node::Text(target)) = (name, node) {
+                names.insert(target.clone());
+            }
+        });
+    }
+    let Node::Map(mut kinds) = components else { return components };
+    for (kind, members) in &mut kinds {
+        if let Node::Map(members) = members
+            && kind != "securitySchemes"
+        {
+            members.retain(|(name, _)| names.contains(&format!("#/components/{kind}/{name}")));
+        }
+    }
+    kinds.retain(|(_, node)| *node != Node::empty());
+    Node::Map(kinds)
 }
 
 fn info(architecture: &Architecture) -> Node {

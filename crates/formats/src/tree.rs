@@ -84,6 +84,20 @@ impl Node {
         }
     }
 
+    /// Shows every member of every object in it.
+    pub(crate) fn each_member(&self, visit: &mut dyn FnMut(&str, &Node)) {
+        match self {
+            Self::Map(members) => {
+                for (name, node) in members {
+                    visit(name, node);
+                    node.each_member(visit);
+                }
+            }
+            Self::List(elements) => elements.iter().for_each(|node| node.each_member(visit)),
+            Self::Null | Self::Bool(_) | Self::Int(_) | Self::Text(_) => {}
+        }
+    }
+
     /// As YAML 1.2 that reads the same under 1.1.
     pub(crate) fn yaml(&self) -> String {
         let mut out = String::new();

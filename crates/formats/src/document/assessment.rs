@@ -1,6 +1,6 @@
 //! Page one: what cannot hold, what was decided, which assumptions matter.
 
-use super::decision::{filled, grade, short, value};
+use super::decision::{filled, grade, value};
 use super::page::{Page, capital, coded, count, listed};
 use ir::architecture::Architecture;
 use ir::decision::{Assumption, Decision, Infeasible};
@@ -102,24 +102,44 @@ fn share(share: f64) -> String {
     }
 }
 
-/// Every decision on the system as a whole, in one table.
+/// What page one tells of: the shape of the system, then whether it holds and what it costs.
+const FIRST: [&str; 12] = [
+    "boundaries",
+    "database",
+    "tenancy",
+    "broker",
+    "compute",
+    "replicas",
+    "latency",
+    "bottlenecks",
+    "availability",
+    "recovery",
+    "cost",
+    "roadmap",
+];
+
 fn decided(page: &mut Page, architecture: &Architecture) {
-    let whole = architecture.decisions.iter().filter(|one| one.subject == "system");
-    let rows: Vec<Vec<String>> = whole
-        .map(|one| {
-            let flips = one.flips_at.first().cloned().unwrap_or_default();
-            let numbers: Vec<String> = one.numbers.iter().take(2).map(short).collect();
-            vec![
-                format!("{} {}", one.rule, one.name.replace('_', " ")),
-                one.choice.clone(),
-                numbers.join("; "),
-                flips,
-                grade(one.grade).to_owned(),
-            ]
-        })
-        .collect();
-    if !rows.is_empty() {
-        page.heading(3, "What was decided for the whole");
-        page.table(&["Decision", "Choice", "Numbers", "Flips at", "Inputs"], rows);
+    let row = |one: &Decision| {
+        let flips = one.flips_at.first().cloned().unwrap_or_default();
+        vec![
+            capital(&one.question),
+            one.choice.clone(),
+            flips,
+            format!("{}, inputs {}", one.rule, grade(one.grade)),
+        ]
+    };
+    let named = |name: &'static str| {
+        let decisions = architecture.decisions.iter();
+        decisions.filter(move |one| one.name == name && one.subject == "system")
+    };
+    let rows: Vec<Vec<String>> = FIRST.into_iter().flat_map(named).map(row).collect();
+    if rows.is_empty() {
+        return;
+    }
+    page.heading(3, "What was decided");
+    let more = architecture.decisions.len() - rows.len();
+    page.table(&["Question", "Choice", "Flips at", "Decision"], rows);
+    if more > 0 {
+        page.text(format!("{more} more are listed under Architecture decision records."));
     }
 }

@@ -28,33 +28,21 @@ pub(crate) enum Section {
 }
 
 /// Rules that stand elsewhere than their stage says.
-const ELSEWHERE: [(&str, Section); 27] = [
+const ELSEWHERE: [(&str, Section); 15] = [
     ("errors", Section::Errors),
     ("cache", Section::Caching),
-    ("caching", Section::Caching),
-    ("cache_tiers", Section::Caching),
     ("rate_limits", Section::Api),
     ("audit", Section::Security),
     ("compliance", Section::Security),
-    ("encryption", Section::Security),
     ("personal_data", Section::Security),
-    ("privacy", Section::Security),
-    ("residency", Section::Security),
     ("secrets", Section::Security),
     ("threats", Section::Security),
-    ("transport", Section::Security),
-    ("bottleneck", Section::Bottlenecks),
     ("bottlenecks", Section::Bottlenecks),
-    ("saturation", Section::Bottlenecks),
-    ("growth", Section::Scaling),
-    ("horizon", Section::Scaling),
-    ("scaling", Section::Scaling),
-    ("sharding", Section::Scaling),
+    ("horizons", Section::Scaling),
     ("cost", Section::Cost),
-    ("budget", Section::Cost),
-    ("platform", Section::Technology),
+    ("compute", Section::Technology),
     ("deployment", Section::Technology),
-    ("stack", Section::Technology),
+    ("schema_change", Section::Data),
     ("roadmap", Section::Roadmap),
 ];
 

@@ -59,23 +59,7 @@ pub(super) fn shared(writing: &Writing<'_>) -> Node {
         let about = "Answers 304 where the row still has this `ETag`";
         all.set("ifNoneMatch", named("If-None-Match", "header", tags, about));
     }
-    retain_used(writing, all)
-}
-
-/// Leaves out what no operation refers to.
-fn retain_used(writing: &Writing<'_>, all: Node) -> Node {
-    let mut used: Vec<String> = Vec::new();
-    for operation in writing.operations() {
-        used.extend(references(writing, operation).into_iter().map(str::to_owned));
-        if operation.kind == OperationKind::List {
-            for filter in implicit_filters(writing) {
-                used.extend(terms(&filter, None).into_iter().map(|(name, _)| name));
-            }
-        }
-    }
-    let Node::Map(mut members) = all else { return all };
-    members.retain(|(name, _)| used.contains(name));
-    Node::Map(members)
+    all
 }
 
 /// The names of the shared parameters of an operation.

@@ -82,7 +82,7 @@ fn lists_are_filtered_by_what_is_stored_and_may_be_compared() {
         created_at ne gt gte lt lte in
         updated_at ne gt gte lt lte in
         shopper ne in
-        total ne gt gte lt lte
+        total ne gt gte lt lte in
         total.currency ne in
         note ne gt gte lt lte in prefix null
         status ne in
