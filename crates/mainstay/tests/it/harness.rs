@@ -9,7 +9,7 @@ use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 /// How long anything may be waited for.
@@ -85,9 +85,7 @@ pub(crate) struct Server {
     data: PathBuf,
     /// Where it listens.
     pub(crate) address: SocketAddr,
-    lines: Receiver<String>,
-    /// What it printed until it served.
-    pub(crate) greeting: Vec<String>,
+    printed: Arc<Mutex<Vec<String>>>,
 }
 
 impl Server {
@@ -105,10 +103,11 @@ impl Server {
             .spawn()
             .expect("the binary starts");
         let stdout = child.stdout.take().expect("piped");
-        let (sender, lines) = channel();
+        let printed: Arc<Mutex<Vec<String>>> = Arc::default();
+        let lines = Arc::clone(&printed);
         std::thread::spawn(move || {
             for line in BufReader::new(stdout).lines().map_while(Result::ok) {
-                let _ = sender.send(line);
+                lines.lock().expect("nobody panics with it").push(line);
             }
         });
         let mut server = Self {
@@ -116,8 +115,7 @@ impl Server {
             model: model.to_owned(),
             data: data.to_owned(),
             address: SocketAddr::from(([127, 0, 0, 1], 0)),
-            lines,
-            greeting: Vec::new(),
+            printed,
         };
         server.await_address();
         server
@@ -133,22 +131,23 @@ impl Server {
     fn await_address(&mut self) {
         let until = Instant::now() + WAIT;
         loop {
-            match self.lines.recv_timeout(until.saturating_duration_since(Instant::now())) {
-                Ok(line) => {
-                    let address = line.strip_prefix("listening on ").and_then(|url| {
-                        url.split_once("://").and_then(|(_, address)| address.parse().ok())
-                    });
-                    self.greeting.push(line);
-                    if let Some(address) = address {
-                        self.address = address;
-                        return;
-                    }
-                }
-                Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {
-                    panic!("the server did not serve: {}", self.log())
-                }
+            let address = self.printed().iter().find_map(|line| {
+                let url = line.strip_prefix("listening on ")?;
+                url.split_once("://")?.1.parse().ok()
+            });
+            if let Some(address) = address {
+                self.address = address;
+                return;
             }
+            let ended = self.child.try_wait().expect("a child can be waited for").is_some();
+            assert!(!ended && Instant::now() < until, "the server did not serve: {}", self.log());
+            std::thread::sleep(Duration::from_millis(5));
         }
+    }
+
+    /// The lines that it printed so far.
+    pub(crate) fn printed(&self) -> Vec<String> {
+        self.printed.lock().expect("nobody panics with it").clone()
     }
 
     /// Everything that it logged so far.

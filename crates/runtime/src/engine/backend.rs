@@ -145,7 +145,7 @@ impl Running {
     /// Begins a call; none where one with that scope is running.
     pub(crate) fn begin(&self, scope: [u8; 32]) -> Option<Run<'_>> {
         let mut scopes = self.scopes.lock().unwrap_or_else(PoisonError::into_inner);
-        scopes.insert(scope).then_some(Run { running: self, scope })
+        scopes.insert(scope).then(|| Run { running: self, scope })
     }
 }
 
