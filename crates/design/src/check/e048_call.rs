@@ -140,7 +140,7 @@ mod tests {
                    |
                 10 |           code: string max 20 = uper(name)
                    |                                 ^^^^
-                   = help: known here: `if`, `date`, `time`, `timestamp`, `duration`, `lower`, `size`, `matches` and 5 more
+                   = help: known here: `if`, `date`, `time`, `timestamp`, `duration`, `lower`, `size`, `matches`, `sum`, `count`, `min`, `max`, `avg`
 
                 error[E048]: a fold in `total` of `Order` is not over owned children
                   --> mainstay.yaml:11:24
@@ -149,7 +149,7 @@ mod tests {
                    |                        ^^^^^^^^^
                    = help: write `sum(lines.field)`
 
-                error[E048]: a function in `heads` of `Order` is not called as it takes its arguments
+                error[E048]: a call in `heads` of `Order` has the wrong arguments
                   --> mainstay.yaml:12:24
                    |
                 12 |           heads: int = sum(lines)
@@ -163,14 +163,14 @@ mod tests {
                    |                                      ^^^^^^^^^^
                    = help: `sum` takes numbers, money or durations
 
-                error[E048]: a function in `many` of `Order` is not called as it takes its arguments
+                error[E048]: a call in `many` of `Order` has the wrong arguments
                   --> mainstay.yaml:14:23
                    |
                 14 |           many: int = size(lines)
                    |                       ^^^^^^^^^^^
                    = help: write `count(lines)`
 
-                error[E048]: a function in `when` of `Order` is not called as it takes its arguments
+                error[E048]: a call in `when` of `Order` has the wrong arguments
                   --> mainstay.yaml:15:24
                    |
                 15 |           when: date = date('soon')
