@@ -2,6 +2,10 @@
 
 mod choice;
 mod facts;
+#[cfg(test)]
+pub(crate) mod testing;
+#[cfg(test)]
+mod tests;
 
 pub use choice::{Choice, Settings};
 pub use facts::{Relation, relations};
