@@ -127,6 +127,13 @@ impl Catalog {
         Term::input(name, item.value, item.unit.clone(), Grade::Catalogue, &item.source)
     }
 
+    /// The fact of that name as an input, if a list has it.
+    pub fn find(&self, name: &str) -> Option<Term> {
+        let item = self.items.get(name)?;
+        let unit = item.unit.clone();
+        Some(Term::input(name, item.value, unit, Grade::Catalogue, &item.source))
+    }
+
     /// The fact of that name.
     ///
     /// # Panics

@@ -1,5 +1,8 @@
 //! The whole design: a valid model becomes an architecture.
 
+mod assumptions;
+mod feasibility;
+
 use crate::catalog::Catalog;
 use crate::draft::inputs::Inputs;
 use crate::draft::{Draft, Ground};
@@ -21,6 +24,8 @@ pub fn design_with(model: &Valid<Model>, catalog: &Catalog) -> Valid<Architectur
     let schema = lower::schema(model, &domain);
     let ground = Ground { model, domain: &domain, contract: &contract, schema: &schema, catalog };
     let draft = stages::run(Draft::new(ground, Inputs::read(model)), true);
+    let infeasible = feasibility::infeasible(ground, &draft);
+    let assumptions = assumptions::assumptions(ground, &draft);
     let services = services(&draft);
     let traffic = traffic(&draft);
     let decisions = draft.decisions;
@@ -30,13 +35,32 @@ pub fn design_with(model: &Valid<Model>, catalog: &Catalog) -> Valid<Architectur
         services,
         traffic,
         decisions,
-        infeasible: Vec::new(),
-        assumptions: Vec::new(),
+        infeasible,
+        assumptions,
         settings,
         domain,
         contract,
         schema,
     })
+}
+
+/// The same design with other inputs, without the rules that decide on every resource.
+fn again<'a>(ground: Ground<'a>, inputs: Inputs) -> Draft<'a> {
+    let mut draft = Draft::new(ground, inputs);
+    draft.quick = true;
+    stages::run(draft, false)
+}
+
+/// The decisions alone, without what needs the design to run again.
+#[cfg(test)]
+pub(crate) fn decisions(model: &Valid<Model>) -> Vec<Decision> {
+    let domain = lower::domain(model);
+    let contract = lower::contract(&domain);
+    let schema = lower::schema(model, &domain);
+    let catalog = Catalog::default();
+    let ground =
+        Ground { model, domain: &domain, contract: &contract, schema: &schema, catalog: &catalog };
+    stages::run(Draft::new(ground, Inputs::read(model)), true).decisions
 }
 
 /// The deployable units of the boundaries decision, `name: context, context` each.

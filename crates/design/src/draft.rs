@@ -1,5 +1,6 @@
 //! What rules see: the model, what follows from it, and the decisions of earlier stages.
 
+pub mod bill;
 pub mod dependability;
 pub mod inputs;
 pub mod load;
@@ -60,6 +61,8 @@ pub struct Draft<'a> {
     pub load: Load,
     /// Rows and bytes, by resource.
     pub volumes: Vec<Volume>,
+    /// Run again for comparison: thresholds that cost time are left out.
+    pub quick: bool,
     /// Decisions of earlier stages.
     pub decisions: Vec<Decision>,
     settings: BTreeMap<&'static str, BTreeMap<String, Setting>>,
@@ -82,6 +85,7 @@ impl<'a> Draft<'a> {
             inputs,
             load,
             volumes,
+            quick: false,
             decisions: Vec::new(),
             settings: BTreeMap::new(),
         }

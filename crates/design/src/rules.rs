@@ -1,16 +1,15 @@
 //! The rules, by stage. A rule is one file: its page, its decision, its tests.
 
 mod choice;
-mod facts;
-#[cfg(test)]
-pub(crate) mod testing;
-#[cfg(test)]
-mod tests;
+pub(crate) mod facts;
 
 pub use choice::{Choice, Settings};
 pub use facts::{Relation, relations};
 
+use crate::draft::Draft;
 use crate::stages::Rule;
+use ir::model::Step;
+use ir::quantity::Computed;
 
 /// Registers the rules of a stage: each name is a module beside, declared above by `mod`.
 macro_rules! rules {
@@ -44,6 +43,16 @@ const STAGES: &[(&[&Rule], &[(&str, &str)])] = &[
     (capacity::RULES, capacity::PAGES),
     (operations::RULES, operations::PAGES),
 ];
+
+/// The 95th percentiles of a workflow's steps together, an upper estimate.
+pub(crate) fn saga_duration(draft: &Draft<'_>, steps: &[&Step]) -> Computed {
+    communication::duration(draft, steps)
+}
+
+/// Resources whose stated rows and workload differ: name, rows a month stated, rows a month made.
+pub(crate) fn rows_against_workload(draft: &Draft<'_>) -> Vec<(String, f64, f64)> {
+    data::differing(draft)
+}
 
 /// All rules in the order of their stages.
 pub fn all() -> impl Iterator<Item = &'static Rule> {

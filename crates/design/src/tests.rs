@@ -3,12 +3,17 @@
 use crate::stages::Rule;
 use expect_test::Expect;
 use ir::architecture::Architecture;
+use ir::decision::Decision;
+use ir::model::Model;
 use ir::{Sources, Valid};
 
 /// The shop, the shortener and the clinics that stand beside the crates.
 pub(crate) const SHOP: &str = include_str!("../../../examples/shop/mainstay.yaml");
 pub(crate) const LINKS: &str = include_str!("../../../examples/links/mainstay.yaml");
 pub(crate) const CLINIC: &str = include_str!("../../../examples/clinic/mainstay.yaml");
+
+/// Tickets at the door, with goals that cannot hold together.
+pub(crate) const KIOSK: &str = include_str!("../../../examples/kiosk/mainstay.yaml");
 
 /// The least model: nothing is given but a resource.
 pub(crate) const NOTES: &str = "
@@ -23,6 +28,18 @@ contexts:
 /// The architecture of a model that must be valid.
 #[track_caller]
 pub(crate) fn designed(text: &str) -> Valid<Architecture> {
+    crate::design(&valid(text))
+}
+
+/// The decisions of a model that must be valid, without assumptions.
+#[track_caller]
+pub(crate) fn decided(text: &str) -> Vec<Decision> {
+    crate::design::decisions(&valid(text))
+}
+
+/// The model of a text that must be valid.
+#[track_caller]
+pub(crate) fn valid(text: &str) -> Valid<Model> {
     let sources = Sources::one("mainstay.yaml", text);
     let (model, mut faults) = formats::requirements::read(&sources);
     let (valid, more) = crate::check::check(model);
@@ -30,15 +47,14 @@ pub(crate) fn designed(text: &str) -> Valid<Architecture> {
     let told = || formats::diagnostic::terminal(&sources, &faults, false);
     let valid = valid.unwrap_or_else(|| panic!("{}", told()));
     assert!(!ir::diagnostic::has_errors(&faults), "{}", told());
-    crate::design(&valid)
+    valid
 }
 
 /// `subject: choice` for each decision of the rule, and the thresholds at which it flips.
 #[track_caller]
 pub(crate) fn check(rule: &Rule, text: &str, expected: Expect) {
-    let architecture = designed(text);
     let mut printed = String::new();
-    for decision in architecture.decisions.iter().filter(|one| one.rule == rule.id) {
+    for decision in decided(text).iter().filter(|one| one.rule == rule.id) {
         printed.push_str(&format!("{}: {}\n", decision.subject, decision.choice));
         for flip in &decision.flips_at {
             printed.push_str(&format!("  flips at {flip}\n"));

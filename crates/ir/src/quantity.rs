@@ -103,12 +103,13 @@ impl Measure {
 pub fn print(value: f64, unit: &Unit) -> String {
     match unit {
         Unit::One => number(value),
-        Unit::Share => format!("{} %", trim(format!("{:.4}", value * 100.0))),
+        Unit::Share => format!("{} %", per_cent(value * 100.0)),
         Unit::PerSecond => format!("{} rps", number(value)),
         Unit::Seconds => seconds(value),
         Unit::Bytes => bytes(value),
         Unit::BytesPerSecond => format!("{}/s", bytes(value)),
         Unit::PerMonth(currency) => format!("{} {currency}/month", number(value)),
+        Unit::Count(things) if value == 1.0 => format!("1 {}", one_of(things)),
         Unit::Count(things) => format!("{} {things}", number(value)),
     }
 }
@@ -145,6 +146,32 @@ fn split_names(formula: &str) -> Vec<&str> {
     words
 }
 
+/// Three significant digits of a number below 1, as decimals.
+fn decimals(size: f64) -> usize {
+    if size < 1e-12 { 0 } else { (2.0 - size.log10().floor()).clamp(3.0, 14.0) as usize }
+}
+
+/// Per cent: near 100 so many decimals that what is missing shows two digits.
+fn per_cent(value: f64) -> String {
+    let missing = 100.0 - value;
+    if (90.0..100.0).contains(&value) && missing > 1e-10 {
+        let digits = (1.0 - missing.log10().floor()).clamp(1.0, 11.0) as usize;
+        return trim(format!("{value:.digits$}"));
+    }
+    number(value)
+}
+
+/// The singular of a regular plural: `replicas`, `indexes`; other words stay.
+fn one_of(things: &str) -> &str {
+    if !things.chars().all(|c| c.is_ascii_lowercase() || c == ' ') {
+        return things;
+    }
+    match things.strip_suffix("xes").or_else(|| things.strip_suffix("uses")) {
+        Some(_) => &things[..things.len() - 2],
+        None => things.strip_suffix('s').unwrap_or(things),
+    }
+}
+
 /// A bare number: thousands parted by commas, three significant digits below 100.
 pub fn number(value: f64) -> String {
     if !value.is_finite() {
@@ -158,7 +185,7 @@ pub fn number(value: f64) -> String {
     } else if size >= 1.0 {
         trim(format!("{value:.2}"))
     } else {
-        trim(format!("{value:.4}"))
+        trim(format!("{value:.*}", decimals(size)))
     };
     thousands(&text)
 }
@@ -228,10 +255,25 @@ mod tests {
             print(1.5e9, &Unit::Bytes),
             print(3.0, &Unit::Count("replicas".to_owned())),
             print(1_234_567.0, &Unit::One),
+            print(0.000_000_625, &Unit::One),
+            print(0.819_876, &Unit::Share),
+            print(0.999_999_994_2, &Unit::Share),
+            print(1.0, &Unit::Count("indexes".to_owned())),
         ];
         assert_eq!(
             printed,
-            ["1,200 rps", "99.95 %", "200 ms", "1.5 GB", "3 replicas", "1,234,567"]
+            [
+                "1,200 rps",
+                "99.95 %",
+                "200 ms",
+                "1.5 GB",
+                "3 replicas",
+                "1,234,567",
+                "0.000000625",
+                "82 %",
+                "99.99999942 %",
+                "1 index"
+            ]
         );
     }
 

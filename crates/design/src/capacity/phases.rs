@@ -18,6 +18,8 @@ pub struct Response {
 
 /// Phases of one response at most; the closed form has 2^n terms.
 const PHASES_MAX: usize = 8;
+/// Halvings in search of a quantile: a thousand-millionth of the mean.
+const QUANTILE_STEPS: u32 = 32;
 
 impl Response {
     /// A response that only takes a constant time.
@@ -53,14 +55,16 @@ impl Response {
 
     /// Probability that it takes longer than that many seconds.
     pub fn longer_than(&self, seconds: f64) -> f64 {
-        let rest = seconds - self.constant;
-        if rest < 0.0 {
-            return 1.0;
+        self.tail().at(seconds)
+    }
+
+    /// The closed form of the tail, to be asked many times.
+    pub fn tail(&self) -> Tail {
+        let mut tail = Tail { constant: self.constant, endless: false, terms: Vec::new() };
+        tail.endless = self.phases.iter().any(|(_, mean)| mean.is_infinite());
+        if tail.endless {
+            return tail;
         }
-        if self.phases.iter().any(|(_, mean)| mean.is_infinite()) {
-            return 1.0;
-        }
-        let mut total = 0.0;
         for chosen in 0..1_usize << self.phases.len() {
             let mut probability = 1.0;
             let mut means = Vec::with_capacity(self.phases.len());
@@ -73,10 +77,10 @@ impl Response {
                 }
             }
             if probability > 0.0 {
-                total += probability * hypoexponential_tail(&mut means, rest);
+                hypoexponential(&mut means, probability, &mut tail.terms);
             }
         }
-        total.clamp(0.0, 1.0)
+        tail
     }
 
     /// The seconds that the share `quantile` (0.95) of requests does not exceed.
@@ -85,16 +89,44 @@ impl Response {
     }
 }
 
+/// The tail of a response as a sum of `weight × exp(-t / mean)` behind a constant.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Tail {
+    constant: f64,
+    /// A station is overloaded: it takes longer than anything.
+    endless: bool,
+    terms: Vec<(f64, f64)>,
+}
+
+impl Tail {
+    /// Probability that it takes longer than that many seconds.
+    pub fn at(&self, seconds: f64) -> f64 {
+        let rest = seconds - self.constant;
+        if rest < 0.0 || self.endless {
+            return 1.0;
+        }
+        let sum: f64 = self.terms.iter().map(|(weight, mean)| weight * (-rest / mean).exp()).sum();
+        sum.clamp(0.0, 1.0)
+    }
+}
+
+/// Probability that a mixture of responses, each with its weight, takes longer than so many
+/// seconds.
+pub fn mixture_longer_than(parts: &[(f64, &Response)], seconds: f64) -> f64 {
+    let weight: f64 = parts.iter().map(|(weight, _)| weight).sum();
+    let longer = parts.iter().map(|(part, response)| part * response.longer_than(seconds));
+    if weight > 0.0 { longer.sum::<f64>() / weight } else { 0.0 }
+}
+
 /// The quantile of a mixture of responses, each with its weight.
 pub fn mixture_quantile(parts: &[(f64, &Response)], quantile: f64) -> f64 {
     let weight: f64 = parts.iter().map(|(weight, _)| weight).sum();
     if weight <= 0.0 {
         return 0.0;
     }
-    let tail = |seconds: f64| {
-        parts.iter().map(|(part, response)| part * response.longer_than(seconds)).sum::<f64>()
-            / weight
-    };
+    let tails: Vec<(f64, Tail)> =
+        parts.iter().map(|(part, response)| (part / weight, response.tail())).collect();
+    let tail = |seconds: f64| tails.iter().map(|(part, tail)| part * tail.at(seconds)).sum::<f64>();
     let mut high = parts.iter().map(|(_, response)| response.mean()).fold(1e-6, f64::max);
     if !high.is_finite() {
         return f64::INFINITY;
@@ -106,7 +138,7 @@ pub fn mixture_quantile(parts: &[(f64, &Response)], quantile: f64) -> f64 {
         }
     }
     let mut low = 0.0;
-    for _ in 0..48 {
+    for _ in 0..QUANTILE_STEPS {
         let middle = (low + high) / 2.0;
         if tail(middle) > 1.0 - quantile {
             low = middle;
@@ -117,11 +149,9 @@ pub fn mixture_quantile(parts: &[(f64, &Response)], quantile: f64) -> f64 {
     high
 }
 
-/// P(sum of exponentials > t); equal means are parted a little so that the closed form holds.
-fn hypoexponential_tail(means: &mut [f64], t: f64) -> f64 {
-    if means.is_empty() {
-        return 0.0;
-    }
+/// Adds the terms of P(sum of exponentials > t), weighted; equal means are parted a little so that
+/// the closed form holds.
+fn hypoexponential(means: &mut [f64], weight: f64, terms: &mut Vec<(f64, f64)>) {
     means.sort_by(f64::total_cmp);
     for at in 1..means.len() {
         let least = means[at - 1] * 1.002;
@@ -129,17 +159,15 @@ fn hypoexponential_tail(means: &mut [f64], t: f64) -> f64 {
             means[at] = least;
         }
     }
-    let mut tail = 0.0;
     for (at, mean) in means.iter().enumerate() {
-        let mut factor = 1.0;
+        let mut factor = weight;
         for (other_at, other) in means.iter().enumerate() {
             if other_at != at {
                 factor *= mean / (mean - other);
             }
         }
-        tail += factor * (-t / mean).exp();
+        terms.push((factor, *mean));
     }
-    tail.clamp(0.0, 1.0)
 }
 
 #[cfg(test)]

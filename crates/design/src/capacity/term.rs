@@ -49,9 +49,21 @@ impl Term {
         }
     }
 
+    /// A number whose formula is told in words; `inputs` are what it was computed from.
+    pub fn told(value: f64, formula: &str, inputs: Vec<Self>) -> Self {
+        let inputs =
+            inputs.into_iter().fold(Vec::new(), |inputs, term| merged(inputs, term.inputs));
+        Self { value, unit: Unit::One, formula: formula.to_owned(), binding: Binding::Atom, inputs }
+    }
+
     /// The value.
     pub fn value(&self) -> f64 {
         self.value
+    }
+
+    /// Its unit; a formula has none until it is named.
+    pub fn unit(&self) -> &Unit {
+        &self.unit
     }
 
     /// The worst grade of what went in.

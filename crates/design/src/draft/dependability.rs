@@ -1,6 +1,7 @@
 //! How much of the time the compositions are there, from planning figures of the catalogue.
 
 use crate::capacity::Term;
+use crate::draft::inputs::Knob;
 use crate::draft::{Draft, MONTH_SECONDS};
 use ir::quantity::{Computed, Grade, Unit};
 
@@ -8,11 +9,36 @@ fn month() -> Term {
     Term::input("month", MONTH_SECONDS, Unit::Seconds, Grade::Derived, "a mean month")
 }
 
-/// What releases that must be taken back cost, when they reach that share of the traffic.
-pub fn release_loss(draft: &Draft<'_>, canary: bool) -> Computed {
+/// How a release reaches callers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Release {
+    /// Replica by replica, to everybody.
+    Rolling,
+    /// To a few callers first, judged by their failures.
+    Canary,
+    /// Beside the old one, checked, then switched.
+    BlueGreen,
+}
+
+/// Requests in ten minutes that a canary must see to be judged by.
+const CANARY_REQUESTS: f64 = 400.0;
+
+/// The careful release that this traffic allows: a canary that sees too few requests tells nothing.
+pub fn careful(draft: &Draft<'_>) -> Release {
+    let mean = draft.value(Knob::Peak) / draft.value(Knob::PeakToMean);
+    let seen = mean * draft.catalog.value("canary_share") * 600.0;
+    if seen > CANARY_REQUESTS { Release::Canary } else { Release::BlueGreen }
+}
+
+/// What releases that must be taken back cost.
+pub fn release_loss(draft: &Draft<'_>, release: Release) -> Computed {
     let bad = draft.fact("releases_a_month") * draft.fact("bad_release_share");
     let lost = bad * draft.fact("rollback");
-    let lost = if canary { lost * draft.fact("canary_share") } else { lost };
+    let lost = match release {
+        Release::Rolling => lost,
+        Release::Canary => lost * draft.fact("canary_share"),
+        Release::BlueGreen => lost * draft.fact("unnoticed_share"),
+    };
     (lost / month()).named("lost to bad releases", Unit::Share)
 }
 
@@ -21,7 +47,7 @@ pub fn one_node(draft: &Draft<'_>) -> Computed {
     let between = draft.fact("node_between_failures");
     let repair = draft.fact("data_node_repair");
     let up = between.clone() / (between + repair);
-    let releases = Term::from(&release_loss(draft, false));
+    let releases = Term::from(&release_loss(draft, Release::Rolling));
     (up - releases).named("availability on one node", Unit::Share)
 }
 
@@ -61,10 +87,10 @@ pub fn database_single(draft: &Draft<'_>) -> Computed {
 }
 
 /// A system of balancer, application nodes and database server.
-pub fn composed(draft: &Draft<'_>, pair: bool, standby: bool, canary: bool) -> Computed {
+pub fn composed(draft: &Draft<'_>, pair: bool, standby: bool, release: Release) -> Computed {
     let nodes = if pair { app_pair(draft) } else { app_single(draft) };
     let database = if standby { database_pair(draft) } else { database_single(draft) };
     let product = draft.fact("balancer_availability") * Term::from(&nodes) * Term::from(&database);
-    let releases = Term::from(&release_loss(draft, canary));
+    let releases = Term::from(&release_loss(draft, release));
     (product - releases).named("availability", Unit::Share)
 }

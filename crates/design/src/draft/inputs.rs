@@ -69,6 +69,8 @@ pub struct Inputs {
     pub service_time: Option<Term>,
     /// What was not given.
     pub missing: Vec<Missing>,
+    /// Rows follow the workload even where `rows` states them.
+    pub rows_of_workload: bool,
 }
 
 /// The default of each input that goals may leave out.
@@ -278,6 +280,7 @@ impl Inputs {
                 seconds("service_time", time.value.worst(), Grade::Given, "goals.service_time")
             }),
             missing,
+            rows_of_workload: false,
         }
     }
 
@@ -310,9 +313,9 @@ impl Inputs {
         changed
     }
 
-    /// The same inputs with another budget.
-    pub fn without_budget(&self) -> Self {
-        Self { budget: None, ..self.clone() }
+    /// The same inputs, where rows follow the workload even if `rows` states them.
+    pub fn following_the_workload(&self) -> Self {
+        Self { rows_of_workload: true, ..self.clone() }
     }
 
     /// The peak after that many seconds of the growth goal: linear in the exponent.

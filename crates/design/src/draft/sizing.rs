@@ -196,6 +196,27 @@ pub struct Prediction {
 /// Predicts the response times at a factor of the peak: a chain of the application's cores and the
 /// database's, waits by Allen-Cunneen for the mixture of work, plus network trips and commits.
 pub fn predict(draft: &Draft<'_>, replicas: f64, factor: f64) -> Prediction {
+    let chain = chain(draft, replicas, factor);
+    let parts: Vec<(f64, &Response)> =
+        chain.parts.iter().map(|(rate, response)| (*rate, response)).collect();
+    let at = |quantile| phases::mixture_quantile(&parts, quantile);
+    Prediction {
+        percentiles: [at(0.50), at(0.95), at(0.99)],
+        app_utilisation: chain.app_utilisation,
+        database_utilisation: chain.database_utilisation,
+        works: chain.works,
+    }
+}
+
+/// The responses of all kinds of work at a factor of the peak.
+struct Chain {
+    parts: Vec<(f64, Response)>,
+    app_utilisation: f64,
+    database_utilisation: f64,
+    works: Vec<(Work, f64, f64)>,
+}
+
+fn chain(draft: &Draft<'_>, replicas: f64, factor: f64) -> Chain {
     let store = store(draft);
     let servers = (replicas * draft.catalog.value("replica_vcpu")).max(1.0);
     let app = station(draft, servers, factor, |flow| app_time(draft, flow, store));
@@ -204,7 +225,10 @@ pub fn predict(draft: &Draft<'_>, replicas: f64, factor: f64) -> Prediction {
         let cores = size.1.max(1.0);
         let slowed = cores / size.1;
         let reaches = |flow: &Flow| database_time(draft, flow) * slowed;
-        station(draft, cores, factor, reaches)
+        let seen = station(draft, cores, factor, reaches);
+        let all = database_cpu(draft).value * slowed * factor;
+        let arrivals = if seen.service > 0.0 { all / seen.service } else { seen.arrivals };
+        Station { arrivals, ..seen }
     });
     let trip = draft.catalog.value("network_trip");
     let mut parts = Vec::new();
@@ -236,11 +260,8 @@ pub fn predict(draft: &Draft<'_>, replicas: f64, factor: f64) -> Prediction {
     for (_, rate, _) in &mut works {
         *rate /= total.max(1e-12);
     }
-    let parts: Vec<(f64, &Response)> =
-        parts.iter().map(|(rate, response)| (*rate, response)).collect();
-    let at = |quantile| phases::mixture_quantile(&parts, quantile);
-    Prediction {
-        percentiles: [at(0.50), at(0.95), at(0.99)],
+    Chain {
+        parts,
         app_utilisation: app.utilisation(),
         database_utilisation: database.map_or(0.0, |database| database.utilisation()),
         works,
@@ -312,9 +333,18 @@ fn station(draft: &Draft<'_>, servers: f64, factor: f64, time: impl Fn(&Flow) ->
     }
 }
 
-/// The factor of the peak at which a percentile reaches its goal, or a station saturates.
-pub fn load_factor_at(draft: &Draft<'_>, replicas: f64, percentile: usize, goal: f64) -> f64 {
-    let holds = |factor: f64| predict(draft, replicas, factor).percentiles[percentile] <= goal;
+/// The factor of the peak up to which a percentile (0.95) stays within its goal; zero where it
+/// never does.
+pub fn load_factor_at(draft: &Draft<'_>, replicas: f64, quantile: f64, goal: f64) -> f64 {
+    let holds = |factor: f64| {
+        let chain = chain(draft, replicas, factor);
+        if chain.app_utilisation >= 1.0 || chain.database_utilisation >= 1.0 {
+            return false;
+        }
+        let parts: Vec<(f64, &Response)> =
+            chain.parts.iter().map(|(rate, response)| (*rate, response)).collect();
+        phases::mixture_longer_than(&parts, goal) <= 1.0 - quantile
+    };
     if !holds(0.01) {
         return 0.0;
     }
@@ -323,7 +353,7 @@ pub fn load_factor_at(draft: &Draft<'_>, replicas: f64, percentile: usize, goal:
         low = high;
         high *= 2.0;
     }
-    for _ in 0..20 {
+    for _ in 0..12 {
         let middle = (low + high) / 2.0;
         if holds(middle) { low = middle } else { high = middle }
     }

@@ -25,6 +25,8 @@ pub struct Volume {
     pub resource: ResourceId,
     /// The model states its rows, its own or its owner's.
     pub stated: bool,
+    /// The resource itself has `rows`, rather than its owner or what it is made from.
+    pub own_statement: bool,
     /// Rows at the end of the horizon.
     pub rows: Computed,
     /// Rows a second that come, where it grows.
@@ -47,7 +49,10 @@ pub fn read(
     inputs: &Inputs,
     load: &Load,
 ) -> Vec<Volume> {
-    let stated = stated_rows(model, domain);
+    let mut stated = stated_rows(model, domain);
+    if inputs.rows_of_workload {
+        stated.retain(|id, rows| rows.per.is_none() || load.creates(*id) <= 0.0);
+    }
     let reacted = created_by_reactions(model, domain);
     let mut volumes: Vec<Option<Volume>> = vec![None; domain.resources.len()];
     // Owners before children, originals before what reactions make of them.
@@ -74,9 +79,12 @@ pub fn read(
                 (None, None, Some(sources)) if pass < 2 => from_sources(sources, &volumes),
                 (None, None, _) => Some(unstated(id, resource.shared, inputs, load)),
             };
-            if let Some((rows, growth, keep, stated)) = rows {
+            if let Some((rows, growth, keep, known)) = rows {
                 let count = indexes.get(&id).copied().unwrap_or(0) as f64 + 1.0;
-                volumes[id.index()] = Some(measured(domain, id, rows, growth, keep, stated, count));
+                let mut volume = measured(domain, id, rows, growth, keep, count);
+                volume.stated = known;
+                volume.own_statement = stated.contains_key(&id);
+                volumes[id.index()] = Some(volume);
             }
         }
     }
@@ -91,7 +99,6 @@ fn measured(
     rows: Term,
     growth_rows: Option<f64>,
     keep: Option<f64>,
-    stated: bool,
     indexes: f64,
 ) -> Volume {
     let unit = Unit::Count("rows".to_owned());
@@ -111,7 +118,17 @@ fn measured(
     );
     let bytes = Term::from(&rows) * (row + index * entry);
     let bytes = bytes.named("bytes", Unit::Bytes);
-    Volume { resource: id, stated, rows, growth_rows, keep, row_bytes, indexes, bytes }
+    Volume {
+        resource: id,
+        stated: false,
+        own_statement: false,
+        rows,
+        growth_rows,
+        keep,
+        row_bytes,
+        indexes,
+        bytes,
+    }
 }
 
 fn of_statement(rows: &Rows, shared: bool, inputs: &Inputs) -> Estimate {

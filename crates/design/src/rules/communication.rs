@@ -8,4 +8,6 @@ mod sagas;
 mod schedules;
 mod webhooks;
 
+pub(super) use sagas::duration;
+
 rules!["communication": relations, consistency, events, broker, sagas, webhooks, schedules];

@@ -13,7 +13,7 @@ mod search;
 mod storage;
 mod tenancy;
 
-pub(super) use database::needs_standby;
+pub(super) use storage::differing;
 
 rules!["data":
     database, tenancy, identifiers, indexes, storage, partitioning, retention, cache, counters,

@@ -4,7 +4,7 @@ use crate::draft::Draft;
 use ir::domain::{ContextId, Domain, FieldId, Kind, ResourceId, Source};
 use ir::expr::{Expr, ExprKind};
 use ir::model::{At, Step};
-use ir::quantity::{Computed, Grade, Unit, print};
+use ir::quantity::{Computed, Unit, print};
 use std::collections::BTreeMap;
 
 /// A reference from one context into another.
@@ -66,7 +66,7 @@ fn followed(expr: &Expr) -> Option<FieldId> {
 }
 
 /// How strongly two contexts hang together: references, and steps of workflows that cross.
-pub(super) fn coupling(draft: &Draft<'_>) -> BTreeMap<(ContextId, ContextId), u32> {
+pub(crate) fn coupling(draft: &Draft<'_>) -> BTreeMap<(ContextId, ContextId), u32> {
     let mut pairs = BTreeMap::new();
     for relation in relations(draft.domain) {
         let from = draft.domain.resource(relation.from).context;
@@ -78,7 +78,7 @@ pub(super) fn coupling(draft: &Draft<'_>) -> BTreeMap<(ContextId, ContextId), u3
 }
 
 /// Requests a second that land on each context, by id; what workflows add among them.
-pub(super) fn rate_by_context(draft: &Draft<'_>) -> Vec<f64> {
+pub(crate) fn rate_by_context(draft: &Draft<'_>) -> Vec<f64> {
     let mut rates = vec![0.0; draft.domain.contexts.len()];
     for flow in &draft.load.flows {
         if let Some(id) = flow.resource {
@@ -89,7 +89,7 @@ pub(super) fn rate_by_context(draft: &Draft<'_>) -> Vec<f64> {
 }
 
 /// All steps of a workflow, those side by side among them, in order.
-pub(super) fn steps(all: &[Step]) -> Vec<&Step> {
+pub(crate) fn steps(all: &[Step]) -> Vec<&Step> {
     let mut found = Vec::new();
     for step in all {
         found.push(step);
@@ -99,13 +99,13 @@ pub(super) fn steps(all: &[Step]) -> Vec<&Step> {
 }
 
 /// The integration's operation that a step calls: `payments`, `charge`.
-pub(super) fn outside<'a>(draft: &Draft<'_>, step: &'a Step) -> Option<(&'a str, &'a str)> {
+pub(crate) fn outside<'a>(draft: &Draft<'_>, step: &'a Step) -> Option<(&'a str, &'a str)> {
     let (integration, operation) = step.run.as_ref()?.as_str().split_once('.')?;
     draft.integration(integration).map(|_| (integration, operation))
 }
 
 /// The resource with the most of something, if any has some.
-pub(super) fn most(draft: &Draft<'_>, of: impl Fn(ResourceId) -> f64) -> Option<(ResourceId, f64)> {
+pub(crate) fn most(draft: &Draft<'_>, of: impl Fn(ResourceId) -> f64) -> Option<(ResourceId, f64)> {
     let mut best: Option<(ResourceId, f64)> = None;
     for (id, _) in draft.domain.resources() {
         let amount = of(id);
@@ -117,50 +117,43 @@ pub(super) fn most(draft: &Draft<'_>, of: impl Fn(ResourceId) -> f64) -> Option<
 }
 
 /// A count of things of the model as a finished number.
-pub(super) fn count(name: &str, value: f64, things: &str, source: &str) -> Computed {
+pub(crate) fn count(name: &str, value: f64, things: &str, source: &str) -> Computed {
     let unit = Unit::Count(things.to_owned());
-    let input = ir::quantity::Input {
-        name: name.replace(' ', "_"),
-        value,
-        unit: unit.clone(),
-        grade: Grade::Derived,
-        source: source.to_owned(),
-    };
-    let formula = input.name.clone();
-    Computed { name: name.to_owned(), value, unit, formula, inputs: vec![input] }
+    let formula = format!("counted: {source}");
+    Computed { name: name.to_owned(), value, unit, formula, inputs: Vec::new() }
 }
 
 /// `1,200 rps`
-pub(super) fn rps(value: f64) -> String {
+pub(crate) fn rps(value: f64) -> String {
     print(value, &Unit::PerSecond)
 }
 
 /// `200 ms`
-pub(super) fn time(value: f64) -> String {
+pub(crate) fn time(value: f64) -> String {
     print(value, &Unit::Seconds)
 }
 
 /// `99.95 %`
-pub(super) fn share(value: f64) -> String {
+pub(crate) fn share(value: f64) -> String {
     print(value, &Unit::Share)
 }
 
 /// `4.2 %`: a share where four decimals would be noise.
-pub(super) fn about(value: f64) -> String {
+pub(crate) fn about(value: f64) -> String {
     format!("{} %", ir::quantity::number((value * 1e4).round() / 100.0))
 }
 
 /// `1.5 GB`
-pub(super) fn bytes(value: f64) -> String {
+pub(crate) fn bytes(value: f64) -> String {
     print(value, &Unit::Bytes)
 }
 
 /// `1,200`
-pub(super) fn number(value: f64) -> String {
+pub(crate) fn number(value: f64) -> String {
     ir::quantity::number(value)
 }
 
 /// `57.7 USD a month`
-pub(super) fn money(draft: &Draft<'_>, value: f64) -> String {
+pub(crate) fn money(draft: &Draft<'_>, value: f64) -> String {
     format!("{} {} a month", number(value), draft.catalog.currency)
 }

@@ -2,6 +2,7 @@
 
 mod alerts;
 mod compute;
+mod cost;
 mod deployment;
 mod logging;
 mod metrics;
@@ -12,5 +13,5 @@ mod tracing;
 
 rules![
     "operations": slo, alerts, logging, tracing, metrics, compute, deployment,
-    schema_change, roadmap
+    schema_change, roadmap, cost
 ];

@@ -9,6 +9,7 @@ use crate::capacity::Term;
 use crate::draft::inputs::Knob;
 use crate::draft::{Draft, MONTH_SECONDS, sizing};
 use crate::rules::Choice;
+use crate::rules::choice::counted;
 use crate::rules::facts;
 use crate::stages::Rule;
 use ir::decision::{Decision, Stage};
@@ -106,9 +107,12 @@ fn changes(before: &Needs, after: &Needs) -> String {
     let mut parts = Vec::new();
     if after.nodes > before.nodes {
         parts.push(format!(
-            "{} more {} ({})",
-            facts::number(after.nodes - before.nodes),
-            if after.database.is_some() { "nodes" } else { "vCPU" },
+            "{} more ({} in all)",
+            if after.database.is_some() {
+                counted(after.nodes - before.nodes, "node", "nodes")
+            } else {
+                counted(after.nodes - before.nodes, "vCPU", "vCPU")
+            },
             facts::number(after.nodes)
         ));
     }

@@ -105,19 +105,23 @@ fn goals(choice: Choice, draft: &Draft<'_>, now: &Prediction, replicas: f64) -> 
         };
         let found = now.percentiles[at];
         let held = found <= bound.value();
-        let factor = sizing::load_factor_at(draft, replicas, at, bound.value());
-        let peak = draft.value(Knob::Peak) * factor;
         choice = choice.because(format!(
             "p{percentile}: {} of {} allowed{}.",
             facts::time(found),
             bound.print(),
             if held { String::new() } else { ": it does not hold".to_owned() }
         ));
-        if held && factor < 1e4 {
+        let factor = if held && !draft.quick {
+            sizing::load_factor_at(draft, replicas, percentile / 100.0, bound.value())
+        } else {
+            0.0
+        };
+        let peak = draft.value(Knob::Peak) * factor;
+        if factor > 0.0 && factor < 1e4 {
             choice = choice.flips(format!(
-                "peak above {} on {} as many nodes: p{percentile} passes {}",
+                "peak above {} on {}: p{percentile} passes {}",
                 facts::rps(peak),
-                if replicas > 1.0 { "just" } else { "the one, " },
+                if replicas > 1.0 { "as many nodes" } else { "the one node" },
                 bound.print()
             ));
         }

@@ -86,7 +86,7 @@ fn server(choice: Choice, draft: &Draft<'_>) -> Choice {
             facts::number(flight.value),
             facts::number(f64::from(all))
         ))
-        .because_if(each > f64::from(all) / replicas.value, || {
+        .because_if(f64::from(all) / replicas.value <= f64::from(LEAST) - 1.0, || {
             format!(
                 "{} each is a floor, for the seconds in which one node carries all.",
                 facts::number(f64::from(LEAST))

@@ -166,7 +166,7 @@ fn pivot<'a>(steps: &[&'a Step]) -> Option<&'a str> {
 }
 
 /// The steps' 95th percentiles one after the other; those side by side as if they were not.
-fn duration(draft: &Draft<'_>, steps: &[&Step]) -> Computed {
+pub(in crate::rules) fn duration(draft: &Draft<'_>, steps: &[&Step]) -> Computed {
     let mut terms: Vec<Term> = Vec::new();
     for step in steps {
         let Some(run) = &step.run else { continue };

@@ -43,6 +43,8 @@ fn decide(draft: &Draft<'_>) -> Vec<Decision> {
     let slow =
         Term::input("receiver", 0.5, Unit::Seconds, Grade::Assumed, "a receiver's usual answer");
     let (flight, places) = crate::draft::sizing::pool(&Term::from(&calls), &slow);
+    let pool = Term::function("erlang_b_places", vec![Term::from(&flight)], f64::from(places))
+        .named("pool", Unit::Count("calls".to_owned()));
     let polling = draft.input(Knob::Tenants)
         / Term::input(
             "poll_every",
@@ -52,7 +54,8 @@ fn decide(draft: &Draft<'_>) -> Vec<Decision> {
             "a partner's patience",
         );
     let polling = polling.named("questions a second", Unit::PerSecond);
-    let empty = 1.0 - (rate / draft.value(Knob::PeakToMean) / polling.value.max(1e-9)).min(1.0);
+    let tenant = rate / draft.value(Knob::PeakToMean) / draft.value(Knob::Tenants).max(1.0);
+    let empty = (-tenant * POLL_SECONDS).exp();
     let day =
         Term::input("outage", 86_400.0, Unit::Seconds, Grade::Derived, "a receiver away for a day");
     let backlog = (rate_term / draft.input(Knob::PeakToMean) * day * draft.input(Knob::Largest))
@@ -75,11 +78,12 @@ fn decide(draft: &Draft<'_>) -> Vec<Decision> {
         .number(calls)
         .number(flight)
         .number(backlog)
-        .number(facts::count("pool", f64::from(places), "calls", "Erlang B, one in a thousand finds none free"))
+        .number(pool)
         .alternative(
             "partners poll `/v1/events`",
             format!(
-                "{} of questions, of which {} would find nothing; it stays as the way to catch up.",
+                "{} of questions in the mean, of which {} would find nothing; it stays as the way to \
+                 catch up.",
                 facts::rps(polling.value),
                 facts::about(empty)
             ),

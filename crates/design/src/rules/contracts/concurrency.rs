@@ -8,7 +8,6 @@
 use crate::capacity::{Term, cache::Zipf};
 use crate::draft::Draft;
 use crate::draft::inputs::Knob;
-use crate::draft::load::Work;
 use crate::rules::choice::listed;
 use crate::rules::facts;
 use crate::stages::Rule;
@@ -53,10 +52,11 @@ fn decide(draft: &Draft<'_>) -> Vec<Decision> {
     if let Some((id, rate)) = most {
         choice = hottest(choice, draft, id, rate);
     } else {
-        let source = "the workload changes no row that exists";
-        choice = choice.because(format!(
-            "{source}: a conflict can only come from callers outside the journeys."
-        ));
+        choice = choice.because(commands(draft)).alternative(
+            "the last one wins",
+            "loses nothing in these journeys, and silently whatever is edited outside of them.",
+            Vec::new(),
+        );
     }
     let locks = Term::number(1.0) * draft.fact("think_time");
     choice = choice
@@ -73,6 +73,30 @@ fn decide(draft: &Draft<'_>) -> Vec<Decision> {
     vec![choice.done(draft)]
 }
 
+/// Where no journey overwrites a row: what changes rows instead.
+fn commands(draft: &Draft<'_>) -> String {
+    let mut names = Vec::new();
+    for flow in &draft.load.flows {
+        if let (Some(id), Some(OperationKind::Command(command))) = (flow.resource, flow.kind) {
+            let resource = draft.domain.resource(id);
+            let name = format!("`{}.{}`", resource.name, resource.commands[command.index()].name);
+            if !names.contains(&name) {
+                names.push(name);
+            }
+        }
+    }
+    if names.is_empty() {
+        return "No journey changes a row that exists: a conflict can only come from callers \
+                outside of them."
+            .to_owned();
+    }
+    format!(
+        "No journey overwrites a row: {} decide on the row as it is at commit, and the one that \
+         comes second gets 409 from the state, not a stale value.",
+        listed(&names)
+    )
+}
+
 fn hottest(
     choice: crate::rules::Choice,
     draft: &Draft<'_>,
@@ -87,16 +111,16 @@ fn hottest(
     .named("overwritten changes a day", Unit::One);
     choice
         .because(format!(
-            "`{name}` changes most: {} at the peak. On its most popular row a second change comes \
+            "`{name}` is edited most: {} at the peak. On its most popular row a second edit comes \
              within {} of the first {} times a day.",
             facts::rps(rate),
             facts::time(draft.catalog.value("think_time")),
-            facts::number(daily.value)
+            facts::number(daily.value.round())
         ))
         .number(daily.clone())
         .alternative(
             "the last one wins",
-            format!("about {} changes a day of `{name}` lost without a word.", facts::number(daily.value)),
+            format!("about {} changes a day of `{name}` lost without a word.", facts::number(daily.value.round())),
             vec![daily],
         )
         .flips(format!(
@@ -105,9 +129,12 @@ fn hottest(
         ))
 }
 
+/// Plain changes a second: a command decides on the row as it is and overwrites nothing.
 fn changes(draft: &Draft<'_>, id: ResourceId) -> f64 {
-    let all = draft.load.on(id, Work::Write);
-    all - draft.load.creates(id)
+    let flows = draft.load.flows.iter().filter(|flow| flow.resource == Some(id));
+    let plain = flows
+        .filter(|flow| matches!(flow.kind, Some(OperationKind::Update | OperationKind::Replace)));
+    plain.map(|flow| flow.rate.value).sum()
 }
 
 /// Changes a second that meet another change of the most popular row within the think time.

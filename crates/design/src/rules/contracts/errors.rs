@@ -20,11 +20,18 @@ fn decide(draft: &Draft<'_>) -> Vec<Decision> {
         draft.contract.operations.iter().flat_map(|one| one.problems.iter().copied()).collect();
     slugs.sort_unstable();
     slugs.dedup();
+    let causes = draft
+        .contract
+        .operations
+        .iter()
+        .filter(|one| matches!(one.kind, OperationKind::Command(_)) && !one.internal)
+        .flat_map(|one| one.problems.iter().copied());
+    let causes: std::collections::BTreeSet<&str> = causes.collect();
     let conflicts: Vec<String> = draft
         .contract
         .problems
         .iter()
-        .filter(|problem| problem.status == 409 && slugs.contains(&problem.slug))
+        .filter(|problem| problem.status == 409 && causes.contains(problem.slug))
         .map(|problem| format!("`{}`", problem.slug))
         .collect();
     let guarded: Vec<String> = draft

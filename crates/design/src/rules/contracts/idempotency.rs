@@ -70,7 +70,7 @@ fn decide(draft: &Draft<'_>) -> Vec<Decision> {
              writes a day that arrive twice.",
             facts::rps(writes),
             facts::rps(mean.value),
-            facts::number(duplicates.value.ceil())
+            facts::number(duplicates.value.round())
         ))
         .because_if(!effects.is_empty(), || {
             format!("{}: done twice, money or stock moves twice.", listed(&effects))
@@ -88,7 +88,7 @@ fn decide(draft: &Draft<'_>) -> Vec<Decision> {
             "no keys",
             format!(
                 "about {} duplicates a day, found by people.",
-                facts::number(duplicates.value.ceil())
+                facts::number(duplicates.value.round())
             ),
             vec![duplicates],
         )

@@ -19,6 +19,8 @@ pub(super) const RULE: Rule =
 
 const PAGE_ITEMS: f64 = 20.0;
 const PAGE_ITEMS_MAX: u32 = 100;
+/// Seconds that a person looks at a page.
+const PAGE_TIME_SECONDS: f64 = 10.0;
 /// Lists shorter than this do not feel an offset.
 const SHORT_ROWS: f64 = 1_000.0;
 
@@ -46,7 +48,8 @@ fn decide(draft: &Draft<'_>) -> Vec<Decision> {
             &name,
         ))
     .named("all rows at once", Unit::Bytes);
-    let creates = draft.load.creates(longest);
+    let reach_share = rows / draft.volume(longest).rows.value.max(1.0);
+    let creates = draft.load.creates(longest) * reach_share;
     let choice = RULE
         .on("system", format!("how is `{name}` with {} rows read to its end?", facts::number(rows)))
         .choose("signed cursor, 20 a page, 100 at most")
@@ -58,10 +61,11 @@ fn decide(draft: &Draft<'_>) -> Vec<Decision> {
         ))
         .because_if(creates > 0.0, || {
             format!(
-                "{} of it are created at the peak: between two pages a second apart an offset would \
-                 show {} twice.",
+                "{} of them are created at the peak: a reader who takes {} a page by offset sees \
+                 {} of them twice on the next.",
                 facts::rps(creates),
-                crate::rules::choice::counted(creates.ceil(), "row", "rows")
+                facts::time(PAGE_TIME_SECONDS),
+                facts::number((creates * PAGE_TIME_SECONDS).min(PAGE_ITEMS).ceil())
             )
         })
         .number(page)

@@ -11,6 +11,7 @@ use crate::rules::choice::{counted, listed};
 use crate::rules::facts;
 use crate::stages::Rule;
 use ir::decision::{Decision, Effect, Stage};
+use ir::model::Proof;
 use ir::quantity::{Grade, Unit};
 
 pub(super) const RULE: Rule =
@@ -32,11 +33,7 @@ fn decide(draft: &Draft<'_>) -> Vec<Decision> {
     let mut choice = RULE
         .on("system", format!("over which protocols do {} call?", listed(&actors)))
         .choose("REST with OpenAPI 3.1")
-        .because(format!(
-            "{} over plain HTTP: every language of {} has a client for it.",
-            counted(operations, "operation", "operations"),
-            listed(&actors)
-        ))
+        .because(callers(draft, operations))
         .because_if(!public.is_empty(), || {
             format!("{} must answer a browser that knows nothing of the API.", listed(&public))
         })
@@ -81,6 +78,34 @@ fn decide(draft: &Draft<'_>) -> Vec<Decision> {
          beside REST",
     );
     vec![choice.done(draft)]
+}
+
+/// Who calls from where: people through browsers and phones, programs of partners.
+fn callers(draft: &Draft<'_>, operations: f64) -> String {
+    let of = |proof: Proof| -> Vec<String> {
+        let actors = draft.domain.actors.iter().filter(|actor| actor.proof == proof);
+        actors.map(|actor| format!("`{}`", actor.name)).collect()
+    };
+    let (people, programs) = (of(Proof::Oidc), of(Proof::ApiKey));
+    let all = counted(operations, "operation", "operations");
+    match (people.as_slice(), programs.as_slice()) {
+        (people, []) => format!(
+            "{} call from browsers and phones: JSON over HTTP is what these speak without a \
+             library, and {all} need no more.",
+            listed(people)
+        ),
+        ([], programs) => format!(
+            "{} are programs whose language we do not choose: {all} over plain HTTP need no stub \
+             of ours.",
+            listed(programs)
+        ),
+        (people, programs) => format!(
+            "{} call from browsers and phones, {} from programs whose language we do not choose: \
+             JSON over HTTP is what all of them speak.",
+            listed(people),
+            listed(programs)
+        ),
+    }
 }
 
 fn waiting_of(draft: &Draft<'_>, requests: f64) -> f64 {

@@ -25,6 +25,8 @@ pub(super) const RULE: Rule =
 
 /// Reads of one resource from which the question is worth asking without being told.
 const READS_WORTH: f64 = 200.0;
+/// The hit ratio from which a cache carries the most of the reads.
+const HALF: f64 = 0.5;
 /// Nodes among which the requests of a cache in the process are spread.
 const NODES: f64 = 2.0;
 
@@ -185,17 +187,16 @@ fn tiers(
             facts::rps(draft.load.on(id, Work::Get) * near.value)
         ));
     }
-    let needed = 0.5;
-    if near.value < needed && reads > 0.0 {
-        let factor = hits_factor(draft, id, reads / NODES, cache.time, needed);
-        if let Some(factor) = factor {
+    if near.value < HALF && reads > 0.0 && !draft.quick {
+        if let Some(seconds) = half_time(draft, id, reads / NODES, cache.time) {
             choice = choice.flips(format!(
-                "{} of reads instead of {}: half of them hit",
-                facts::rps(reads * factor),
-                facts::rps(reads)
+                "`cache: {}` instead of {}: half of the reads hit",
+                facts::time(seconds),
+                facts::time(cache.time)
             ));
         }
     }
+    choice = in_front(choice, draft, id);
     choice.consequence("`up` has no cache tier yet: there every read reaches the database, and `ETag` saves the body.")
 }
 
@@ -264,20 +265,36 @@ fn memory(draft: &Draft<'_>, id: ResourceId, rate: f64, seconds: f64) -> Compute
     (held * row * 2.0).named("memory of a node", Unit::Bytes)
 }
 
-fn hits_factor(
-    draft: &Draft<'_>,
-    id: ResourceId,
-    rate: f64,
-    seconds: f64,
-    wished: f64,
-) -> Option<f64> {
+/// How long an item would have to be kept for half of the reads to hit, in doublings.
+fn half_time(draft: &Draft<'_>, id: ResourceId, rate: f64, seconds: f64) -> Option<f64> {
     let zipf = Zipf::new(draft.volume(id).rows.value, draft.value(Knob::Popularity));
-    let mut factor = 1.0;
-    while zipf.timed(rate * factor, seconds) < wished {
-        factor *= 2.0;
-        if factor > 1_024.0 {
+    let mut kept = seconds;
+    while zipf.timed(rate, kept) < HALF {
+        kept *= 2.0;
+        if kept > 7.0 * 86_400.0 {
             return None;
         }
     }
-    Some(factor)
+    Some(kept)
+}
+
+/// A cache that answers without us counts nothing and asks nobody.
+fn in_front(choice: Choice, draft: &Draft<'_>, id: ResourceId) -> Choice {
+    let resource = draft.domain.resource(id);
+    let Some(route) = resource.routes.first() else { return choice };
+    let bytes = draft.load.on(id, Work::Redirect) * draft.value(Knob::Payload);
+    match route.count {
+        Some(counter) => choice.alternative(
+            "a cache in front (CDN)",
+            format!(
+                "would answer `{}` near the caller and keep {}/s away, and `{}` would no longer \
+                 count what it answers.",
+                route.path,
+                facts::bytes(bytes),
+                resource.field(counter).name
+            ),
+            Vec::new(),
+        ),
+        None => choice,
+    }
 }

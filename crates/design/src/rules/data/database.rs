@@ -11,6 +11,7 @@ use crate::draft::inputs::Knob;
 use crate::draft::load::Work;
 use crate::draft::{Draft, MONTH_SECONDS, dependability, sizing};
 use crate::rules::Choice;
+use crate::rules::choice::Settings;
 use crate::rules::choice::counted;
 use crate::rules::facts;
 use crate::stages::Rule;
@@ -126,10 +127,15 @@ fn wished(draft: &Draft<'_>, wish: &str, against: &[String]) -> Option<String> {
 fn postgresql(choice: Choice, draft: &Draft<'_>, reasons: &[String]) -> Choice {
     let standby = needs_standby(draft);
     let mut choice = choice
-        .choose(if standby { "PostgreSQL, primary and synchronous standby" } else { "PostgreSQL" })
+        .choose(if standby {
+            "PostgreSQL, primary and synchronous standby"
+        } else {
+            "PostgreSQL, one server"
+        })
         .number(server_price(draft, standby))
         .effect(Effect::FilesOnly)
-        .set("database", "postgresql");
+        .set("database", "postgresql")
+        .set("standby", standby);
     for reason in reasons {
         choice = choice.because(reason.clone());
     }
@@ -137,13 +143,28 @@ fn postgresql(choice: Choice, draft: &Draft<'_>, reasons: &[String]) -> Choice {
         [] => "meets the goals too; the team's preference decides.".to_owned(),
         [first, ..] => lower_first(first),
     };
-    let settings = vec![("database", Setting::Word("sqlite".to_owned()))];
-    choice
-        .option("SQLite, in the process", lost, vec![embedded_price(draft)], settings)
-        .consequence(
-            "`mainstay up` runs the same tables on SQLite in one process on one machine: for \
+    let embedded = settings("sqlite", false);
+    let choice =
+        choice.option("SQLite, in the process", lost, vec![embedded_price(draft)], embedded);
+    let choice = if standby {
+        let alone = dependability::composed(draft, true, false, dependability::careful(draft));
+        let lost = format!(
+            "half the price; {} down each time its machine fails, and {} in all.",
+            facts::time(draft.catalog.value("data_node_repair")),
+            facts::share(alone.value)
+        );
+        let numbers = vec![server_price(draft, false), alone];
+        choice.option("PostgreSQL, one server", lost, numbers, settings("postgresql", false))
+    } else {
+        let lost = "twice the price for goals that one server meets.".to_owned();
+        let numbers = vec![server_price(draft, true)];
+        let name = "PostgreSQL, primary and synchronous standby";
+        choice.option(name, lost, numbers, settings("postgresql", true))
+    };
+    choice.consequence(
+        "`mainstay up` runs the same tables on SQLite in one process on one machine: for \
              development and trials. `schema/postgresql.sql` is what production loads.",
-        )
+    )
 }
 
 fn sqlite(choice: Choice, draft: &Draft<'_>, reasons: &[String]) -> Choice {
@@ -156,10 +177,11 @@ fn sqlite(choice: Choice, draft: &Draft<'_>, reasons: &[String]) -> Choice {
         .choose("SQLite, in the process")
         .number(embedded_price(draft))
         .effect(Effect::RunsHere)
-        .set("database", "sqlite");
+        .set("database", "sqlite")
+        .set("standby", false);
     choice = if reasons.is_empty() {
         choice.because(format!(
-            "{} keep the one writer busy {} of the time at the end of the horizon, and one machine \
+            "{} of writes keep the one writer busy {} of the time at the end of the horizon, and one machine \
              repaired within {} reaches {} against {} asked.",
             facts::rps(draft.load.writes()),
             facts::about(busy.value),
@@ -172,7 +194,7 @@ fn sqlite(choice: Choice, draft: &Draft<'_>, reasons: &[String]) -> Choice {
             choice.consequence(format!("Against it: {}", lower_first(reason)))
         })
     };
-    let settings = vec![("database", Setting::Word("postgresql".to_owned()))];
+    let settings = settings("postgresql", standby);
     let lost = format!(
         "a second process and a network trip of {} for each query, for goals that one file meets.",
         facts::time(draft.catalog.value("network_trip"))
@@ -180,6 +202,10 @@ fn sqlite(choice: Choice, draft: &Draft<'_>, reasons: &[String]) -> Choice {
     choice.option("PostgreSQL", lost, vec![price], settings).consequence(
         "One machine: it is down while it is repaired, and a second node needs PostgreSQL first.",
     )
+}
+
+fn settings(database: &str, standby: bool) -> Settings {
+    vec![("database", Setting::Word(database.to_owned())), ("standby", Setting::Flag(standby))]
 }
 
 fn lower_first(text: &str) -> String {
@@ -192,9 +218,9 @@ fn lower_first(text: &str) -> String {
 }
 
 /// A standby is needed where one database server does not reach the goals.
-pub(in crate::rules) fn needs_standby(draft: &Draft<'_>) -> bool {
+fn needs_standby(draft: &Draft<'_>) -> bool {
     let goal = draft.value(Knob::Availability);
-    let alone = dependability::composed(draft, true, false, true).value;
+    let alone = dependability::composed(draft, true, false, dependability::careful(draft)).value;
     let by_hand = draft.catalog.value("promote_by_hand");
     goal > alone || draft.value(Knob::Rpo) <= 0.0 || draft.value(Knob::Rto) < by_hand
 }
@@ -281,8 +307,9 @@ fn writer_busy(draft: &Draft<'_>) -> Computed {
 
 fn bytes(draft: &Draft<'_>) -> Computed {
     let source = "rows and widths of all resources at the end of the horizon";
-    let all = Term::input("all_tables", draft.bytes(), Unit::Bytes, Grade::Assumed, source);
-    all.named("bytes at the horizon", Unit::Bytes)
+    let all = Term::input("widths", draft.bytes(), Unit::Bytes, Grade::Assumed, source);
+    let formula = format!("sum over {} tables", draft.volumes.len());
+    Term::told(draft.bytes(), &formula, vec![all]).named("bytes at the horizon", Unit::Bytes)
 }
 
 fn embedded_price(draft: &Draft<'_>) -> Computed {

@@ -72,11 +72,15 @@ fn decide(draft: &Draft<'_>) -> Vec<Decision> {
             ),
             Vec::new(),
         )
-        .flips(format!(
-            "`{name}` above {} rows: partitions ({} times now)",
-            facts::number(ROWS_MAX),
-            facts::number(ROWS_MAX / volume.rows.value.max(1.0))
-        ))
+        .flips(if volume.rows.value > ROWS_MAX {
+            format!("`{name}` below {} rows: one table again", facts::number(ROWS_MAX))
+        } else {
+            format!(
+                "`{name}` above {} rows ({} times now): partitions",
+                facts::number(ROWS_MAX),
+                facts::number(ROWS_MAX / volume.rows.value.max(1.0))
+            )
+        })
         .flips(format!(
             "{} or more: shards {}",
             facts::bytes(node),

@@ -38,34 +38,31 @@ fn decide(draft: &Draft<'_>) -> Vec<Decision> {
         let steady = steady(volume, keep);
         let path = format!("contexts.{}.rows", name.replacen('.', ".resources.", 1));
         let mut choice = RULE
-            .on(&name, format!("what happens to a `{name}` after {}?", facts::time(keep)))
+            .on(&name, format!("what happens to rows of `{name}` after {}?", facts::time(keep)))
             .driver(path);
         choice = if rows.then_erase_personal && !personal.is_empty() {
             choice
                 .choose(format!("{} set to null, the row stays", listed(&personal)))
                 .because(format!(
-                    "The model keeps a `{name}` {} and then erases what is about a person: the rest \
-                     still adds up in reports.",
+                    "`rows` keeps them {} and then erases what is about a person: the rest still \
+                     adds up in reports.",
                     facts::time(keep)
                 ))
                 .alternative(
                     "the row goes too",
-                    format!(
-                        "sums over years older than {} would change.",
-                        facts::time(keep)
-                    ),
+                    format!("sums over years older than {} would change.", facts::time(keep)),
                     Vec::new(),
                 )
         } else {
             choice
                 .choose("deleted with its children, in batches at night")
                 .because(format!(
-                    "The model keeps a `{name}` {} and no longer{}.",
+                    "`rows` keeps them {} and no longer{}.",
                     facts::time(keep),
                     if personal.is_empty() {
                         String::new()
                     } else {
-                        format!("; {} go with it", listed(&personal))
+                        format!("; what is personal, {}, goes with them", listed(&personal))
                     }
                 ))
                 .alternative(
@@ -85,17 +82,39 @@ fn decide(draft: &Draft<'_>) -> Vec<Decision> {
             choice = choice
                 .because(format!(
                     "From then on {} rows a day fall due: {} of {} rows.",
-                    facts::number(daily.value.ceil()),
+                    facts::number(daily.value.round()),
                     crate::rules::choice::counted(batches, "transaction", "transactions"),
                     facts::number(BATCH_ROWS)
                 ))
                 .number(daily)
                 .number(steady);
         }
+        let yearly = volume.growth_rows.map(|rate| {
+            let unit = Unit::Count("rows".to_owned());
+            let rate = Term::input("rows_a_year", a_month(rate) * 12.0, unit, Grade::Given, "rows");
+            let row = Term::input(
+                "row_bytes",
+                volume.row_bytes,
+                Unit::Bytes,
+                Grade::Assumed,
+                "fields, texts half full",
+            );
+            (rate * row).named("more each year", Unit::Bytes)
+        });
         choice = choice.alternative(
             "keep everything",
-            "the model says how long; what is kept longer has to be found and erased on request.",
-            Vec::new(),
+            match &yearly {
+                Some(yearly) => format!(
+                    "{} more each year without end, all of it to be searched when a person asks to \
+                     be erased.",
+                    facts::bytes(yearly.value)
+                ),
+                None => format!(
+                    "{} of rows about people whom nobody serves any more.",
+                    facts::number(volume.rows.value)
+                ),
+            },
+            yearly.into_iter().collect(),
         );
         let choice = choice
             .consequence(

@@ -39,6 +39,12 @@ fn decide(draft: &Draft<'_>) -> Vec<Decision> {
             } else {
                 "the database's full-text index"
             })
+            .because_if(!small && !widest(draft, id).is_empty(), || {
+                format!(
+                    "{} may search all rows; whoever sees only its own searches few.",
+                    widest(draft, id)
+                )
+            })
             .because(format!(
                 "{} of up to {} rows in one caller's reach: a search reads them in about {}.",
                 listed(&fields),
@@ -69,15 +75,27 @@ fn decide(draft: &Draft<'_>) -> Vec<Decision> {
                 vec![scan],
             )
             .driver(format!("contexts.{}.fields", name.replacen('.', ".resources.", 1)))
-            .flips(format!(
-                "above {} rows in reach ({} times now), or a wish for ranking: full text",
-                facts::number(most),
-                facts::number(most / rows.value.max(1.0))
-            ))
+            .flips(if small {
+                format!(
+                    "above {} rows in reach ({} times now), or a wish for ranking: full text",
+                    facts::number(most),
+                    facts::number(most / rows.value.max(1.0))
+                )
+            } else {
+                format!("below {} rows in one caller's reach: prefix match", facts::number(most))
+            })
             .effect(if small { Effect::RunsHere } else { Effect::AdviceOnly });
         decisions.push(choice.done(draft));
     }
     decisions
+}
+
+/// The callers without a condition, who may search everything.
+fn widest(draft: &Draft<'_>, id: ir::domain::ResourceId) -> String {
+    let grants = draft.domain.resource(id).access.read.iter();
+    let wide = grants.filter(|grant| grant.when.is_none());
+    let names: Vec<String> = wide.map(|grant| format!("`{}`", grant.text)).collect();
+    listed(&names)
 }
 
 /// Rows that one search goes through.

@@ -81,34 +81,38 @@ fn of(draft: &Draft<'_>, volume: &Volume, total: f64) -> String {
 
 /// Where the model's rows and its own workload do not agree.
 fn disagreements(choice: Choice, draft: &Draft<'_>) -> Choice {
-    let mut choice = choice;
-    for volume in draft.volumes.iter().filter(|volume| volume.stated) {
+    let ratio = draft.value(Knob::PeakToMean);
+    differing(draft).into_iter().fold(choice, |choice, (name, stated, made)| {
+        choice.consequence(format!(
+            "The model does not agree with itself on `{name}`: `rows` says {} a month, the workload \
+             makes {} a month at a peak-to-mean of {}. Both hold only if the peak is {} times the \
+             mean. Storage follows `rows`; measure which is right.",
+            facts::number(stated.round()),
+            facts::number(made.round()),
+            facts::number(ratio),
+            facts::number((made * ratio / stated).round())
+        ))
+    })
+}
+
+/// Resources whose stated rows a month are far from those that the workload makes: name, stated,
+/// made; the largest difference first.
+pub(in crate::rules) fn differing(draft: &Draft<'_>) -> Vec<(String, f64, f64)> {
+    let mut found = Vec::new();
+    for volume in draft.volumes.iter().filter(|volume| volume.stated && volume.own_statement) {
         let (Some(stated), creates) = (volume.growth_rows, draft.load.creates(volume.resource))
         else {
             continue;
         };
-        if creates <= 0.0 || stated <= 0.0 || draft.domain.resource(volume.resource).owner.is_some()
-        {
-            continue;
-        }
-        let ratio = draft.value(Knob::PeakToMean);
-        let made = creates / ratio;
-        let name = draft.name(volume.resource);
-        if made / stated > DIFFERENCE || stated / made > DIFFERENCE {
-            choice = choice.consequence(format!(
-                "The model does not agree with itself on `{name}`: `rows` says {} a month, the \
-                 workload makes {} at the peak, which is {} a month at a peak-to-mean of {}. Both \
-                 hold only if the peak is {} times the mean. Storage follows `rows`; measure which \
-                 is right.",
-                facts::number((stated * MONTH_SECONDS).round()),
-                facts::rps(creates),
-                facts::number((made * MONTH_SECONDS).round()),
-                facts::number(ratio),
-                facts::number((creates / stated).round())
-            ));
+        let made = creates / draft.value(Knob::PeakToMean);
+        if made > 0.0 && stated > 0.0 && (made / stated).max(stated / made) > DIFFERENCE {
+            let name = draft.name(volume.resource);
+            found.push((name, stated * MONTH_SECONDS, made * MONTH_SECONDS));
         }
     }
-    choice
+    let factor = |one: &(String, f64, f64)| (one.1 / one.2).max(one.2 / one.1);
+    found.sort_by(|a, b| factor(b).total_cmp(&factor(a)).then(a.0.cmp(&b.0)));
+    found
 }
 
 fn shorter(choice: Choice, draft: &Draft<'_>, volume: &Volume) -> Choice {
@@ -128,10 +132,13 @@ fn shorter(choice: Choice, draft: &Draft<'_>, volume: &Volume) -> Choice {
 fn sum(draft: &Draft<'_>) -> Computed {
     let unit = Unit::Bytes;
     let worst = draft.volumes.iter().map(|volume| volume.bytes.grade()).max();
-    let source = "rows × (row + indexes × entry) of each resource";
+    let count = draft.volumes.len();
     let all = draft.volumes.iter().map(|volume| volume.bytes.value).sum();
-    Term::input("sum_of_tables", all, unit, worst.unwrap_or(Grade::Assumed), source)
-        .named("bytes at the horizon", Unit::Bytes)
+    let grade = worst.unwrap_or(Grade::Assumed);
+    let inputs =
+        Term::input("widths", all, unit, grade, "fields of each resource, texts half full");
+    let formula = format!("sum over {count} tables of rows × (row + indexes × entry)");
+    Term::told(all, &formula, vec![inputs]).named("bytes at the horizon", Unit::Bytes)
 }
 
 fn restore(draft: &Draft<'_>, total: f64) -> Computed {

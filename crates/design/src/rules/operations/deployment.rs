@@ -21,8 +21,6 @@ pub(super) const RULE: Rule =
 const BUDGET_SHARE: f64 = 0.3;
 /// Seconds that all replicas are down when all are replaced at once.
 const GAP_SECONDS: f64 = 30.0;
-/// Failures a canary must be able to show within ten minutes, to tell it from chance.
-const CANARY_FAILURES: f64 = 20.0;
 
 fn decide(draft: &Draft<'_>) -> Vec<Decision> {
     let budget = (1.0 - draft.value(Knob::Availability)) * WINDOW_SECONDS;
@@ -30,7 +28,6 @@ fn decide(draft: &Draft<'_>) -> Vec<Decision> {
     let (rolling, canary) = (burnt(draft, None), burnt(draft, Some("canary_share")));
     let mean = draft.value(Knob::Peak) / draft.value(Knob::PeakToMean);
     let seen = mean * draft.catalog.value("canary_share") * 600.0;
-    let tells = seen * 0.05 > CANARY_FAILURES;
     let embedded = sizing::store(draft) == sizing::Store::Embedded;
     let restart = burnt_by_restart(draft);
     let (name, why) = if embedded {
@@ -41,7 +38,7 @@ fn decide(draft: &Draft<'_>) -> Vec<Decision> {
                 facts::time(restart.value)
             ),
         )
-    } else if rolling.value <= allowed {
+    } else if draft.word("release") == "rolling" {
         (
             "rolling, one replica at a time",
             format!(
@@ -50,7 +47,7 @@ fn decide(draft: &Draft<'_>) -> Vec<Decision> {
                 facts::time(allowed)
             ),
         )
-    } else if tells {
+    } else if draft.word("release") == "canary" {
         (
             "canary, then rolling",
             format!(

@@ -7,7 +7,7 @@
 
 use crate::capacity::Term;
 use crate::draft::inputs::Knob;
-use crate::draft::{Draft, MONTH_SECONDS, sizing};
+use crate::draft::{Draft, MONTH_SECONDS, bill, sizing};
 use crate::rules::choice::listed;
 use crate::rules::facts;
 use crate::stages::Rule;
@@ -17,18 +17,10 @@ use ir::quantity::{Computed, Grade, Unit};
 pub(super) const RULE: Rule =
     Rule { id: "D062", name: "logging", stage: Stage::Operations, each: false, decide };
 
-/// Share of the budget that logs may take.
-const BUDGET_SHARE: f64 = 0.05;
-/// Money a month for logs where no budget is given.
-const WITHOUT_BUDGET: f64 = 50.0;
 const SAMPLES: [f64; 4] = [1.0, 0.1, 0.01, 0.001];
 
 fn decide(draft: &Draft<'_>) -> Vec<Decision> {
-    let allowed = draft
-        .inputs
-        .budget
-        .as_ref()
-        .map_or(WITHOUT_BUDGET, |(budget, _)| budget.value() * BUDGET_SHARE);
+    let allowed = bill::log_allowance(draft);
     let sample = SAMPLES.into_iter().find(|sample| cost(draft, *sample).value <= allowed);
     let sample = sample.unwrap_or(SAMPLES[SAMPLES.len() - 1]);
     let (own, all) = (cost(draft, sample), cost(draft, 1.0));

@@ -6,11 +6,11 @@
 //! **Cost**: every nine about doubles the nodes. **Instead**: a lower goal, which is a real choice.
 
 use crate::capacity::{Term, availability as algebra};
+use crate::draft::dependability::Release;
 use crate::draft::inputs::Knob;
 use crate::draft::{Draft, dependability, outside};
 use crate::rules::Choice;
 use crate::rules::choice::listed;
-use crate::rules::data::needs_standby;
 use crate::rules::facts;
 use crate::stages::Rule;
 use ir::decision::{Authority, Decision, Effect, Stage};
@@ -19,34 +19,38 @@ use ir::quantity::{Computed, Unit};
 pub(super) const RULE: Rule =
     Rule { id: "D040", name: "availability", stage: Stage::Resilience, each: false, decide };
 
-/// A composition: application nodes in pairs, a database with standby, releases by canary.
+/// A composition: one or two application nodes, a database with standby or not, and how releases
+/// reach callers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Shape {
     pair: bool,
     standby: bool,
-    canary: bool,
+    release: Release,
 }
 
-const SHAPES: [Shape; 4] = [
-    Shape { pair: false, standby: false, canary: false },
-    Shape { pair: true, standby: false, canary: false },
-    Shape { pair: true, standby: true, canary: false },
-    Shape { pair: true, standby: true, canary: true },
-];
+/// The compositions from the cheapest on.
+fn shapes(draft: &Draft<'_>) -> [Shape; 5] {
+    let careful = dependability::careful(draft);
+    let shape = |pair, standby, release| Shape { pair, standby, release };
+    [
+        shape(false, false, Release::Rolling),
+        shape(true, false, Release::Rolling),
+        shape(true, false, careful),
+        shape(true, true, Release::Rolling),
+        shape(true, true, careful),
+    ]
+}
 
 fn decide(draft: &Draft<'_>) -> Vec<Decision> {
     let goal = draft.input(Knob::Availability);
-    let budget = (Term::number(1.0) - &goal).value() * crate::draft::MONTH_SECONDS;
-    let budget = ((Term::number(1.0) - &goal)
-        * Term::input(
-            "month",
-            crate::draft::MONTH_SECONDS,
-            Unit::Seconds,
-            ir::quantity::Grade::Derived,
-            "a mean month",
-        ))
-    .named("error budget a month", Unit::Seconds)
-    .with(budget);
+    let month = Term::input(
+        "month",
+        crate::draft::MONTH_SECONDS,
+        Unit::Seconds,
+        ir::quantity::Grade::Derived,
+        "a mean month",
+    );
+    let budget = ((Term::number(1.0) - &goal) * month).named("error budget a month", Unit::Seconds);
     let choice = RULE
         .on("system", format!("what reaches {}?", goal.print()))
         .authority(Authority::Validates)
@@ -59,17 +63,6 @@ fn decide(draft: &Draft<'_>) -> Vec<Decision> {
         composed(choice, draft, &budget)
     };
     vec![regions(beside(choice, draft), draft).done(draft)]
-}
-
-trait With {
-    fn with(self, value: f64) -> Self;
-}
-
-impl With for Computed {
-    fn with(mut self, value: f64) -> Self {
-        self.value = value;
-        self
-    }
 }
 
 fn on_one_machine(choice: Choice, draft: &Draft<'_>) -> Choice {
@@ -90,28 +83,27 @@ fn on_one_machine(choice: Choice, draft: &Draft<'_>) -> Choice {
             "two nodes and a database with a standby",
             format!(
                 "{} that the goal does not ask for.",
-                facts::share(dependability::composed(draft, true, true, false).value)
+                facts::share(dependability::composed(draft, true, true, Release::Rolling).value)
             ),
-            vec![dependability::composed(draft, true, true, false)],
+            vec![dependability::composed(draft, true, true, Release::Rolling)],
         )
         .effect(Effect::RunsHere)
         .set("nodes_min", 1.0)
-        .set("standby", false)
-        .set("canary", false)
+        .set("release", "restart")
         .set("availability", one.value)
 }
 
 fn composed(choice: Choice, draft: &Draft<'_>, budget: &Computed) -> Choice {
     let goal = draft.value(Knob::Availability);
-    let forced = needs_standby(draft);
-    let reached =
-        |shape: Shape| dependability::composed(draft, shape.pair, shape.standby, shape.canary);
-    let allowed = SHAPES.iter().filter(|shape| shape.standby || !forced);
-    let chosen = allowed.clone().find(|shape| reached(**shape).value >= goal).copied();
-    let shape = chosen.unwrap_or(SHAPES[3]);
-    let number = reached(shape);
-    let release = dependability::release_loss(draft, shape.canary);
-    let mut choice = choice
+    let standby = draft.flag("standby");
+    let shapes = shapes(draft);
+    let own: Vec<Shape> = shapes.into_iter().filter(|one| one.standby == standby).collect();
+    let chosen = own.iter().find(|shape| reached(draft, **shape).value >= goal);
+    let shape = *chosen.or(own.last()).unwrap_or(&shapes[4]);
+    let number = reached(draft, shape);
+    let release = dependability::release_loss(draft, shape.release);
+    let alone = shapes.iter().any(|one| !one.standby && reached(draft, *one).value >= goal);
+    let choice = choice
         .choose(name(shape))
         .because(format!(
             "Balancer {} × application {} × database {} less {} for bad releases is {}, {} a month \
@@ -124,18 +116,8 @@ fn composed(choice: Choice, draft: &Draft<'_>, budget: &Computed) -> Choice {
             facts::time(algebra::budget_seconds_a_month(number.value)),
             facts::time(budget.value)
         ))
-        .because_if(shape.canary, || {
-            let all = dependability::release_loss(draft, false);
-            format!(
-                "Released to everybody at once, a bad release a month alone would take {} of the \
-                 {} budget; shown to {} first it takes {}.",
-                facts::time(all.value * crate::draft::MONTH_SECONDS),
-                facts::time(budget.value),
-                facts::share(draft.catalog.value("canary_share")),
-                facts::time(release.value * crate::draft::MONTH_SECONDS)
-            )
-        })
-        .because_if(forced && !shape.canary && reached(SHAPES[1]).value >= goal, || {
+        .because_if(shape.release != Release::Rolling, || careful(draft, shape, budget))
+        .because_if(standby && alone, || {
             "The standby is there for the recovery goal: the availability alone would not need it."
                 .to_owned()
         })
@@ -146,8 +128,58 @@ fn composed(choice: Choice, draft: &Draft<'_>, budget: &Computed) -> Choice {
         .number(database(draft, shape))
         .number(release)
         .number(number.clone());
-    for other in SHAPES.iter().filter(|other| **other != shape) {
-        let value = reached(*other);
+    let choice = others(choice, draft, &shapes, shape, budget);
+    let below = own.iter().map(|one| reached(draft, *one).value);
+    let below = below.filter(|value| *value < number.value).reduce(f64::max);
+    let choice = match below {
+        Some(below) => {
+            choice.flips(format!("availability of {} or less: one step less", facts::share(below)))
+        }
+        None => choice,
+    };
+    choice
+        .flips(format!("availability above {}: {}", facts::share(number.value), after(shape)))
+        .set("nodes_min", if shape.pair { 2.0 } else { 1.0 })
+        .set("release", word(shape.release))
+        .set("availability", number.value)
+}
+
+fn reached(draft: &Draft<'_>, shape: Shape) -> Computed {
+    dependability::composed(draft, shape.pair, shape.standby, shape.release)
+}
+
+fn careful(draft: &Draft<'_>, shape: Shape, budget: &Computed) -> String {
+    let all = dependability::release_loss(draft, Release::Rolling);
+    let own = dependability::release_loss(draft, shape.release);
+    let how = match shape.release {
+        Release::Canary => {
+            format!("shown to {} first", facts::share(draft.catalog.value("canary_share")))
+        }
+        Release::BlueGreen | Release::Rolling => {
+            "checked on the idle side before the switch (a canary would see too few requests)"
+                .to_owned()
+        }
+    };
+    format!(
+        "Released to everybody at once, a bad release a month alone would take {} of the {} \
+         budget; {how} it takes {}.",
+        facts::time(all.value * crate::draft::MONTH_SECONDS),
+        facts::time(budget.value),
+        facts::time(own.value * crate::draft::MONTH_SECONDS)
+    )
+}
+
+fn others(
+    choice: Choice,
+    draft: &Draft<'_>,
+    shapes: &[Shape],
+    shape: Shape,
+    budget: &Computed,
+) -> Choice {
+    let goal = draft.value(Knob::Availability);
+    let mut choice = choice;
+    for other in shapes.iter().filter(|other| **other != shape) {
+        let value = reached(draft, *other);
         let lost = if value.value < goal {
             format!(
                 "{}, {} a month: {} more than the budget.",
@@ -155,42 +187,36 @@ fn composed(choice: Choice, draft: &Draft<'_>, budget: &Computed) -> Choice {
                 facts::time(algebra::budget_seconds_a_month(value.value)),
                 facts::time(algebra::budget_seconds_a_month(value.value) - budget.value)
             )
-        } else if forced && !other.standby {
+        } else if shape.standby && !other.standby {
             "meets the availability, not the recovery goal.".to_owned()
         } else {
             format!("{} is more than is asked.", facts::share(value.value))
         };
         choice = choice.alternative(name(*other), lost, vec![value]);
     }
-    let next =
-        SHAPES.iter().map(|shape| reached(*shape).value).filter(|value| *value < number.value);
-    if let Some(below) = next.reduce(f64::max).filter(|_| !forced) {
-        choice =
-            choice.flips(format!("availability of {} or less: one step less", facts::share(below)));
-    }
     choice
-        .flips(format!("availability above {}: {}", facts::share(number.value), after(shape)))
-        .set("nodes_min", if shape.pair { 2.0 } else { 1.0 })
-        .set("standby", shape.standby)
-        .set("canary", shape.canary)
-        .set("availability", number.value)
+}
+
+fn word(release: Release) -> &'static str {
+    match release {
+        Release::Rolling => "rolling",
+        Release::Canary => "canary",
+        Release::BlueGreen => "blue-green",
+    }
 }
 
 fn after(shape: Shape) -> &'static str {
-    match (shape.standby, shape.canary) {
+    match (shape.standby, shape.release) {
         (false, _) => "a standby",
-        (true, false) => "releases by canary",
-        (true, true) => "a second region",
+        (true, Release::Rolling) => "careful releases",
+        (true, Release::Canary | Release::BlueGreen) => "a second region",
     }
 }
 
-fn name(shape: Shape) -> &'static str {
-    match (shape.pair, shape.standby, shape.canary) {
-        (false, _, _) => "one application node, one database",
-        (true, false, _) => "two application nodes, one database",
-        (true, true, false) => "two application nodes, database with standby, rolling releases",
-        (true, true, true) => "two application nodes, database with standby, canary releases",
-    }
+fn name(shape: Shape) -> String {
+    let nodes = if shape.pair { "two application nodes" } else { "one application node" };
+    let database = if shape.standby { "database with standby" } else { "one database" };
+    format!("{nodes}, {database}, {} releases", word(shape.release))
 }
 
 fn nodes(draft: &Draft<'_>, shape: Shape) -> Computed {
@@ -243,7 +269,7 @@ fn beside(choice: Choice, draft: &Draft<'_>) -> Choice {
 }
 
 fn regions(choice: Choice, draft: &Draft<'_>) -> Choice {
-    let one = dependability::composed(draft, true, true, true);
+    let one = dependability::composed(draft, true, true, dependability::careful(draft));
     let down = Term::number(1.0) - Term::from(&one);
     let both = Term::number(1.0) - down.clone() * down;
     let both = both.named("availability of two regions", Unit::Share);

@@ -6,11 +6,13 @@
 //! day, Erlang's B how many more make a full pool rare.
 //! **Cost**: a call that finds the pool full waits in its journal. **Instead**: one pool for all.
 
+use crate::capacity::Term;
 use crate::draft::{Draft, outside, sizing};
 use crate::rules::facts;
 use crate::stages::Rule;
 use ir::decision::{Decision, Stage};
 use ir::model::Integration;
+use ir::quantity::{Computed, Unit};
 
 pub(super) const RULE: Rule =
     Rule { id: "D045", name: "bulkheads", stage: Stage::Resilience, each: false, decide };
@@ -24,6 +26,12 @@ fn decide(draft: &Draft<'_>) -> Vec<Decision> {
     draft.model.integrations.iter().map(|integration| on(draft, integration)).collect()
 }
 
+/// Places at which one call in a thousand finds none free.
+fn pool(flight: &Computed, places: u32) -> Computed {
+    Term::function("erlang_b_places", vec![Term::from(flight)], f64::from(places))
+        .named("pool", Unit::Count("calls".to_owned()))
+}
+
 fn on(draft: &Draft<'_>, integration: &Integration) -> Decision {
     let name = integration.name.as_str();
     let calls = outside::calls(draft, name);
@@ -35,7 +43,7 @@ fn on(draft: &Draft<'_>, integration: &Integration) -> Decision {
         .on(name, format!("how many calls to `{name}` at once?"))
         .choose(format!("{places}, in a pool of their own"))
         .number(flight.clone())
-        .number(facts::count("pool", f64::from(places), "calls", "Erlang B: one in a thousand finds none free"))
+        .number(pool(&flight, places))
         .driver(format!("integrations.{name}"))
         .driver("workload")
         .because_if(calls.value() > 0.0, || {

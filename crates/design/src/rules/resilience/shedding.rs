@@ -61,14 +61,7 @@ fn decide(draft: &Draft<'_>) -> Vec<Decision> {
         .number(flight.clone())
         .number(queue.clone())
         .number(over)
-        .alternative(
-            "a queue for all of a burst",
-            format!(
-                "its last request would wait {}, and its caller has gone.",
-                facts::time(backlog_wait(draft))
-            ),
-            vec![],
-        )
+        .alternative("a queue for all of a burst", burst_queued(draft), vec![])
         .driver("goals.latency")
         .driver("goals.peak")
         .effect(Effect::RunsHere)
@@ -113,11 +106,19 @@ fn write_queue(draft: &Draft<'_>) -> Computed {
     bounded.wrapped("floor", floor).named("write queue", Unit::Count("writes".to_owned()))
 }
 
-/// Seconds that the last request of a burst would wait if all of it were queued.
-fn backlog_wait(draft: &Draft<'_>) -> f64 {
+/// What a queue for a whole burst would mean.
+fn burst_queued(draft: &Draft<'_>) -> String {
     let factor = draft.value(Knob::Burst);
-    let target = draft.catalog.value("utilisation_target");
-    let capacity = 1.0 / target;
+    let capacity = 1.0 / draft.catalog.value("utilisation_target");
     let over = (factor - capacity).max(0.0);
-    over / capacity * draft.inputs.burst_time.value() + draft.value(Knob::Latency)
+    if over <= 1e-9 {
+        return format!(
+            "a burst of {} fits into the {} that is kept free; a longer queue would only hide the \
+             day on which it no longer does.",
+            facts::number(factor),
+            facts::about(1.0 - 1.0 / capacity)
+        );
+    }
+    let wait = over / capacity * draft.inputs.burst_time.value();
+    format!("its last request would wait {}, and its caller has gone.", facts::time(wait))
 }

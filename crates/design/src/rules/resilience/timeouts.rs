@@ -47,10 +47,10 @@ fn decide(draft: &Draft<'_>) -> Vec<Decision> {
             facts::time(statement.value)
         ))
         .because(format!(
-            "Nobody waits {} times the {} that the goal promises; what is still running then is \
-             stopped, in the database too.",
-            facts::number(deadline.value / slowest.value()),
-            slowest.print()
+            "The slowest goal is {}; a caller who hears nothing for {} has gone, so what still runs \
+             then is stopped, in the database too.",
+            slowest.print(),
+            facts::time(deadline.value)
         ))
         .because(format!(
             "If {} stops answering, {} requests are held at the peak instead of {} at a proxy's \

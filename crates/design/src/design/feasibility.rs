@@ -1,0 +1,308 @@
+//! Goals that cannot hold, with the arithmetic and the changes that mend them, cheapest first.
+
+use super::again;
+use crate::capacity::Term;
+use crate::draft::inputs::{Inputs, Knob, percentile_name};
+use crate::draft::{Draft, Ground, bill, dependability, outside, sizing};
+use crate::rules::{self, facts};
+use ir::decision::Infeasible;
+use ir::quantity::{Computed, Grade, Unit};
+
+/// Seconds of loss and of waiting that a relaxed recovery goal allows.
+const RELAXED_RPO_SECONDS: f64 = 300.0;
+const RELAXED_RTO_SECONDS: f64 = 14_400.0;
+/// Factors of nodes that are tried where a latency goal does not hold.
+const NODES_TRIED: [f64; 4] = [2.0, 4.0, 8.0, 16.0];
+
+/// All goals that the finished draft does not meet.
+pub(super) fn infeasible(ground: Ground<'_>, draft: &Draft<'_>) -> Vec<Infeasible> {
+    let mut found = Vec::new();
+    found.extend(availability(ground, draft));
+    found.extend(recovery(draft));
+    found.extend(budget(ground, draft));
+    found.extend(latency(draft));
+    found.extend(integrations(draft));
+    found.extend(workflows(draft));
+    found
+}
+
+fn cost_of(draft: &Draft<'_>) -> String {
+    facts::money(draft, bill::total(draft, 1.0).value.round())
+}
+
+fn availability(ground: Ground<'_>, draft: &Draft<'_>) -> Option<Infeasible> {
+    let goal = draft.input(Knob::Availability);
+    let reached = draft.number("availability", "system")?;
+    if goal.value() <= reached {
+        return None;
+    }
+    let decided = draft.decided("availability", "system");
+    let numbers = decided.map(|one| one.numbers.clone()).unwrap_or_default();
+    let floor = (reached * 1e4).floor() / 1e4;
+    let mut cures = vec![format!(
+        "`goals.availability: {}`: what stands here now, {}",
+        facts::share(floor),
+        cost_of(draft)
+    )];
+    let best = dependability::composed(draft, true, true, dependability::careful(draft)).value;
+    if sizing::store(draft) == sizing::Store::Embedded && best >= goal.value() {
+        cures.push(format!(
+            "PostgreSQL with a standby instead of SQLite: {}, {} for the database",
+            facts::share(best),
+            database_price(ground, draft)
+        ));
+    } else {
+        let both = 1.0 - (1.0 - best) * (1.0 - best);
+        let total = bill::total(draft, 1.0).value * 2.0;
+        cures.push(format!(
+            "a second region: {}, about {}",
+            facts::share(both),
+            facts::money(draft, total.round())
+        ));
+    }
+    Some(Infeasible {
+        goal: "goals.availability".to_owned(),
+        claim: format!(
+            "{} cannot hold: {} reaches {}.",
+            goal.print(),
+            decided.map_or("the design", |one| one.choice.as_str()),
+            facts::share(reached)
+        ),
+        numbers,
+        cures,
+    })
+}
+
+fn database_price(ground: Ground<'_>, draft: &Draft<'_>) -> String {
+    let size = sizing::database_size(draft, sizing::database_cpu(draft).value, draft.bytes());
+    let price = ground.catalog.value(size.0) * crate::draft::MONTH_HOURS * 2.0;
+    facts::money(draft, price.round())
+}
+
+fn recovery(draft: &Draft<'_>) -> Option<Infeasible> {
+    let (rpo, rto) = (draft.input(Knob::Rpo), draft.input(Knob::Rto));
+    let failover = draft.fact("failover");
+    let standby = draft.flag("standby");
+    if standby && rto.value() < failover.value() {
+        let takes = (Term::number(1.0) * &failover).named("failover", Unit::Seconds);
+        return Some(Infeasible {
+            goal: "goals.recovery.rto".to_owned(),
+            claim: format!(
+                "{} cannot hold: a standby is promoted in {}.",
+                rto.print(),
+                failover.print()
+            ),
+            numbers: vec![takes],
+            cures: vec![format!("`rto: {}`", failover.print())],
+        });
+    }
+    if standby || rpo.value() > 0.0 {
+        return None;
+    }
+    let lag =
+        Term::input("copy_every", 60.0, Unit::Seconds, Grade::Derived, "the recovery decision");
+    Some(Infeasible {
+        goal: "goals.recovery.rpo".to_owned(),
+        claim: format!(
+            "`rpo: 0 s` cannot hold without a second machine that has each commit before it is \
+             answered; {} has none.",
+            draft.word("database")
+        ),
+        numbers: vec![(lag * 1.0).named("lost with the machine", Unit::Seconds)],
+        cures: vec![
+            "`rpo: 60 s`: the log is shipped each minute".to_owned(),
+            "PostgreSQL with a synchronous standby".to_owned(),
+        ],
+    })
+}
+
+fn budget(ground: Ground<'_>, draft: &Draft<'_>) -> Option<Infeasible> {
+    let budget = bill::budget(draft)?;
+    let total = bill::total(draft, 1.0);
+    if total.value <= budget.value {
+        return None;
+    }
+    let mut cures: Vec<(f64, String)> = Vec::new();
+    for (words, inputs) in relaxed(draft) {
+        let other = again(ground, inputs);
+        let cost = bill::total(&other, 1.0).value;
+        if cost <= budget.value && !cures.iter().any(|(known, _)| (known - cost).abs() < 0.5) {
+            cures.push((cost, format!("{words}: {}", facts::money(draft, cost.round()))));
+        }
+    }
+    let (_, currency) = draft.inputs.budget.as_ref()?;
+    let rate = budget.value / draft.inputs.budget.as_ref()?.0.value().max(1e-9);
+    let needed = (total.value / rate / 5.0).ceil() * 5.0;
+    cures.push((
+        total.value,
+        format!(
+            "`budget: {} {currency} per month`: all goals as they stand",
+            facts::number(needed)
+        ),
+    ));
+    cures.sort_by(|a, b| a.0.total_cmp(&b.0));
+    let mut numbers = bill::lines(draft, 1.0);
+    numbers.sort_by(|a, b| b.value.total_cmp(&a.value));
+    numbers.push(total.clone());
+    Some(Infeasible {
+        goal: "goals.budget".to_owned(),
+        claim: format!(
+            "{} cannot pay for {}: the cheapest that meets the other goals is {}.",
+            facts::money(draft, budget.value),
+            facts::share(draft.value(Knob::Availability)),
+            facts::money(draft, total.value.round())
+        ),
+        numbers,
+        cures: cures.into_iter().map(|(_, words)| words).collect(),
+    })
+}
+
+/// The other goals, each a step weaker, with the words that say so.
+fn relaxed(draft: &Draft<'_>) -> Vec<(String, Inputs)> {
+    let one = (dependability::one_node(draft).value * 1e4).floor() / 1e4;
+    let release = dependability::careful(draft);
+    let pair = dependability::composed(draft, true, false, release).value;
+    let pair = (pair * 1e4).floor() / 1e4;
+    let calm = |inputs: Inputs| {
+        inputs.with(Knob::Rpo, RELAXED_RPO_SECONDS).with(Knob::Rto, RELAXED_RTO_SECONDS)
+    };
+    let recovery = format!(
+        "`recovery: {{ rpo: {}, rto: {} }}`",
+        facts::time(RELAXED_RPO_SECONDS),
+        facts::time(RELAXED_RTO_SECONDS)
+    );
+    vec![
+        (recovery.clone(), calm(draft.inputs.clone())),
+        (
+            format!("`availability: {}` and {recovery}", facts::share(pair)),
+            calm(draft.inputs.with(Knob::Availability, pair)),
+        ),
+        (
+            format!("`availability: {}` and {recovery}, one machine", facts::share(one)),
+            calm(draft.inputs.with(Knob::Availability, one)),
+        ),
+    ]
+}
+
+fn latency(draft: &Draft<'_>) -> Vec<Infeasible> {
+    let replicas = draft.number("replicas", "system").unwrap_or(1.0);
+    if draft.load.clients() <= 0.0 {
+        return Vec::new();
+    }
+    let now = sizing::predict(draft, replicas, 1.0);
+    let mut found = Vec::new();
+    for (percentile, bound) in &draft.inputs.latency {
+        let at = match *percentile {
+            p if p <= 50.0 => 0,
+            p if p <= 95.0 => 1,
+            _ => 2,
+        };
+        let predicted = now.percentiles[at];
+        if predicted <= bound.value() {
+            continue;
+        }
+        let name = percentile_name(*percentile);
+        let mut cures = Vec::new();
+        let more = NODES_TRIED.iter().find(|factor| {
+            sizing::predict(draft, replicas * **factor, 1.0).percentiles[at] <= bound.value()
+        });
+        if let Some(factor) = more {
+            cures.push(format!("{} nodes instead of {}", replicas * factor, replicas));
+        }
+        if predicted.is_finite() {
+            cures.push(format!("`{name}: {}`", facts::time((predicted * 1.2e3).ceil() / 1e3)));
+        }
+        let shown =
+            Term::input(&name, predicted, Unit::Seconds, Grade::Catalogue, "the latency decision");
+        found.push(Infeasible {
+            goal: format!("goals.latency.{name}"),
+            claim: format!(
+                "{name} of {} cannot hold at {}: {} is predicted.",
+                bound.print(),
+                facts::rps(draft.load.clients()),
+                facts::time(predicted)
+            ),
+            numbers: vec![(shown / bound).named("of what is allowed", Unit::Share)],
+            cures,
+        });
+    }
+    found
+}
+
+/// Integrations that take fewer calls than the peak brings.
+fn integrations(draft: &Draft<'_>) -> Vec<Infeasible> {
+    let mut found = Vec::new();
+    for integration in &draft.model.integrations {
+        let name = integration.name.as_str();
+        let Some(limit) = &integration.limit else { continue };
+        let calls = outside::calls(draft, name);
+        if calls.value() <= limit.value {
+            continue;
+        }
+        let path = format!("integrations.{name}.limit");
+        let takes = Term::input("limit", limit.value, Unit::PerSecond, Grade::Given, &path);
+        let used = (calls.clone() / &takes).named(&format!("{name} used"), Unit::Share);
+        let over = (calls.clone() - &takes).named("waiting more each second", Unit::PerSecond);
+        let factor = limit.value / calls.value();
+        let peak = draft.value(Knob::Peak) * factor;
+        let mean = calls.value() / draft.value(Knob::PeakToMean);
+        let mut cures = vec![format!(
+            "`limit: {} per second`, agreed with `{name}`",
+            facts::number(calls.value().ceil())
+        )];
+        if mean < limit.value {
+            cures.push(format!(
+                "no goal for the workflow at the peak: the mean is {}, so what waits is done after it",
+                facts::rps(mean)
+            ));
+        }
+        cures.push(format!("`peak: {}`", facts::rps(peak.floor())));
+        found.push(Infeasible {
+            goal: path,
+            claim: format!(
+                "`{name}` takes {}; the peak brings {}, so its queue grows by {} a second.",
+                takes.print(),
+                facts::rps(calls.value()),
+                facts::number(over.value)
+            ),
+            numbers: vec![used, over],
+            cures,
+        });
+    }
+    found
+}
+
+/// Workflows whose steps already take longer than their goal.
+fn workflows(draft: &Draft<'_>) -> Vec<Infeasible> {
+    let mut found = Vec::new();
+    for workflow in &draft.model.workflows {
+        let Some((percentile, bound)) = workflow.latency.first() else { continue };
+        let steps = facts::steps(&workflow.steps);
+        let takes: Computed = rules::saga_duration(draft, &steps);
+        if takes.value <= bound.value {
+            continue;
+        }
+        let name = percentile_name(percentile.value);
+        let slowest = takes.inputs.iter().max_by(|a, b| a.value.total_cmp(&b.value));
+        let mut cures = Vec::new();
+        if let Some(slowest) = slowest {
+            let spare = bound.value - (takes.value - slowest.value);
+            if spare > 0.0 {
+                cures.push(format!("`{}` of {} at most", slowest.name, facts::time(spare)));
+            }
+        }
+        cures.push(format!("`goal: {{ {name}: {} }}`", facts::time(takes.value)));
+        found.push(Infeasible {
+            goal: format!("workflows.{}.goal.{name}", workflow.name),
+            claim: format!(
+                "`{}` cannot end within {}: its steps' {name} add up to {}.",
+                workflow.name,
+                facts::time(bound.value),
+                facts::time(takes.value)
+            ),
+            numbers: vec![takes],
+            cures,
+        });
+    }
+    found
+}

@@ -1,0 +1,196 @@
+//! # D069 cost
+//! What a month costs, line by line, against the budget.
+//!
+//! **Why**: a bill is arithmetic: nodes for hours, gigabytes for months, bytes out. Prices are a
+//! list with a date and a source, and a user's own list replaces it.
+//! **Cost**: none. **Instead**: finding out.
+
+use crate::capacity::Term;
+use crate::draft::inputs::Knob;
+use crate::draft::{Draft, bill, sizing};
+use crate::rules::Choice;
+use crate::rules::facts;
+use crate::stages::Rule;
+use ir::decision::{Authority, Decision, Stage};
+use ir::quantity::{Computed, Unit};
+
+pub(super) const RULE: Rule =
+    Rule { id: "D069", name: "cost", stage: Stage::Operations, each: false, decide };
+
+fn decide(draft: &Draft<'_>) -> Vec<Decision> {
+    let mut lines = bill::lines(draft, 1.0);
+    let total = bill::total(draft, 1.0);
+    let budget = bill::budget(draft);
+    lines.sort_by(|a, b| b.value.total_cmp(&a.value));
+    let mut choice = RULE
+        .on("system", "what does a month cost?")
+        .choose(match &budget {
+            Some(budget) => format!(
+                "{}, {} of the budget",
+                facts::money(draft, total.value.round()),
+                facts::about(total.value / budget.value)
+            ),
+            None => facts::money(draft, total.value.round()),
+        })
+        .authority(Authority::Validates)
+        .numbers(lines.iter().cloned())
+        .number(total.clone())
+        .driver("goals.budget")
+        .driver("goals.peak");
+    for line in lines.iter().take(3).filter(|line| line.value > total.value * 0.1) {
+        choice = choice.because(format!(
+            "{}: {}, {} of the bill.",
+            line.name,
+            facts::money(draft, line.value),
+            facts::about(line.value / total.value)
+        ));
+    }
+    choice = against(choice, draft, &total, budget.as_ref());
+    choice = cheaper(choice, draft, &total);
+    choice = later(choice, draft);
+    choice = choice.consequence(format!(
+        "Prices of {}: {}.",
+        draft.catalog.prices_date, draft.catalog.prices_source
+    ));
+    vec![choice.set("monthly_cost", total.value).done(draft)]
+}
+
+fn against(
+    choice: Choice,
+    draft: &Draft<'_>,
+    total: &Computed,
+    budget: Option<&Computed>,
+) -> Choice {
+    let Some(budget) = budget else {
+        return match &draft.inputs.budget {
+            Some((amount, currency)) => choice.because(format!(
+                "unknown: the budget of {} is in {currency} and the price list has no rate for it; \
+                 give `exchange_{}` in a list of your own.",
+                amount.print(),
+                currency.to_lowercase()
+            )),
+            None => choice.because("No budget is given; nothing is held against it."),
+        };
+    };
+    let choice = choice.number(budget.clone()).because_if(total.value > budget.value, || {
+        format!(
+            "{} more than the budget: see the infeasible goals.",
+            facts::money(draft, total.value - budget.value)
+        )
+    });
+    let factor = if draft.quick { None } else { bill::factor_at(draft, budget.value) };
+    match factor {
+        Some(factor) => choice.flips(format!(
+            "peak above {}: the budget is spent",
+            facts::rps(draft.value(Knob::Peak) * factor)
+        )),
+        None => choice,
+    }
+}
+
+fn cheaper(choice: Choice, draft: &Draft<'_>, total: &Computed) -> Choice {
+    let compute = bill::lines(draft, 1.0)
+        .iter()
+        .filter(|line| matches!(line.name.as_str(), "application" | "database" | "machine"))
+        .map(|line| line.value)
+        .sum::<f64>();
+    let left = draft.fact("commitment");
+    let saved = compute * (1.0 - left.value());
+    let committed = Term::from(total)
+        - Term::input(
+            "compute",
+            compute,
+            sizing::money(draft),
+            ir::quantity::Grade::Catalogue,
+            "nodes and database",
+        ) * (Term::number(1.0) - left);
+    let committed = committed.named("monthly cost", sizing::money(draft));
+    let choice = choice.alternative(
+        "a year's commitment",
+        format!(
+            "{} less, for sizes that {} of growth would make wrong within the year.",
+            facts::money(draft, saved),
+            growth_a_year(draft)
+        ),
+        vec![committed],
+    );
+    if sizing::store(draft) == sizing::Store::Embedded {
+        return choice;
+    }
+    let machine =
+        (draft.fact("machine_2") * sizing::hours()).named("monthly cost", sizing::money(draft));
+    choice.alternative(
+        "one machine with SQLite",
+        format!(
+            "{} less, and none of what the availability and recovery goals ask for.",
+            facts::money(draft, compute - machine.value)
+        ),
+        vec![machine],
+    )
+}
+
+fn growth_a_year(draft: &Draft<'_>) -> String {
+    let growth = draft.value(Knob::Growth);
+    let years = draft.inputs.growth_time.value() / crate::draft::YEAR_SECONDS;
+    format!("{} times a year", facts::number(growth.powf(1.0 / years.max(0.01))))
+}
+
+fn later(choice: Choice, draft: &Draft<'_>) -> Choice {
+    let growth = draft.value(Knob::Growth);
+    if growth <= 1.0 {
+        return choice;
+    }
+    let then = bill::total(draft, growth);
+    let served = draft.peak() / draft.input(Knob::PeakToMean)
+        * Term::input(
+            "month",
+            crate::draft::MONTH_SECONDS,
+            Unit::Seconds,
+            ir::quantity::Grade::Derived,
+            "a mean month",
+        );
+    let now = bill::total(draft, 1.0);
+    let each = (Term::from(&now) / (served / 1e6)).named("a million requests", Unit::One);
+    choice
+        .because(format!(
+            "A million requests cost {} {}.",
+            facts::number(each.value),
+            draft.catalog.currency
+        ))
+        .because(format!(
+            "After {} at {} times the load it is {}.",
+            draft.inputs.growth_time.print(),
+            facts::number(growth),
+            facts::money(draft, then.value.round())
+        ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::RULE;
+    use crate::tests::{NOTES, SHOP, check};
+    use expect_test::expect;
+
+    #[test]
+    fn the_bill_stands_against_the_budget_and_says_when_it_is_spent() {
+        check(
+            &RULE,
+            SHOP,
+            expect![[r#"
+            system: 326 USD a month, 36.2 % of the budget
+              flips at peak above 4,117 rps: the budget is spent
+        "#]],
+        );
+    }
+
+    #[test]
+    fn without_a_budget_nothing_is_held_against_it() {
+        check(
+            &RULE,
+            NOTES,
+            expect![[r#"
+            system: 39 USD a month
+        "#]],
+        );
+    }
+}
