@@ -34,6 +34,7 @@ use std::time::{Duration, Instant};
 
 const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 const REQUEST_TIMEOUT: HeaderName = HeaderName::from_static("x-request-timeout");
+const ENVOY_TIMEOUT: HeaderName = HeaderName::from_static("x-envoy-expected-rq-timeout-ms");
 
 /// What the server is given beside its configuration.
 pub struct Surroundings {
@@ -276,15 +277,25 @@ impl Edge {
         }
     }
 
-    /// `X-Request-Timeout` (seconds, or with unit `ms` or `s`) under the server's cap.
+    /// `X-Request-Timeout` (seconds, or with unit `ms` or `s`), or what Envoy sends, under the
+    /// server's cap; the shorter one where there are both.
     fn timeout(&self, head: &request::Parts) -> Result<Duration, Problem> {
-        let cap = self.limits.request_timeout;
-        let Some(value) = head.headers.get(&REQUEST_TIMEOUT) else { return Ok(cap) };
-        match value.to_str().ok().and_then(duration) {
-            Some(wanted) => Ok(wanted.min(cap)),
-            None => Err(Problem::new(kinds::INVALID_PARAMETER)
-                .header_fault("X-Request-Timeout", "must be seconds like `2.5`, or `250ms`")),
+        let mut timeout = self.limits.request_timeout;
+        for (name, unit, wanted) in [
+            (&REQUEST_TIMEOUT, "", "must be seconds like `2.5`, or `250ms`"),
+            (&ENVOY_TIMEOUT, "ms", "must be milliseconds"),
+        ] {
+            let Some(value) = head.headers.get(name) else { continue };
+            let text = value.to_str().ok().map(|text| format!("{}{unit}", text.trim()));
+            match text.as_deref().and_then(duration) {
+                Some(asked) => timeout = timeout.min(asked),
+                None => {
+                    let problem = Problem::new(kinds::INVALID_PARAMETER);
+                    return Err(problem.header_fault(name.as_str(), wanted));
+                }
+            }
         }
+        Ok(timeout)
     }
 
     async fn call(&self, request: Request, deadline: Instant) -> Response {

@@ -123,6 +123,10 @@ fn the_deadline_of_the_client_counts_under_the_cap() {
     assert!(problem(&answer).starts_with("504 deadline-exceeded"), "{answer}");
     assert!(began.elapsed() < Duration::from_secs(8), "{:?}", began.elapsed());
     assert!(talk(&server, &get("/", "X-Request-Timeout: 250ms\r\n")).starts_with("HTTP/1.1 200"));
+    let began = Instant::now();
+    let both = "X-Request-Timeout: 1\r\nX-Envoy-Expected-Rq-Timeout-Ms: 100\r\n";
+    assert!(problem(&talk(&server, &get("/hangs", both))).starts_with("504"));
+    assert!(began.elapsed() < Duration::from_millis(900), "{:?}", began.elapsed());
     for wrong in ["soon", "-1", "0", "1e3", "inf", ""] {
         let answer = talk(&server, &get("/", &format!("X-Request-Timeout: {wrong}\r\n")));
         assert!(problem(&answer).starts_with("400 invalid-parameter"), "{wrong}: {answer}");
