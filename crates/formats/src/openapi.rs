@@ -152,6 +152,10 @@ fn tags(writing: &Writing<'_>) -> Node {
         let about = "Several operations at once";
         tags.push(map([("name", "Batch".into()), ("description", about.into())]));
     }
+    tags.push(map([
+        ("name", "Rights".into()),
+        ("description", "What the caller may do, and why".into()),
+    ]));
     tags.push(map([("name", "Health".into()), ("description", "Probes of the process".into())]));
     list(tags)
 }

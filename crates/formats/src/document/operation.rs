@@ -130,7 +130,11 @@ fn transition_example(page: &mut Page, architecture: &Architecture) {
         let Some(from) = other else { continue };
         let mut example = problem_example(&ir::contract::problems::ILLEGAL_TRANSITION);
         let field = &resource.field(transition.field).name;
-        example.set("detail", format!("`{field}` is `{from}`"));
+        let name = &resource.commands[command.index()].name;
+        let needed = transition.from.join("` or `");
+        let detail = format!("`{name}` needs `{field}` to be `{needed}`, and it is `{from}`");
+        example.set("detail", detail);
+        example.set("field", field);
         example.set("from", from);
         example.set("to", &transition.to);
         example.set("allowed", list(transition.from.iter()));

@@ -1,6 +1,7 @@
 //! What every document has: security schemes, headers, problems, the batch, the probes.
 
 use super::Writing;
+use super::answers::Answers;
 use super::scalar::reference;
 use crate::example::Form;
 use crate::tree::{Node, list, map};
@@ -49,13 +50,15 @@ pub(super) fn headers() -> Node {
     let header =
         |about: &str, schema: Node| map([("description", about.into()), ("schema", schema)]);
     let seconds = map([("type", "integer".into()), ("minimum", 0.into())]);
-    let tag = map([("type", "string".into()), ("pattern", "^\"[0-9]+\\.[!#-~]+\"$".into())]);
+    let tag = map([("type", "string".into()), ("pattern", "^\"(?:[0-9]+\\.)?[!#-~]+\"$".into())]);
     let flag = map([("type", "string".into()), ("const", "true".into())]);
     map([
-        ("ETag", header("Version and hash of the representation", tag)),
+        ("ETag", header("Version, if it is of one row, and hash of the representation", tag)),
         ("Location", header("The path of the new row", text())),
         ("Link", header("`rel=\"next\"`: the next page (RFC 8288)", text())),
         ("Idempotent-Replayed", header("The answer of an earlier call with this key", flag)),
+        ("Idempotency-Expires", header("When the key is forgotten (HTTP date)", text())),
+        ("Preference-Applied", header("The preference that was followed (RFC 7240)", text())),
         ("Retry-After", header("Seconds to wait", seconds)),
         ("Accept-Patch", header("What PATCH takes", text())),
         ("WWW-Authenticate", header("How to prove who calls (RFC 6750)", text())),
@@ -105,12 +108,32 @@ pub(super) fn problem() -> Node {
     ])
 }
 
-pub(super) fn health() -> Node {
-    let status = map([("type", "string".into())]);
+/// Which rule allows or denies an operation to the caller.
+pub(super) fn explanation() -> Node {
+    let text =
+        |values: &[&str]| map([("type", "string".into()), ("enum", list(values.iter().copied()))]);
+    let rule = map([
+        ("type", "object".into()),
+        ("required", list(["rule", "result"])),
+        (
+            "properties",
+            map([
+                ("rule", map([("type", "string".into())])),
+                ("result", map([("type", "string".into())])),
+            ]),
+        ),
+    ]);
     map([
         ("type", "object".into()),
-        ("required", list(["status"])),
-        ("properties", map([("status", status)])),
+        ("required", list(["operation", "decision", "rules"])),
+        (
+            "properties",
+            map([
+                ("operation", map([("type", "string".into())])),
+                ("decision", text(&["allowed", "denied", "depends_on_row"])),
+                ("rules", map([("type", "array".into()), ("items", rule)])),
+            ]),
+        ),
     ])
 }
 
@@ -199,16 +222,10 @@ pub(super) fn batch_example(writing: &Writing<'_>) -> Option<Node> {
 /// The probes, which nobody has to prove anything for.
 pub(super) fn probes() -> Vec<(&'static str, Node)> {
     let probe = |id: &str, summary: &str, down: Option<&str>| {
-        let health = |status: &str| {
-            let example = map([("status", status.into())]);
-            map([("schema", reference("Health")), ("example", example)])
-        };
+        let media = map([("schema", map([("type", "string".into())])), ("example", "ok\n".into())]);
         let mut answers = map([(
             "200",
-            map([
-                ("description", "Yes".into()),
-                ("content", map([("application/json", health("ok"))])),
-            ]),
+            map([("description", "It is".into()), ("content", map([("text/plain", media)]))]),
         )]);
         if let Some(why) = down {
             let problem = map([("schema", reference("Problem"))]);
@@ -229,8 +246,61 @@ pub(super) fn probes() -> Vec<(&'static str, Node)> {
         ]);
         map([("get", operation)])
     };
+    let ready = "It starts, stops or lacks its store";
     vec![
         ("/livez", probe("livez", "Is the process alive?", None)),
-        ("/readyz", probe("readyz", "Can it serve?", Some("It starts, stops or lacks its store"))),
+        ("/readyz", probe("readyz", "Can it serve?", Some(ready))),
+        ("/startupz", probe("startupz", "Has it started?", Some("It still starts"))),
     ]
+}
+
+/// `GET /v1/explain`, for callers that are known.
+pub(super) fn explain(writing: &Writing<'_>, answers: &mut Answers) -> Option<(String, Node)> {
+    let of_rows = || writing.operations().filter(|operation| operation.resource.is_some());
+    let ids: Vec<&String> = of_rows().map(|operation| &operation.id).collect();
+    let like = of_rows().find(|operation| operation.kind == OperationKind::Get)?;
+    let mut ways = Vec::new();
+    for (scheme, proof) in [("bearer", Proof::Oidc), ("key", Proof::ApiKey)] {
+        if !writing.actors(proof).is_empty() {
+            ways.push(map([(scheme, Node::List(Vec::new()))]));
+        }
+    }
+    let query = |name: &str, about: &str, schema: Node| {
+        map([
+            ("name", name.into()),
+            ("in", "query".into()),
+            ("description", about.into()),
+            ("schema", schema),
+        ])
+    };
+    let id = map([("type", "string".into()), ("format", "uuid".into())]);
+    let name = map([("type", "string".into()), ("enum", list(ids))]);
+    let parameters = [
+        query("operation", "The id of an operation", name).with("required", true),
+        query("id", "The row, where it depends on it", id),
+    ];
+    let example = map([
+        ("operation", (&like.id).into()),
+        ("decision", "denied".into()),
+        ("rules", Node::List(Vec::new())),
+    ]);
+    let media = map([("schema", reference("Explanation")), ("example", example)]);
+    let mut responses = map([(
+        "200",
+        map([
+            ("description", "What allows or denies it".into()),
+            ("content", map([("application/json", media)])),
+        ]),
+    )]);
+    answers.problems(like, &mut responses);
+    let operation = map([
+        ("operationId", "explain".into()),
+        ("summary", "Explain what allows or denies an operation to the caller".into()),
+        ("tags", list(["Rights"])),
+        ("security", Node::List(ways)),
+        ("parameters", list(parameters)),
+        ("responses", responses),
+    ]);
+    let path = format!("/{}/explain", writing.architecture.contract.version);
+    Some((path, map([("get", operation)])))
 }

@@ -12,6 +12,10 @@ use ir::schema::Part;
 const IN_VALUES_MAX: i64 = 100;
 /// An idempotency key: visible ASCII without quote and backslash.
 const KEY: &str = "^[!#-\\[\\]-~]{1,255}$";
+/// What a tenant can be called.
+const TENANT: &str = "^[a-z0-9][a-z0-9-]{0,62}$";
+/// Keys of `sort` at most.
+const SORT_KEYS_MAX: i64 = 4;
 /// `*`, or entity tags.
 const TAGS: &str = "^(?:\\*|(?:W/)?\"[!#-~]{0,200}\"(?:, ?(?:W/)?\"[!#-~]{0,200}\"){0,4})$";
 
@@ -48,18 +52,33 @@ pub(super) fn shared(writing: &Writing<'_>) -> Node {
         all.set("idempotencyKey", named("Idempotency-Key", "header", key.clone(), &about));
         let required = named("Idempotency-Key", "header", key, &about).with("required", true);
         all.set("idempotencyKeyRequired", required);
+        let about = "`return=minimal`: the answer leaves the row out (RFC 7240)";
+        let text = map([("type", "string".into())]);
+        all.set("prefer", named("Prefer", "header", text, about));
         let about = "The call is refused (412) unless the row still has this `ETag`";
         let tags = || map([("type", "string".into()), ("pattern", TAGS.into())]);
         all.set("ifMatch", named("If-Match", "header", tags(), about));
         let required = named("If-Match", "header", tags(), about).with("required", true);
         all.set("ifMatchRequired", required);
     }
-    if reads(OperationKind::Get) {
+    if reads(OperationKind::Get) || reads(OperationKind::List) {
         let tags = map([("type", "string".into()), ("pattern", TAGS.into())]);
-        let about = "Answers 304 where the row still has this `ETag`";
+        let about = "Answers 304 where the representation still has this `ETag`";
         all.set("ifNoneMatch", named("If-None-Match", "header", tags, about));
     }
+    let across = across_tenants(writing);
+    if !across.is_empty() {
+        let about = format!("The tenant to act in, for {} alone", across.join(", "));
+        let name = map([("type", "string".into()), ("pattern", TENANT.into())]);
+        all.set("tenant", named("X-Tenant", "header", name, &about));
+    }
     all
+}
+
+/// Actors that may act in every tenant.
+fn across_tenants<'a>(writing: &Writing<'a>) -> Vec<&'a str> {
+    let actors = writing.architecture.domain.actors.iter();
+    actors.filter(|actor| actor.across_tenants).map(|actor| actor.name.as_str()).collect()
 }
 
 /// The names of the shared parameters of an operation.
@@ -74,11 +93,14 @@ fn references(writing: &Writing<'_>, operation: &Operation) -> Vec<&'static str>
         false => "idempotencyKey",
     };
     match operation.kind {
-        OperationKind::List => vec!["limit", "cursor"],
-        OperationKind::Create => vec![key],
+        OperationKind::List => vec!["limit", "cursor", "ifNoneMatch"],
+        OperationKind::Create => vec![key, "prefer"],
         OperationKind::Get => vec!["rowId", "ifNoneMatch"],
-        OperationKind::Replace | OperationKind::Update => vec!["rowId", if_match, key],
-        OperationKind::Delete | OperationKind::Command(_) => vec!["rowId", if_match, key],
+        OperationKind::Replace | OperationKind::Update => {
+            vec!["rowId", if_match, key, "prefer"]
+        }
+        OperationKind::Command(_) => vec!["rowId", if_match, key, "prefer"],
+        OperationKind::Delete => vec!["rowId", if_match, key],
         OperationKind::Route(_) => Vec::new(),
         OperationKind::Batch => vec!["idempotencyKey"],
     }
@@ -88,6 +110,10 @@ fn references(writing: &Writing<'_>, operation: &Operation) -> Vec<&'static str>
 pub(super) fn parameters(writing: &Writing<'_>, operation: &Operation) -> Node {
     let shared = |name: &str| map([("$ref", format!("#/components/parameters/{name}").into())]);
     let mut all: Vec<Node> = references(writing, operation).into_iter().map(shared).collect();
+    let own = operation.resource.is_none_or(|id| !writing.resource(id).shared);
+    if own && !across_tenants(writing).is_empty() {
+        all.push(shared("tenant"));
+    }
     match operation.kind {
         OperationKind::List => all.extend(of_list(writing, operation, &shared)),
         OperationKind::Get => all.extend(of_get(writing, operation)),
@@ -109,7 +135,7 @@ fn of_list(
         sortable.flat_map(|filter| [filter.name.clone(), format!("-{}", filter.name)]).collect();
     if !keys.is_empty() {
         all.push(
-            query("sort", several(keys)).with(
+            query("sort", several(keys).with("maxItems", SORT_KEYS_MAX)).with(
                 "description",
                 "The order, `-` for descending; without it the newest are first",
             ),

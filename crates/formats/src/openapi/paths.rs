@@ -3,11 +3,11 @@
 use super::answers::Answers;
 use super::scalar::reference;
 use super::{Writing, common, parameters, schemas};
-use crate::bodies::Body;
+use crate::bodies::{Body, Need, need};
 use crate::example::{self, Form};
 use crate::tree::{Node, list, map};
 use ir::contract::{Operation, OperationKind};
-use ir::domain::{Caller, Grant, ResourceId};
+use ir::domain::{Caller, Field, Grant, ResourceId};
 use ir::model::Proof;
 
 /// All paths in the order of the contract, then the probes.
@@ -21,6 +21,7 @@ pub(super) fn paths(writing: &Writing<'_>, answers: &mut Answers) -> Node {
             None => paths.push((operation.path.clone(), Node::empty().with(&method, node))),
         }
     }
+    paths.extend(common::explain(writing, answers));
     paths.extend(common::probes().into_iter().map(|(path, node)| (path.to_owned(), node)));
     Node::Map(paths)
 }
@@ -156,8 +157,11 @@ fn request(writing: &Writing<'_>, operation: &Operation) -> Option<Node> {
             if command.input.is_empty() {
                 return None;
             }
+            let domain = &writing.architecture.domain;
+            let needed = |field: &Field| need(domain, id, field, Body::Create) == Need::Required;
+            let required = command.input.iter().any(needed);
             let example = writing.examples.inputs(id, &command.input);
-            body(json(reference(&writing.names.input(id, command)), example), true)
+            body(json(reference(&writing.names.input(id, command)), example), required)
         }
         (OperationKind::Batch, _) => {
             body(json(reference("Batch"), common::batch_example(writing)), true)
@@ -183,7 +187,10 @@ fn success(writing: &Writing<'_>, operation: &Operation) -> Node {
         (OperationKind::List, Some(id)) => {
             let example = page_example(writing, operation, id);
             let content = json(reference(&names.page(id)), example);
-            map([("200", answer("A page", &["Link"], Some(content)))])
+            map([
+                ("200", answer("A page", &["Link", "ETag"], Some(content))),
+                ("304", answer("The page has not changed", &["ETag"], None)),
+            ])
         }
         (OperationKind::Get, Some(id)) => {
             let either = list([reference(names.one(id)), reference(&names.part(id))]);
@@ -195,16 +202,20 @@ fn success(writing: &Writing<'_>, operation: &Operation) -> Node {
         }
         (OperationKind::Create, Some(id)) => {
             let content = json(reference(names.one(id)), read_example(writing, id));
-            let headers = ["Location", "ETag", "Idempotent-Replayed"];
+            let headers = [&["Location", "ETag"], &REPEATABLE[..]].concat();
             map([("201", answer("The new row", &headers, Some(content)))])
         }
         (OperationKind::Replace | OperationKind::Update | OperationKind::Command(_), Some(id)) => {
             let content = json(reference(names.one(id)), read_example(writing, id));
-            let headers = ["ETag", "Idempotent-Replayed"];
-            map([("200", answer("The row as it is now", &headers, Some(content)))])
+            let headers = [&["ETag"], &REPEATABLE[..]].concat();
+            let bare = "Done; the row was not asked for, or may not be read any more";
+            map([
+                ("200", answer("The row as it is now", &headers, Some(content))),
+                ("204", answer(bare, &headers, None)),
+            ])
         }
         (OperationKind::Delete, _) => {
-            map([("204", answer("The row is gone", &["Idempotent-Replayed"], None))])
+            map([("204", answer("The row is gone", &REPEATABLE[..2], None))])
         }
         (OperationKind::Route(at), Some(id)) => {
             if writing.resource(id).routes[at].redirect.is_some() {
@@ -216,11 +227,14 @@ fn success(writing: &Writing<'_>, operation: &Operation) -> Node {
         (OperationKind::Batch, _) => {
             let content = json(reference("BatchAnswer"), None);
             let about = "What each operation answers, in their order";
-            map([("200", answer(about, &["Idempotent-Replayed"], Some(content)))])
+            map([("200", answer(about, &REPEATABLE[..2], Some(content)))])
         }
         (_, None) => Node::empty(),
     }
 }
+
+/// Headers of what may have been answered before, and of what was asked to be left out.
+const REPEATABLE: [&str; 3] = ["Idempotent-Replayed", "Idempotency-Expires", "Preference-Applied"];
 
 fn answer(about: &str, headers: &[&str], content: Option<Node>) -> Node {
     let mut node = map([("description", about.into())]);

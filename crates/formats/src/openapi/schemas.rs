@@ -12,7 +12,7 @@ use ir::model::FieldType;
 use ir::schema::Part;
 
 /// Names that the document itself uses.
-const TAKEN: [&str; 6] = ["Money", "Timespan", "Problem", "Batch", "BatchAnswer", "Health"];
+const TAKEN: [&str; 6] = ["Money", "Timespan", "Problem", "Batch", "BatchAnswer", "Explanation"];
 
 /// The names of the resources in the document.
 pub(super) struct SchemaNames {
@@ -108,7 +108,7 @@ pub(super) fn schemas(writing: &Writing<'_>) -> Node {
         super::common::batch(writing, &mut schemas);
     }
     schemas.set("Problem", super::common::problem());
-    schemas.set("Health", super::common::health());
+    schemas.set("Explanation", super::common::explanation());
     schemas
 }
 
@@ -177,7 +177,7 @@ fn representation(writing: &Writing<'_>, id: ResourceId, whole: bool) -> Node {
         let schema = if null { or_null(schema) } else { schema };
         let given = field.source.writable();
         properties.set(&field.name, if given { schema } else { read_only(schema) });
-        if field.read.is_none() && !null {
+        if field.read.is_none() {
             required.push(field.name.clone());
         }
     }
@@ -195,6 +195,7 @@ fn representation(writing: &Writing<'_>, id: ResourceId, whole: bool) -> Node {
         schema.set("required", list(required));
     } else {
         schema.set("description", "The members that were asked for and may be read");
+        schema.set("required", list(["id"]));
     }
     schema.set("properties", properties);
     schema

@@ -59,7 +59,7 @@ fn both_forms_hold_the_same_and_are_the_same_each_time() {
 fn what_is_read_requires_what_every_reader_gets() {
     expect![[r##"
         type: object
-        required: [id, title, owner, steps, status, created_at, updated_at]
+        required: [id, title, owner, steps, status, due, created_at, updated_at]
         properties:
           id:
             type: string
@@ -201,7 +201,8 @@ fn a_list_names_every_filter_with_the_form_of_its_value() {
     expect![[r##"
         #/components/parameters/limit
         #/components/parameters/cursor
-        sort: type: array; items:;   type: string;   enum: [id, "-id", title, "-title", due, "-due"]; minItems: 1; uniqueItems: true
+        #/components/parameters/ifNoneMatch
+        sort: type: array; items:;   type: string;   enum: [id, "-id", title, "-title", due, "-due"]; minItems: 1; uniqueItems: true; maxItems: 4
         fields: type: array; items:;   type: string;   enum: [id, title, owner, steps, reward, status, due, created_at, updated_at]; minItems: 1; uniqueItems: true
         expand: type: array; items:;   type: string;   enum: [steps]; minItems: 1; uniqueItems: true
         q: type: string; pattern: "^[^\\x00]*$"

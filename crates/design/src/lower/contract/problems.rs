@@ -7,13 +7,15 @@ use ir::domain::{Caller, Domain, Kind, Resource};
 use ir::model::{FieldType, OnDelete};
 
 /// What any request may meet, whatever it asks.
-const ANY: [Problem; 12] = [
+const ANY: [Problem; 14] = [
+    p::MALFORMED_REQUEST,
     p::UNKNOWN_PARAMETER,
     p::INVALID_PARAMETER,
     p::UNAUTHENTICATED,
     p::NOT_ACCEPTABLE,
     p::REQUEST_TIMEOUT,
     p::URI_TOO_LONG,
+    p::MISDIRECTED,
     p::TOO_MANY_REQUESTS,
     p::HEADERS_TOO_LARGE,
     p::INTERNAL,
@@ -41,18 +43,18 @@ pub(super) fn of(
     kind: OperationKind,
 ) -> Vec<&'static str> {
     let mut problems: Vec<Problem> = ANY.to_vec();
-    if let Some(tenancy) = &domain.tenancy
-        && resource.is_none_or(|resource| !resource.shared)
-    {
-        problems.push(p::TENANT_UNKNOWN);
-        problems.extend(tenancy.host.is_some().then_some(p::TENANT_MISMATCH));
+    if domain.tenancy.is_some() && resource.is_none_or(|resource| !resource.shared) {
+        problems.extend([p::TENANT_UNKNOWN, p::TENANT_MISMATCH]);
     }
     if writes(kind) {
         problems.extend(KEYED);
     }
     match resource {
         Some(resource) => problems.extend(of_resource(domain, resource, kind)),
-        None => problems.extend(WITH_BODY),
+        None => {
+            problems.extend(WITH_BODY);
+            problems.extend([p::NOT_FOUND, p::METHOD_NOT_ALLOWED]);
+        }
     }
     let slugs: Vec<&'static str> = problems.iter().map(|problem| problem.slug).collect();
     in_order(&slugs)

@@ -62,7 +62,7 @@ fn each_operation_names_its_problems() {
         updateOrder: malformed-body unknown-member read-only-member tenant-unknown forbidden tenant-mismatch not-found key-running version-mismatch unsupported-media-type invalid-value unknown-reference mixed-currencies key-reused
         placeOrder: malformed-body unknown-member read-only-member tenant-unknown forbidden tenant-mismatch not-found illegal-transition key-running version-mismatch unsupported-media-type invalid-value unknown-reference mixed-currencies key-reused
         cancelOrder: malformed-body unknown-member read-only-member tenant-unknown forbidden tenant-mismatch not-found illegal-transition workflow-running key-running version-mismatch unsupported-media-type invalid-value unknown-reference mixed-currencies key-reused
-        batch: malformed-body unknown-member read-only-member tenant-unknown forbidden tenant-mismatch not-found duplicate illegal-transition workflow-running key-running version-mismatch unsupported-media-type invalid-value unknown-reference mixed-currencies key-reused
+        batch: malformed-body unknown-member read-only-member tenant-unknown forbidden tenant-mismatch not-found method-not-allowed duplicate illegal-transition workflow-running key-running version-mismatch unsupported-media-type invalid-value unknown-reference mixed-currencies key-reused
     "#]].assert_eq(&printed);
 }
 
