@@ -6,10 +6,12 @@
 //! snapshot per call; what turns out to be long moves to a thread for long reads. Everything a
 //! call may wait for or grow to has a limit in [`SqliteConfig`].
 
+mod backup;
 mod counters;
 mod directory;
 mod error;
 mod functions;
+mod keys;
 mod layout;
 mod link;
 mod read;
@@ -19,8 +21,10 @@ mod system;
 mod write;
 mod writer;
 
+pub use backup::{BackupError, Copied, backup, restore};
 pub use directory::DataDirectory;
 pub use error::OpenError;
+pub use keys::SqliteKeys;
 pub use system::SYSTEM_TABLES;
 
 use crate::adapters::sql::{dialect::Sqlite, list, plan::Plan};
@@ -47,7 +51,9 @@ pub struct SqliteConfig {
     /// One file per tenant, `<data>/<service>/<tenant>.db`; shared resources stay in the
     /// service's file.
     pub file_per_tenant: bool,
-    /// Statements that make the tables and indexes of the schema, each for itself.
+    /// Statements that make the tables, indexes and triggers of the service, each for itself.
+    /// A table that none of them makes is another service's. With a file per tenant they may not
+    /// refer from a tenant's table to a shared one: the store itself looks after that.
     pub ddl: Vec<String>,
     /// The time.
     pub clock: Arc<dyn Clock>,
@@ -72,6 +78,8 @@ pub struct SqliteLimits {
     pub inline_steps_max: i64,
     /// Files of tenants held open.
     pub tenant_files_max: usize,
+    /// Threads that write, where each tenant has a file; one tenant always goes to the same.
+    pub tenant_writers: usize,
     /// Counters that wait to be written.
     pub counters_max: usize,
     /// Milliseconds to wait for a lock that another process holds.
@@ -88,6 +96,7 @@ impl Default for SqliteLimits {
             slow_queue_max: 128,
             inline_steps_max: 400,
             tenant_files_max: 128,
+            tenant_writers: 4,
             counters_max: 65_536,
             lock_wait_ms_max: 2_000,
         }
@@ -100,7 +109,7 @@ pub struct SqliteStore {
     layout: Arc<Layout>,
     readers: Arc<Readers>,
     slow: read::SlowLane,
-    writer: writer::Writer,
+    writers: writer::Writers,
 }
 
 impl SqliteStore {
@@ -117,9 +126,9 @@ impl SqliteStore {
         let plan = Arc::new(plan);
         let layout = Arc::new(Layout::open(config, Arc::clone(&plan))?);
         let readers = Arc::new(Readers::new(Arc::clone(&layout)));
-        let writer = writer::Writer::start(Arc::clone(&layout))?;
+        let writers = writer::Writers::start(Arc::clone(&layout))?;
         let slow = read::SlowLane::start(&layout, &readers)?;
-        Ok(Self { plan, layout, readers, slow, writer })
+        Ok(Self { plan, layout, readers, slow, writers })
     }
 
     /// The issuer whose subjects are stored bare: the one given first, for good.
@@ -155,7 +164,7 @@ impl SqliteStore {
     /// Writes what is buffered, moves the journals into the files and stops the writer. Further
     /// commits are refused.
     pub fn close(&self) {
-        self.writer.close();
+        self.writers.close();
         self.slow.close();
         self.readers.close();
     }
@@ -243,12 +252,12 @@ impl Store for SqliteStore {
         set: WriteSet,
         bindings: &'a Bindings,
     ) -> BoxFuture<'a, Result<(), CommitError>> {
-        self.writer.commit(set, bindings).boxed()
+        self.writers.commit(set, bindings).boxed()
     }
 
     fn ready(&self) -> BoxFuture<'_, Result<(), Unavailable>> {
         async move {
-            self.writer.ready()?;
+            self.writers.ready()?;
             self.readers.with(&File::Service, 0, None, system::probe, || ())
         }
         .boxed()

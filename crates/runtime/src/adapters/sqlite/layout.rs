@@ -4,15 +4,14 @@ use super::error::unavailable;
 use super::link::{Link, Role};
 use super::{OpenError, SqliteConfig, SqliteLimits, schema, system};
 use crate::adapters::sql::dialect::quote;
-use crate::adapters::sql::plan::Plan;
+use crate::adapters::sql::plan::{Plan, PlanError};
+use crate::identity::tenant::{check_name, is_name};
 use crate::ports::store::{Tenant, Unavailable};
-use ir::domain::ResourceId;
+use ir::domain::{Resource, ResourceId};
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, RwLock};
 use std::time::Duration;
-
-/// Characters of a tenant's name, which is also the name of its file.
-const TENANT_CHARS_MAX: usize = 100;
 
 /// One file of the store.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -27,24 +26,48 @@ pub(super) enum File {
 pub(super) struct Layout {
     config: SqliteConfig,
     pub(super) plan: Arc<Plan>,
+    /// Quoted names of the tables that the statements make.
+    made: BTreeSet<String>,
     /// Tenants' rows refer to shared ones: their connections see the service's file too.
     attached: bool,
+    /// Held by who deletes shared rows, so that nobody refers to one meanwhile.
+    pub(super) shared: RwLock<()>,
 }
 
 impl Layout {
     /// Makes or extends the files that are there.
     pub(super) fn open(config: SqliteConfig, plan: Arc<Plan>) -> Result<Self, OpenError> {
-        let attached =
-            config.file_per_tenant && plan.domain.resources.iter().any(|resource| resource.shared);
-        let layout = Self { config, plan, attached };
+        let made = schema::tables(&config.ddl).iter().map(|table| quote(table)).collect();
+        let mut layout = Self { config, plan, made, attached: false, shared: RwLock::new(()) };
+        layout.attached = layout.per_tenant() && !layout.tables(&File::Service).is_empty();
+        layout.check_parted()?;
         layout.prepare()?;
         Ok(layout)
+    }
+
+    /// Where tenants have neither a file nor a column they would meet: never.
+    fn check_parted(&self) -> Result<(), OpenError> {
+        let plan = &self.plan;
+        if plan.domain.tenancy.is_none() || self.per_tenant() {
+            return Ok(());
+        }
+        let meets = |(id, resource): &(ResourceId, &Resource)| {
+            let table = plan.table(*id);
+            self.made.contains(&table.name) && !resource.shared && table.tenant.is_none()
+        };
+        let together = plan.domain.resources().find(meets);
+        together.map_or(Ok(()), |(_, resource)| {
+            let name = &resource.name;
+            Err(OpenError::Plan(PlanError(format!(
+                "tenants would share the rows of `{name}`: they have neither a file nor a column"
+            ))))
+        })
     }
 
     /// The service's file is brought up to date last: it vouches for those of the tenants.
     fn prepare(&self) -> Result<(), OpenError> {
         let service = self.path(&File::Service);
-        let current = schema::fingerprint(&self.plan.schema);
+        let current = schema::fingerprint(self);
         if service.exists() {
             let link = self.writer(&File::Service).map_err(|error| damaged(&service, &error))?;
             let known = system::fingerprint(&link).map_err(|error| damaged(&service, &error))?;
@@ -104,10 +127,11 @@ impl Layout {
     /// True where a file holds the table of a resource.
     pub(super) fn holds(&self, file: &File, resource: ResourceId) -> bool {
         let shared = self.plan.domain.resource(resource).shared;
-        match file {
+        let here = match file {
             File::Service => shared || !self.per_tenant(),
             File::Tenant(_) => !shared,
-        }
+        };
+        here && self.made.contains(&self.plan.table(resource).name)
     }
 
     /// The file of a call. A resource of tenants without a tenant is refused, whatever is asked.
@@ -149,7 +173,7 @@ impl Layout {
         for entry in std::fs::read_dir(&directory).map_err(io)? {
             let name = entry.map_err(io)?.file_name();
             let tenant = name.to_str().and_then(|name| name.strip_suffix(".db"));
-            if let Some(tenant) = tenant.filter(|tenant| check_tenant(tenant).is_ok()) {
+            if let Some(tenant) = tenant.filter(|tenant| is_name(tenant)) {
                 tenants.push(Arc::from(tenant));
             }
         }
@@ -220,28 +244,23 @@ impl Layout {
         system::meta_or(&link, name, value).map_err(|error| unavailable(&error))
     }
 
+    /// True for a quoted table that this service's statements make.
+    pub(super) fn makes(&self, table: &str) -> bool {
+        self.made.contains(table)
+    }
+
     /// Quoted tables of a file.
     pub(super) fn tables(&self, file: &File) -> Vec<String> {
         let all = self.plan.domain.resources();
         all.filter(|(id, _)| self.holds(file, *id))
-            .map(|(id, _)| quote(&self.plan.schema.table(id).sql_name()))
+            .map(|(id, _)| self.plan.table(id).name.clone())
             .collect()
     }
 }
 
 /// A tenant's name, checked again where it becomes the name of a file.
-pub(super) fn check_tenant(tenant: &str) -> Result<(), Unavailable> {
-    let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
-    let fine = tenant.bytes().all(|byte| plain(byte) || matches!(byte, b'-' | b'_'))
-        && tenant.bytes().next().is_some_and(plain)
-        && tenant.len() <= TENANT_CHARS_MAX;
-    if fine {
-        return Ok(());
-    }
-    Err(Unavailable::Broken(
-        "the tenant's name cannot be the name of a file: letters a-z, digits, `-` and `_`"
-            .to_owned(),
-    ))
+fn check_tenant(tenant: &str) -> Result<(), Unavailable> {
+    check_name(tenant).map_err(Unavailable::Broken)
 }
 
 pub(super) fn damaged(path: &Path, error: &rusqlite::Error) -> OpenError {

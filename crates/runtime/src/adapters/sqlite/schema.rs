@@ -9,7 +9,6 @@ use super::layout::{File, Layout, damaged};
 use super::link::Link;
 use super::{OpenError, system};
 use crate::adapters::sql::dialect::quote;
-use ir::schema::Schema;
 use rusqlite::Result;
 use serde_json::Value as Json;
 use std::collections::BTreeSet;
@@ -20,15 +19,22 @@ mod statements;
 use differences::{Change, differences};
 use statements::{Kind, Made, made};
 
+/// Names of the tables that statements make.
+pub(super) fn tables(ddl: &[String]) -> Vec<String> {
+    let tables = made(ddl).into_iter().filter(|made| made.kind == Kind::Table);
+    tables.map(|made| made.name).collect()
+}
+
 /// What a schema is known by.
-pub(super) fn fingerprint(schema: &Schema) -> String {
-    let digest = ring::digest::digest(&ring::digest::SHA256, text(schema).as_bytes());
+pub(super) fn fingerprint(layout: &Layout) -> String {
+    let text = remembered(layout).to_string();
+    let digest = ring::digest::digest(&ring::digest::SHA256, text.as_bytes());
     digest.as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// The schema as the file remembers it: names and types, without what only this program knows.
-fn text(schema: &Schema) -> String {
-    differences::remembered(schema).to_string()
+fn remembered(layout: &Layout) -> Json {
+    differences::remembered(&layout.plan.schema, &|table| layout.makes(&quote(table)))
 }
 
 /// Makes the tables of a file, or takes the simple way from those it has.
@@ -40,7 +46,7 @@ pub(super) fn bring_up(
     let path = layout.path(file);
     let sqlite = |error: rusqlite::Error| damaged(&path, &error);
     let known = system::fingerprint(link).map_err(sqlite)?;
-    if known.as_deref() == Some(fingerprint(&layout.plan.schema).as_str()) {
+    if known.as_deref() == Some(fingerprint(layout).as_str()) {
         return Ok(());
     }
     let format = system::meta(link, "format").map_err(sqlite)?;
@@ -94,8 +100,8 @@ fn remember(link: &Link, layout: &Layout) -> Result<()> {
     let now = layout.clock().now().to_string();
     system::meta_or(link, "created", &now)?;
     system::set_meta(link, "format", system::FORMAT)?;
-    system::set_meta(link, "schema", &text(&layout.plan.schema))?;
-    system::set_meta(link, "fingerprint", &fingerprint(&layout.plan.schema))
+    system::set_meta(link, "schema", &remembered(layout).to_string())?;
+    system::set_meta(link, "fingerprint", &fingerprint(layout))
 }
 
 /// Carries out what only adds; answers with what does not.
@@ -105,7 +111,7 @@ fn extend(link: &Link, layout: &Layout, file: &File, before: &Json) -> Result<Ve
     let here = |table: &str| tables.contains(&quote(table));
     let statements: Vec<Made> =
         made(layout.ddl()).into_iter().filter(|made| here(&made.table)).collect();
-    for change in differences(before, &differences::remembered(&layout.plan.schema)) {
+    for change in differences(before, &remembered(layout)) {
         match change {
             Change::Refused { table, why } if here(&table) || exists(link, &table)? => {
                 refused.push(why);

@@ -33,16 +33,69 @@ struct Commit {
     reply: oneshot::Sender<Result<(), CommitError>>,
 }
 
-/// The near end of the thread.
-pub(super) struct Writer {
+/// One thread that writes, or several where each tenant has a file.
+pub(super) struct Writers {
+    layout: Arc<Layout>,
+    all: Vec<Writer>,
+}
+
+/// The near end of a thread.
+struct Writer {
     layout: Arc<Layout>,
     counters: Arc<Counters>,
     jobs: SyncSender<Job>,
     thread: Mutex<Option<JoinHandle<()>>>,
 }
 
-impl Writer {
+impl Writers {
     pub(super) fn start(layout: Arc<Layout>) -> Result<Self, OpenError> {
+        let limits = layout.limits();
+        let number = if layout.per_tenant() { limits.tenant_writers.max(1) } else { 1 };
+        let all: Result<_, _> = (0..number).map(|_| Writer::start(Arc::clone(&layout))).collect();
+        Ok(Self { layout, all: all? })
+    }
+
+    pub(super) async fn commit(
+        &self,
+        set: WriteSet,
+        bindings: &Bindings,
+    ) -> Result<(), CommitError> {
+        let file = self.file(&set).map_err(CommitError::Unavailable)?;
+        let at = match &file {
+            File::Service => 0,
+            File::Tenant(tenant) => {
+                let mix = |sum: usize, byte: u8| sum.wrapping_mul(31).wrapping_add(byte.into());
+                tenant.bytes().fold(7, mix) % self.all.len()
+            }
+        };
+        self.all[at].commit(set, file, bindings).await
+    }
+
+    fn file(&self, set: &WriteSet) -> Result<File, Unavailable> {
+        let resource = set.writes.first().map(|write| match write {
+            Write::Insert { resource, .. }
+            | Write::Update { resource, .. }
+            | Write::Delete { resource, .. }
+            | Write::Count { resource, .. } => *resource,
+        });
+        match resource {
+            Some(resource) => self.layout.file(&set.tenant, resource),
+            None => self.layout.answers(&set.tenant),
+        }
+    }
+
+    pub(super) fn ready(&self) -> Result<(), Unavailable> {
+        self.all.iter().try_for_each(Writer::ready)
+    }
+
+    /// Waits until everything that was queued is written.
+    pub(super) fn close(&self) {
+        self.all.iter().for_each(Writer::close);
+    }
+}
+
+impl Writer {
+    fn start(layout: Arc<Layout>) -> Result<Self, OpenError> {
         let (jobs, waiting) = sync_channel(layout.limits().queue_sets_max.max(1));
         let counters = Arc::new(Counters::default());
         let thread = Thread {
@@ -59,12 +112,12 @@ impl Writer {
         Ok(Self { layout, counters, jobs, thread: Mutex::new(Some(started)) })
     }
 
-    pub(super) async fn commit(
+    async fn commit(
         &self,
         set: WriteSet,
+        file: File,
         bindings: &Bindings,
     ) -> Result<(), CommitError> {
-        let file = self.file(&set).map_err(CommitError::Unavailable)?;
         if self.buffered(&set, &file) {
             return self.raise(set, file, bindings.now).map_err(CommitError::Unavailable);
         }
@@ -76,19 +129,6 @@ impl Writer {
             let what = "the writer failed on a set of changes; nothing of it was written";
             Err(CommitError::Unavailable(Unavailable::Broken(what.to_owned())))
         })
-    }
-
-    fn file(&self, set: &WriteSet) -> Result<File, Unavailable> {
-        let resource = set.writes.first().map(|write| match write {
-            Write::Insert { resource, .. }
-            | Write::Update { resource, .. }
-            | Write::Delete { resource, .. }
-            | Write::Count { resource, .. } => *resource,
-        });
-        match resource {
-            Some(resource) => self.layout.file(&set.tenant, resource),
-            None => self.layout.answers(&set.tenant),
-        }
     }
 
     /// A set that only raises counters is not worth a commit of its own.
@@ -124,7 +164,7 @@ impl Writer {
         })
     }
 
-    pub(super) fn ready(&self) -> Result<(), Unavailable> {
+    fn ready(&self) -> Result<(), Unavailable> {
         let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner);
         match thread.as_ref() {
             Some(thread) if !thread.is_finished() => Ok(()),
@@ -132,8 +172,7 @@ impl Writer {
         }
     }
 
-    /// Waits until everything that was queued is written.
-    pub(super) fn close(&self) {
+    fn close(&self) {
         let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(thread) = thread {
             // Waits for room in the queue; fails only where the thread is gone already.
@@ -296,6 +335,13 @@ impl Group<'_> {
             let done = self.link.statement(text).and_then(|mut one| one.raw_execute());
             done.map(|_| ()).map_err(|error| unavailable(&error))
         };
+        let lock = &self.layout.shared;
+        let deletes = self.layout.per_tenant() && *self.file == File::Service;
+        // Nothing inside is left half done by a panic, so a poisoned lock is as good as another.
+        let _exclusive =
+            deletes.then(|| lock.write().unwrap_or_else(PoisonError::into_inner));
+        let _meanwhile =
+            (!deletes).then(|| lock.read().unwrap_or_else(PoisonError::into_inner));
         step("BEGIN IMMEDIATE")?;
         counters::write(self.link, &self.layout.plan, raised)
             .map_err(|error| unavailable(&error))?;

@@ -32,10 +32,14 @@ pub(super) enum Change {
     },
 }
 
-/// What is kept of a schema: tables by name, without ids and reasons.
-pub(super) fn remembered(schema: &Schema) -> Json {
-    let tables: BTreeMap<String, Json> =
-        schema.tables.iter().map(|table| (table.sql_name(), of_table(schema, table))).collect();
+/// What is kept of a schema: tables of this service by name, without ids and reasons.
+pub(super) fn remembered(schema: &Schema, ours: &dyn Fn(&str) -> bool) -> Json {
+    let tables: BTreeMap<String, Json> = schema
+        .tables
+        .iter()
+        .filter(|table| ours(&table.sql_name()))
+        .map(|table| (table.sql_name(), of_table(schema, table)))
+        .collect();
     json!(tables)
 }
 
