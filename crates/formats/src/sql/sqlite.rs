@@ -12,10 +12,10 @@ pub fn sqlite_statements(schema: &Schema, holds: &dyn Fn(&Table) -> bool) -> Vec
     let tables = in_order(schema, holds);
     let mut statements = Vec::new();
     for (_, table) in &tables {
-        statements.push(create_table(schema, table));
+        statements.push(create_table(schema, table, holds));
         statements.extend(table.indexes.iter().map(|index| create_index(table, index)));
     }
-    statements.extend(tables.iter().flat_map(|(_, table)| triggers(schema, table)));
+    statements.extend(tables.iter().flat_map(|(_, table)| triggers(schema, table, holds)));
     statements
 }
 
@@ -24,7 +24,7 @@ pub fn write_sqlite(schema: &Schema, holds: &dyn Fn(&Table) -> bool) -> String {
     let mut out = String::from("PRAGMA foreign_keys = ON;\n");
     let tables = in_order(schema, holds);
     for (_, table) in &tables {
-        out.push_str(&format!("\n{};\n", create_table(schema, table)));
+        out.push_str(&format!("\n{};\n", create_table(schema, table, holds)));
         for index in &table.indexes {
             out.push_str(&format!("\n{}{};\n", needed_by(index), create_index(table, index)));
         }
@@ -37,17 +37,19 @@ pub fn write_sqlite(schema: &Schema, holds: &dyn Fn(&Table) -> bool) -> String {
             ));
         }
     }
-    for trigger in tables.iter().flat_map(|(_, table)| triggers(schema, table)) {
+    for trigger in tables.iter().flat_map(|(_, table)| triggers(schema, table, holds)) {
         out.push_str(&format!("\n-- a reference is cleared where its row goes\n{trigger};\n"));
     }
     out.push_str(system::SQLITE);
     out
 }
 
-fn create_table(schema: &Schema, table: &Table) -> String {
+/// No foreign key reaches into another database: there the backend looks for the row itself.
+fn create_table(schema: &Schema, table: &Table, holds: &dyn Fn(&Table) -> bool) -> String {
     let mut parts: Vec<String> = table.columns.iter().map(column).collect();
     parts.push(format!("PRIMARY KEY ({})", list(&table.primary_key)));
-    parts.extend(table.foreign_keys.iter().map(|key| foreign_key(schema, key)));
+    let here = table.foreign_keys.iter().filter(|key| holds(&schema.tables[key.table]));
+    parts.extend(here.map(|key| foreign_key(schema, key)));
     for (first, second) in pairs(table) {
         let (one, two) = (quoted(&first.name), quoted(&second.name));
         if first.nullable {
@@ -116,8 +118,9 @@ fn foreign_key(schema: &Schema, key: &ForeignKey) -> String {
 }
 
 /// `ON DELETE SET NULL` would clear the tenant too, and would not raise the version.
-fn triggers(schema: &Schema, table: &Table) -> Vec<String> {
-    let clearing = table.foreign_keys.iter().filter(|key| key.on_delete == OnDelete::Clear);
+fn triggers(schema: &Schema, table: &Table, holds: &dyn Fn(&Table) -> bool) -> Vec<String> {
+    let here = table.foreign_keys.iter().filter(|key| holds(&schema.tables[key.table]));
+    let clearing = here.filter(|key| key.on_delete == OnDelete::Clear);
     clearing
         .filter_map(|key| {
             let column = key.columns.last()?;

@@ -29,12 +29,25 @@ impl Stores {
         let settings = &architecture.settings;
         let mut stores = Vec::new();
         for service in &architecture.services {
-            let holds = |table: &Table| service.contexts.contains(&table.context);
+            let ours = |table: &Table| service.contexts.contains(&table.context);
+            let shared = |table: &Table| architecture.domain.resource(table.resource).shared;
+            let statements = |holds: &dyn Fn(&Table) -> bool| {
+                formats::sql::sqlite_statements(&architecture.schema, holds)
+            };
+            // What tenants share is in a file of its own, and no foreign key leaves a file.
+            let ddl = match settings.tenant_files {
+                true => {
+                    let mut ddl = statements(&|table| ours(table) && shared(table));
+                    ddl.extend(statements(&|table| ours(table) && !shared(table)));
+                    ddl
+                }
+                false => statements(&ours),
+            };
             let config = SqliteConfig {
                 directory: Arc::clone(directory),
                 service: service.name.clone(),
                 file_per_tenant: settings.tenant_files,
-                ddl: formats::sql::sqlite_statements(&architecture.schema, &holds),
+                ddl,
                 clock: Arc::new(SystemClock),
                 limits: SqliteLimits {
                     queue_sets_max: settings.write_queue_max as usize,

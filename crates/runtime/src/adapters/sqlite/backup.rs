@@ -222,7 +222,8 @@ fn copy_database(source: &Path, target: &Path) -> Result<(), BackupError> {
     }
     // One file, without a journal beside it.
     to.query_row("PRAGMA journal_mode = DELETE", [], |_| Ok(())).map_err(failed)?;
-    let sound: String = to.query_row("PRAGMA quick_check(1)", [], |row| row.get(0)).map_err(failed)?;
+    let sound: String =
+        to.query_row("PRAGMA quick_check(1)", [], |row| row.get(0)).map_err(failed)?;
     if sound != "ok" {
         return Err(BackupError::Database { path: source.to_owned(), error: sound });
     }

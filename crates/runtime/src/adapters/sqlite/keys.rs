@@ -75,10 +75,8 @@ impl KeyStore for SqliteKeys {
         hash: &'a [u8; 32],
     ) -> BoxFuture<'a, std::result::Result<Option<StoredKey>, Unavailable>> {
         let text = format!("SELECT {COLUMNS} FROM \"mainstay_api_keys\" WHERE \"hash\" = ?1");
-        async move {
-            self.on(|link| link.statement(&text)?.query_row([hash], key).optional())
-        }
-        .boxed()
+        async move { self.on(|link| link.statement(&text)?.query_row([hash], key).optional()) }
+            .boxed()
     }
 
     fn create(&self, key: StoredKey) -> BoxFuture<'_, std::result::Result<(), Unavailable>> {
@@ -113,10 +111,7 @@ impl KeyStore for SqliteKeys {
         let text = format!(
             "SELECT {COLUMNS} FROM \"mainstay_api_keys\" ORDER BY \"created\" DESC, \"prefix\""
         );
-        async move {
-            self.on(|link| link.statement(&text)?.query_map([], key)?.collect())
-        }
-        .boxed()
+        async move { self.on(|link| link.statement(&text)?.query_map([], key)?.collect()) }.boxed()
     }
 
     fn revoke<'a>(

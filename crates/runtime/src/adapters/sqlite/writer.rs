@@ -338,10 +338,8 @@ impl Group<'_> {
         let lock = &self.layout.shared;
         let deletes = self.layout.per_tenant() && *self.file == File::Service;
         // Nothing inside is left half done by a panic, so a poisoned lock is as good as another.
-        let _exclusive =
-            deletes.then(|| lock.write().unwrap_or_else(PoisonError::into_inner));
-        let _meanwhile =
-            (!deletes).then(|| lock.read().unwrap_or_else(PoisonError::into_inner));
+        let _exclusive = deletes.then(|| lock.write().unwrap_or_else(PoisonError::into_inner));
+        let _meanwhile = (!deletes).then(|| lock.read().unwrap_or_else(PoisonError::into_inner));
         step("BEGIN IMMEDIATE")?;
         counters::write(self.link, &self.layout.plan, raised)
             .map_err(|error| unavailable(&error))?;
