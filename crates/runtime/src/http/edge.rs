@@ -243,7 +243,7 @@ impl Edge {
         Ok(match path {
             "/metrics" => {
                 let media = "text/plain; version=0.0.4; charset=utf-8";
-                let response = Response::of(StatusCode::OK, media, self.around.metrics.text());
+                let response = Response::of(StatusCode::OK, media, self.metrics_text());
                 Some(response.header(CACHE_CONTROL, "no-store"))
             }
             "/.well-known/jwks.json" => {
@@ -253,6 +253,19 @@ impl Edge {
             }
             path => self.around.health.probe(path, verbose),
         })
+    }
+
+    fn metrics_text(&self) -> String {
+        let mut text = self.around.metrics.text();
+        if let Some(log) = &self.around.log {
+            let name = "log_lines_dropped_total";
+            text.push_str(&format!(
+                "# HELP {name} Lines that were dropped because the log was too slow.\n\
+                 # TYPE {name} counter\n{name} {}\n",
+                log.dropped()
+            ));
+        }
+        text
     }
 
     /// Who may see what is for operators.

@@ -20,11 +20,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
 use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::AsyncWrite;
 use tokio::time::{Instant, Sleep};
+use tokio_util::io::poll_read_buf;
 
-/// Bytes read at once.
-const READ_BYTES: usize = 16 << 10;
+/// Bytes that there is room for when reading.
+const READ_BYTES: usize = 8 << 10;
 /// Bytes of following requests that are read while one is answered.
 const AHEAD_BYTES_MAX: usize = 64 << 10;
 /// Bytes that are read and thrown away after a refusal, so that the answer arrives.
@@ -119,13 +120,10 @@ impl Gate {
 
     /// Reads more; false at the end of the stream.
     fn fill(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<bool>> {
-        let begin = self.raw.len();
-        self.raw.resize(begin + READ_BYTES, 0);
-        let mut buf = ReadBuf::new(&mut self.raw[begin..]);
-        let outcome = Pin::new(&mut self.stream).poll_read(cx, &mut buf);
-        let bytes = buf.filled().len();
-        self.raw.truncate(begin + bytes);
-        ready!(outcome)?;
+        if self.raw.capacity() - self.raw.len() < READ_BYTES / 4 {
+            self.raw.reserve(READ_BYTES);
+        }
+        let bytes = ready!(poll_read_buf(Pin::new(&mut self.stream), cx, &mut self.raw))?;
         self.ended = bytes == 0;
         Poll::Ready(Ok(bytes > 0))
     }

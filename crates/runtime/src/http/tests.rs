@@ -70,6 +70,10 @@ fn echo(request: Request) -> BoxFuture<'static, Response> {
                 let response = response.timing("db", Duration::from_micros(310));
                 return response.header(http::header::ETAG, "\"7.ab\"");
             }
+            "/large" => {
+                let body = r#"{"name":"a name like many others"},"#.repeat(10_000);
+                return Response::json(http::StatusCode::OK, body);
+            }
             "/tag" => {
                 let tag = request.header(http::header::IF_NONE_MATCH).unwrap_or("none");
                 let response = Response::new(http::StatusCode::NOT_MODIFIED);

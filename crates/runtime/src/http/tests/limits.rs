@@ -218,6 +218,56 @@ fn a_drain_cuts_what_does_not_end_within_the_grace() {
 }
 
 #[test]
+fn a_second_signal_ends_at_once() {
+    let server = start(config());
+    let mut running = connect(&server);
+    running.write_all(b"GET /hangs HTTP/1.1\r\nHost: a\r\n\r\n").unwrap();
+    std::thread::sleep(Duration::from_millis(100));
+    let began = Instant::now();
+    server.stopper().drain();
+    server.stopper().drain();
+    assert_eq!(server.wait(), 1);
+    assert!(began.elapsed() < Duration::from_secs(1), "{:?}", began.elapsed());
+}
+
+#[test]
+fn requests_on_many_connections_survive_a_drain_that_waits() {
+    let mut config = config();
+    config.workers = 2;
+    config.drain.wait = Duration::from_millis(500);
+    let server = start(config);
+    let address = server.address();
+    let clients: Vec<_> =
+        (0..8).map(|_| std::thread::spawn(move || ask_until_told_to_go(address))).collect();
+    std::thread::sleep(Duration::from_millis(200));
+    server.stopper().drain();
+    let answered: usize = clients.into_iter().map(|client| client.join().unwrap()).sum();
+    assert!(answered > 8, "{answered}");
+    assert_eq!(server.wait(), 0);
+}
+
+/// Asks again and again on one connection, as a balancer does, and counts the answers. An answer
+/// that does not come is a failure until the server has said that it closes.
+fn ask_until_told_to_go(address: std::net::SocketAddr) -> usize {
+    let mut socket = TcpStream::connect(address).unwrap();
+    socket.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+    for count in 1.. {
+        socket.write_all(b"GET /n HTTP/1.1\r\nHost: a\r\n\r\n").unwrap();
+        let mut answer = Vec::new();
+        let mut part = [0; 2048];
+        while !answer.ends_with(b"body=\"\"") {
+            let bytes = socket.read(&mut part).unwrap();
+            assert!(bytes > 0, "closed without notice after {count} answers");
+            answer.extend_from_slice(&part[..bytes]);
+        }
+        if String::from_utf8_lossy(&answer).contains("connection: close") {
+            return count;
+        }
+    }
+    0
+}
+
+#[test]
 fn two_servers_cannot_share_an_address_unnoticed() {
     let first = start(config());
     let second = ServerConfig { listen: first.address(), ..config() };

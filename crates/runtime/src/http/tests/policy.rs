@@ -51,6 +51,19 @@ fn an_answer_is_compressed_as_the_client_accepts() {
 }
 
 #[test]
+fn a_large_answer_is_compressed_beside_the_core() {
+    let server = start(config());
+    let mut socket = connect(&server);
+    socket.write_all(get("/large", "Accept-Encoding: zstd\r\n").as_bytes()).unwrap();
+    let mut bytes = Vec::new();
+    socket.read_to_end(&mut bytes).unwrap();
+    let end = bytes.windows(4).position(|window| window == b"\r\n\r\n").unwrap() + 4;
+    assert!(String::from_utf8_lossy(&bytes[..end]).contains("content-encoding: zstd"));
+    let text = zstd::bulk::decompress(&bytes[end..], 1 << 20).unwrap();
+    assert_eq!(text.len(), 35 * 10_000);
+}
+
+#[test]
 fn a_tag_of_a_compressed_answer_is_understood_again() {
     let server = start(config());
     let answer = talk(&server, &get("/tag", "If-None-Match: \"7.ab-gzip\"\r\n"));
@@ -121,6 +134,7 @@ fn probes_and_metrics_are_for_everybody_or_for_the_operator() {
     assert!(problem(&ask("/metrics", "Authorization: Bearer s3cre\r\n")).starts_with("401"));
     let metrics = ask("/metrics", token);
     assert!(metrics.contains("http_server_requests_total{operation=\"other\""), "{metrics}");
+    assert!(!metrics.contains("log_lines_dropped_total"), "there is no log here");
     assert!(problem(&ask("/", "")).starts_with("421 misdirected"));
     let other = "POST /livez HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
     assert!(problem(&talk(&server, other)).starts_with("405 method-not-allowed"));
