@@ -6,6 +6,8 @@ mod logic;
 mod machines;
 mod outside;
 mod place;
+#[cfg(test)]
+mod properties;
 mod reads;
 pub(crate) mod resolve;
 mod suggest;
@@ -177,12 +179,13 @@ mod tests {
     }
 
     #[test]
-    fn every_page_says_what_and_why() {
+    fn every_page_says_what_and_why_and_shows_it_wrong_and_right() {
         for page in PAGES {
             let text = page.markdown();
             assert!(text.starts_with(&format!("# {} ", page.code)), "{}", page.code);
-            assert!(text.contains("**Why**"), "{} does not say why", page.code);
-            assert!(text.lines().count() >= 5, "{} is too short", page.code);
+            for part in ["\n**Why**", "\nWrong:", "\nRight:", "\n```yaml\n"] {
+                assert!(text.contains(part), "{} has no {part}", page.code);
+            }
         }
     }
 }

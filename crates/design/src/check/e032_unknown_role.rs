@@ -3,8 +3,15 @@
 //!
 //! **Why**: no token can carry the role, so the rule would hold for no one.
 //!
-//! Wrong: `write: staff.admin` with `staff: oidc roles picker | manager`.
-//! Right: `write: staff.manager`, or add the role: `staff: oidc roles picker | manager | admin`.
+//! Wrong:
+//! ```yaml
+//! staff: oidc roles picker | manager
+//! allow: { write: staff.admin }
+//! ```
+//! Right:
+//! ```yaml
+//! allow: { write: staff.manager }
+//! ```
 
 use super::place::Place;
 use super::suggest::unknown;

@@ -3,8 +3,15 @@
 //!
 //! **Why**: without its context nobody can say which resource is meant, nor who owns the data.
 //!
-//! Wrong: `product: catalogue.Product` where the context is called `catalog`.
-//! Right: `product: catalog.Product`; inside the same context the bare name does: `Product`.
+//! Wrong:
+//! ```yaml
+//! product: catalogue.Product
+//! ```
+//! Right:
+//! ```yaml
+//! product: catalog.Product
+//! ```
+//! Inside the same context the bare name does: `Product`.
 
 use super::place::Place;
 use super::suggest::unknown;

@@ -3,9 +3,15 @@
 //!
 //! **Why**: there would be nothing to refer to, to read or to change.
 //!
-//! Wrong: `lines: many OrderLines` where the resource is called `OrderLine`.
-//! Right: `lines: many OrderLine`. A resource of another context is written with it:
-//! `catalog.Product`.
+//! Wrong:
+//! ```yaml
+//! lines: many OrderLines 1..50
+//! ```
+//! Right:
+//! ```yaml
+//! lines: many OrderLine 1..50
+//! ```
+//! A resource of another context is written with it: `catalog.Product`.
 
 use super::place::Place;
 use super::suggest::unknown;

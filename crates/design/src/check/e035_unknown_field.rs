@@ -4,9 +4,17 @@
 //!
 //! **Why**: what is not declared is neither stored nor shown.
 //!
-//! Wrong: `set: { sended_at: now }` with a field `sent_at`.
-//! Right: `set: { sent_at: now }`. Beside the declared fields every resource has `id`,
-//! `created_at` and `updated_at`, which are read-only.
+//! Wrong:
+//! ```yaml
+//! fields: { sent_at: timestamp optional }
+//! commands: { sent: { set: { sended_at: now }, by: system } }
+//! ```
+//! Right:
+//! ```yaml
+//! commands: { sent: { set: { sent_at: now }, by: system } }
+//! ```
+//! Beside the declared fields every resource has `id`, `created_at` and `updated_at`, which are
+//! read-only.
 //!
 //! In a command any key other than `input require set by emit get not_during` is taken for a
 //! state field with its transition, so a misspelt key of a command ends here too.

@@ -4,8 +4,15 @@
 //! **Why**: an expression may read the fields of its own row, the inputs of its command, named
 //! rules, enum values beside a field of that enum, and the words `me now age item event`.
 //!
-//! Wrong: `require: stok >= quantity`.
-//! Right: `require: stock >= quantity`. Text has quotes of its own: `country: string = ('DE')`.
+//! Wrong:
+//! ```yaml
+//! require: stok >= quantity
+//! ```
+//! Right:
+//! ```yaml
+//! require: stock >= quantity
+//! ```
+//! Text has quotes of its own: `country: string = ('DE')`.
 
 use super::suggest::{nearest, unknown};
 use super::typing::scope::Scope;

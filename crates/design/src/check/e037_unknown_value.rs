@@ -4,8 +4,15 @@
 //! **Why**: no row can ever hold it; a transition to it could not be stored, a condition on it
 //! would never hold.
 //!
-//! Wrong: `ship: { status: payed -> shipped }` with `status: draft | paid | shipped`.
-//! Right: `ship: { status: paid -> shipped }`.
+//! Wrong:
+//! ```yaml
+//! status: draft | paid | shipped
+//! commands: { ship: { status: payed -> shipped, by: staff } }
+//! ```
+//! Right:
+//! ```yaml
+//! commands: { ship: { status: paid -> shipped, by: staff } }
+//! ```
 
 use super::place::Place;
 use super::suggest::{Budget, unknown};

@@ -3,8 +3,15 @@
 //!
 //! **Why**: an event is a contract with those who listen; its data is fixed before it is sent.
 //!
-//! Wrong: `emit: order.payed` with `events: { order.paid: … }`.
-//! Right: `emit: order.paid`, or declare it: `events: { order.payed: { data: [id] } }`.
+//! Wrong:
+//! ```yaml
+//! commands: { pay: { status: placed -> paid, by: system, emit: order.payed } }
+//! events: { order.paid: { data: [id] } }
+//! ```
+//! Right:
+//! ```yaml
+//! commands: { pay: { status: placed -> paid, by: system, emit: order.paid } }
+//! ```
 //! `emit: [created, updated, deleted]` on a resource needs no declaration.
 
 use super::place::Place;

@@ -3,8 +3,14 @@
 //!
 //! **Why**: contexts may each have their own `Item`; only one of them can be meant.
 //!
-//! Wrong: `for: Item` with `stock.Item` and `sales.Item`.
-//! Right: `for: stock.Item`.
+//! Wrong:
+//! ```yaml
+//! schedules: { tidy: { every: 1 h, for: Item, do: Item.drop } }
+//! ```
+//! Right:
+//! ```yaml
+//! schedules: { tidy: { every: 1 h, for: stock.Item, do: stock.Item.drop } }
+//! ```
 
 use super::place::Place;
 use super::suggest::listed;

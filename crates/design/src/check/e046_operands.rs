@@ -6,8 +6,16 @@
 //! currency, times a number; timestamps differ by a duration; an enum is compared with its own
 //! values; a reference with ids of its own resource.
 //!
-//! Wrong: `require: stock >= 'many'`; `due: timestamp = created_at + 7`.
-//! Right: `require: stock >= 10`; `due: timestamp = created_at + duration('7d')`.
+//! Wrong:
+//! ```yaml
+//! require: stock >= 'many'
+//! due: timestamp = created_at + 7
+//! ```
+//! Right:
+//! ```yaml
+//! require: stock >= 10
+//! due: timestamp = created_at + duration('7d')
+//! ```
 
 use super::place::Place;
 use super::typing::scope::Scope;

@@ -4,8 +4,16 @@
 //!
 //! **Why**: every write would fail on it.
 //!
-//! Wrong: `total: money = quantity`; `rate: decimal(5.2) = 0.125`.
-//! Right: `total: money = quantity * price`; `rate: decimal(6.3) = 0.125`.
+//! Wrong:
+//! ```yaml
+//! total: money = quantity
+//! rate: decimal(5.2) = 0.125
+//! ```
+//! Right:
+//! ```yaml
+//! total: money = quantity * price
+//! rate: decimal(6.3) = 0.125
+//! ```
 
 use super::typing::assign::Misfit;
 use super::typing::scope::Scope;

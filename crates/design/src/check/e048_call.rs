@@ -2,11 +2,20 @@
 //! A function is unknown, or gets arguments that it does not take.
 //!
 //! **Why**: there are exactly these: `if(c, a, b)`, `date(t)`, `date('…')`, `time('…')`,
-//! `timestamp('…')`, `duration('7d')`, `start(timespan)`, `end(timespan)`, `lower(text)`, `size(text or list)`,
-//! `matches(text, 'pattern')`, and over owned children `sum count min max avg`.
+//! `timestamp('…')`, `duration('7d')`, `start(timespan)`, `end(timespan)`, `lower(text)`,
+//! `size(text or list)`, `matches(text, 'pattern')`, and over owned children `sum count min max
+//! avg`.
 //!
-//! Wrong: `total: money = sum(price)`; `code: string = upper(name)`.
-//! Right: `total: money = sum(lines.price)`; `code: string = lower(name)`.
+//! Wrong:
+//! ```yaml
+//! total: money = sum(price)
+//! code: string = upper(name)
+//! ```
+//! Right:
+//! ```yaml
+//! total: money = sum(lines.price)
+//! code: string = lower(name)
+//! ```
 
 use super::place::Place;
 use super::suggest::unknown;

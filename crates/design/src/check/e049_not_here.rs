@@ -5,8 +5,16 @@
 //! **Why**: `me` exists only under a rule for one actor, `item` only in a step with `each`, `event`
 //! only in views and reactions; children are read through `sum count min max avg`.
 //!
-//! Wrong: `read: anyone when owner == me`; `total: money = lines.amount`.
-//! Right: `read: user when owner == me`; `total: money = sum(lines.amount)`.
+//! Wrong:
+//! ```yaml
+//! allow: { read: anyone when owner == me }
+//! total: money = lines.amount
+//! ```
+//! Right:
+//! ```yaml
+//! allow: { read: user when owner == me }
+//! total: money = sum(lines.amount)
+//! ```
 
 use super::place::Place;
 use super::world::World;

@@ -4,8 +4,15 @@
 //! **Why**: subjects of unlike actors may be equal by chance (two providers, the same id), so the
 //! comparison would let a stranger in; hence it is refused instead of being false.
 //!
-//! Wrong: `read: doctor when patient == me` with `patient: actor patient`.
-//! Right: `read: [patient when patient == me, doctor when doctor == me]`.
+//! Wrong:
+//! ```yaml
+//! patient: actor patient
+//! allow: { read: doctor when patient == me }
+//! ```
+//! Right:
+//! ```yaml
+//! allow: { read: [patient when patient == me, doctor when doctor == me] }
+//! ```
 
 use super::typing::scope::Scope;
 use ir::domain::ActorId;

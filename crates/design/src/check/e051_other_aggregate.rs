@@ -10,8 +10,16 @@
 //! - In a command look it up first: `get: { price: product.price }`, then use `price`.
 //! - In a rule keep a copy in a field of the row and compare that.
 //!
-//! Wrong: `read: staff when product.hidden == false` with `product: catalog.Product`.
-//! Right: `hidden: bool = product.hidden kept` and `read: staff when not hidden`.
+//! Wrong:
+//! ```yaml
+//! fields: { product: catalog.Product }
+//! allow: { read: staff when not product.hidden }
+//! ```
+//! Right:
+//! ```yaml
+//! fields: { product: catalog.Product, hidden: bool = product.hidden kept }
+//! allow: { read: staff when not hidden }
+//! ```
 
 use super::place::Place;
 use super::typing::scope::{Scope, Use};

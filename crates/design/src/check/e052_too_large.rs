@@ -4,8 +4,14 @@
 //!
 //! **Why**: each request evaluates it, and each list turns it into SQL.
 //!
-//! Write less in one place: a named rule that uses another twice doubles what it stands for.
-//! Compute a part in a field of its own, or compare with `in [a, b, c]` instead of many `||`.
+//! Wrong: each rule uses the one before twice, so the last stands for 2^13 comparisons.
+//! ```yaml
+//! rules: { r1: r0 || r0, r2: r1 || r1, r3: r2 || r2 }
+//! ```
+//! Right: compute a part of it in a field, or compare with a list.
+//! ```yaml
+//! rules: { early: "status in [draft, placed, paid]" }
+//! ```
 
 use super::place::Place;
 use super::typing::{DEPTH_MAX, NODES_MAX};

@@ -4,8 +4,15 @@
 //! **Why**: patterns run on every write and must end in linear time, so look-around and
 //! back-references do not exist; the whole text must match, so `^` and `$` are not needed.
 //!
-//! Wrong: `pattern: "[A-Z"`, `pattern: "(?=a)b"`.
-//! Right: `pattern: "[A-Z]{3}-[0-9]+"`.
+//! Wrong:
+//! ```yaml
+//! pattern: "[A-Z"
+//! pattern: "(?=a)b"
+//! ```
+//! Right:
+//! ```yaml
+//! pattern: "[A-Z]{3}-[0-9]+"
+//! ```
 
 use super::place::Place;
 use ir::source::Span;

@@ -3,8 +3,14 @@
 //!
 //! **Why**: a rule is written out where it is used; one that uses itself has no end.
 //!
-//! Wrong: `rules: { own: shared || owner == me, shared: own && public }`.
-//! Right: `rules: { own: owner == me, shared: own || public }`.
+//! Wrong:
+//! ```yaml
+//! rules: { own: shared || owner == me, shared: own && public }
+//! ```
+//! Right:
+//! ```yaml
+//! rules: { own: owner == me, shared: own || public }
+//! ```
 
 use ir::source::{Name, Span};
 use ir::{Code, Diagnostic};

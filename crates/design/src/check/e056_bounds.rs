@@ -3,8 +3,16 @@
 //!
 //! **Why**: no value would ever be accepted.
 //!
-//! Wrong: `quantity: int 99..1`; `price: money min cheap`.
-//! Right: `quantity: int 1..99`; `price: money min 0.01`.
+//! Wrong:
+//! ```yaml
+//! quantity: int 99..1
+//! price: money min cheap
+//! ```
+//! Right:
+//! ```yaml
+//! quantity: int 1..99
+//! price: money min 0.01
+//! ```
 
 use super::place::Place;
 use ir::model::{Bound, Field, FieldType};

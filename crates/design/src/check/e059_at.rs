@@ -4,8 +4,15 @@
 //! **Why**: `at write`, `at read` and `kept` say when a value is taken from another row. A
 //! constant is a default without them.
 //!
-//! Wrong: `stock: int = 0 at write`.
-//! Right: `stock: int = 0`; `price: money = product.price at write`.
+//! Wrong:
+//! ```yaml
+//! stock: int = 0 at write
+//! ```
+//! Right:
+//! ```yaml
+//! stock: int = 0
+//! price: money = product.price at write
+//! ```
 
 use super::place::Place;
 use ir::source::Span;

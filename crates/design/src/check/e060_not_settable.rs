@@ -6,8 +6,15 @@
 //! system's, counters are raised by routes, and a state changes by transitions alone, so that its
 //! diagram is complete.
 //!
-//! Wrong: `set: { status: paid }` where another command has `status: draft -> placed`.
-//! Right: `pay: { status: placed -> paid, by: system }`.
+//! Wrong:
+//! ```yaml
+//! place: { status: draft -> placed, by: user }
+//! pay: { set: { status: paid }, by: system }
+//! ```
+//! Right:
+//! ```yaml
+//! pay: { status: placed -> paid, by: system }
+//! ```
 
 use super::place::Place;
 use super::world::Entry;

@@ -3,8 +3,16 @@
 //!
 //! **Why**: rows with the same other fields are compared by exactly one span of time.
 //!
-//! Wrong: `never_overlap: [doctor, day]` with `day: date`.
-//! Right: `never_overlap: [doctor, during]` with `during: timespan`.
+//! Wrong:
+//! ```yaml
+//! day: date
+//! never_overlap: [doctor, day]
+//! ```
+//! Right:
+//! ```yaml
+//! during: timespan
+//! never_overlap: [doctor, during]
+//! ```
 
 use super::world::Entry;
 use ir::source::Span;

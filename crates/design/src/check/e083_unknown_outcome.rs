@@ -15,6 +15,7 @@
 //!           lookup: { get: "/charges?reference={reference}" } }
 //! ```
 
+use super::outside::path_segments;
 use super::resolve::Resolved;
 use ir::model::{Integration, IntegrationOperation, Step};
 use ir::source::Name;
@@ -24,6 +25,11 @@ pub(crate) const CODE: Code = Code("E083");
 
 /// Looks at the calls of every workflow.
 pub(crate) fn check(resolved: &Resolved<'_>, found: &mut Vec<Diagnostic>) {
+    for integration in &resolved.world.model.integrations {
+        for operation in &integration.operations {
+            lookup(integration, operation, found);
+        }
+    }
     for workflow in &resolved.world.model.workflows {
         for step in &workflow.steps {
             of_step(resolved, workflow.name.as_str(), step, found);
@@ -66,6 +72,26 @@ fn of_step(resolved: &Resolved<'_>, workflow: &str, step: &Step, found: &mut Vec
     }
 }
 
+/// A lookup can ask only by what the call itself was given.
+fn lookup(
+    integration: &Integration,
+    operation: &IntegrationOperation,
+    found: &mut Vec<Diagnostic>,
+) {
+    let Some((_, path)) = &operation.lookup else { return };
+    let body = |name: &str| operation.body.iter().any(|field| field.name == name);
+    let own = |name: &str| path_segments(operation.path.as_str()).any(|known| known == name);
+    for name in path_segments(path.as_str()).filter(|name| !body(name) && !own(name)) {
+        let call = format!("{}.{}", integration.name, operation.name);
+        let message =
+            format!("the lookup of `{call}` asks by `{name}`, which the call is not given");
+        let fault = Diagnostic::error(CODE, path.span, message);
+        found.push(fault.why("the answer was lost, so only what was sent is known").help(format!(
+            "send it: `body: {{ {name}: string }}`, or ask by something that is sent"
+        )));
+    }
+}
+
 fn operation<'m>(
     resolved: &Resolved<'m>,
     call: &Name,
@@ -96,7 +122,7 @@ contexts:
 integrations:
   post:
     http: https://post.example
-    operations: { letter: { post: /letters }, parcel: { post: /parcels }, look: { get: /parcels } }
+    operations: { letter: { post: /letters }, parcel: { post: /parcels }, find: { post: /finds, lookup: { get: \"/finds/{key}\" } }, look: { get: /parcels } }
 workflows:
   ship:
     after: Order.place
@@ -109,28 +135,36 @@ workflows:
         check(
             model,
             expect![[r#"
-            error[E083]: the step `parcel` of `ship` tries `post.parcel` again
-              --> mainstay.yaml:20:33
-               |
-            13 | …erations: { letter: { post: /letters }, parcel: { post: /parcels }, look: { get: /parcels } }
-               |                                          ------ declared here
-            ...
-            20 |           - { name: parcel, do: post.parcel, undo: post.look, retry: 2 }
-               |                                 ^^^^^^^^^^^
-               = why: if only the answer was lost, it is done twice
-               = help: if the other side honours a key: `idempotent: true`; if it can be asked: `lookup: { get: … }`
+                error[E083]: the lookup of `post.find` asks by `key`, which the call is not given
+                  --> mainstay.yaml:13:113
+                   |
+                13 | …, find: { post: /finds, lookup: { get: "/finds/{key}" } }, look: { get: /parcels } }
+                   |                                          ^^^^^^^^^^^^
+                   = why: the answer was lost, so only what was sent is known
+                   = help: send it: `body: { key: string }`, or ask by something that is sent
 
-            warning[E083]: the outcome of `post.letter` in `ship` stays unknown if its answer is lost
-              --> mainstay.yaml:21:33
-               |
-            13 |     operations: { letter: { post: /letters }, parcel: { post: /parcels }, look: { get: /parcels …
-               |                   ------ declared here
-            ...
-            21 |           - { name: letter, do: post.letter, undo: post.look }
-               |                                 ^^^^^^^^^^^
-               = why: after a timeout or a crash nobody knows whether it was done
-               = help: if the other side honours a key: `idempotent: true`; if it can be asked: `lookup: { get: … }`
-        "#]],
+                error[E083]: the step `parcel` of `ship` tries `post.parcel` again
+                  --> mainstay.yaml:20:33
+                   |
+                13 | …erations: { letter: { post: /letters }, parcel: { post: /parcels }, find: { post: /finds, looku…
+                   |                                          ------ declared here
+                ...
+                20 |           - { name: parcel, do: post.parcel, undo: post.look, retry: 2 }
+                   |                                 ^^^^^^^^^^^
+                   = why: if only the answer was lost, it is done twice
+                   = help: if the other side honours a key: `idempotent: true`; if it can be asked: `lookup: { get: … }`
+
+                warning[E083]: the outcome of `post.letter` in `ship` stays unknown if its answer is lost
+                  --> mainstay.yaml:21:33
+                   |
+                13 |     operations: { letter: { post: /letters }, parcel: { post: /parcels }, find: { post: /finds, …
+                   |                   ------ declared here
+                ...
+                21 |           - { name: letter, do: post.letter, undo: post.look }
+                   |                                 ^^^^^^^^^^^
+                   = why: after a timeout or a crash nobody knows whether it was done
+                   = help: if the other side honours a key: `idempotent: true`; if it can be asked: `lookup: { get: … }`
+            "#]],
         );
     }
 }

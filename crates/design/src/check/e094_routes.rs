@@ -4,8 +4,16 @@
 //!
 //! **Why**: one address must lead to exactly one row.
 //!
-//! Wrong: `"GET /{name}": { find: Link by name }` where `name` is not unique.
-//! Right: `code: string unique` and `"GET /{code}": { find: Link by code, redirect: target }`.
+//! Wrong:
+//! ```yaml
+//! name: string max 40
+//! routes: { "GET /{name}": { find: Link by name } }
+//! ```
+//! Right:
+//! ```yaml
+//! code: string max 40 unique
+//! routes: { "GET /{code}": { find: Link by code, redirect: target } }
+//! ```
 
 use super::place::Place;
 use super::resolve::Resolved;

@@ -16,7 +16,7 @@ use ir::domain::{CommandId, Domain, ResourceId};
 use ir::source::Span;
 use std::collections::BTreeSet;
 
-pub(crate) use calls::{Callee, callee};
+pub(crate) use calls::{Callee, callee, path_segments};
 pub(crate) use events::{Events, find_events};
 pub(crate) use journeys::journey_actor;
 

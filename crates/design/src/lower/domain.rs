@@ -1,8 +1,6 @@
 //! The valid model with every name resolved and every expression typed.
 
 #[cfg(test)]
-mod dump;
-#[cfg(test)]
 mod tests;
 
 use crate::check::resolve::resolve;

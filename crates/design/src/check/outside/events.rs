@@ -1,10 +1,10 @@
 //! Events: who emits them and what their data is.
 
-use crate::check::e035_unknown_field;
 use crate::check::place::Place;
 use crate::check::resolve::plain_event;
 use crate::check::typing::scope::EventShape;
 use crate::check::world::{Meaning, World};
+use crate::check::{e031_unknown_actor, e035_unknown_field};
 use ir::Diagnostic;
 use ir::domain::ResourceId;
 use ir::expr::FieldRef;
@@ -29,6 +29,12 @@ pub(crate) type Events<'m> = BTreeMap<String, Event<'m>>;
 pub(crate) fn find_events<'m>(world: &World<'m>, found: &mut Vec<Diagnostic>) -> Events<'m> {
     let mut events: Events<'m> = BTreeMap::new();
     for (name, declared) in &world.events {
+        for actor in &declared.webhook {
+            if !world.actors.contains_key(actor.as_str()) {
+                let place = Place::new(declared.name.as_str(), "webhook");
+                found.push(e031_unknown_actor::listener(world, actor, place));
+            }
+        }
         let event =
             Event { declared: Some(declared), emitters: Vec::new(), shape: EventShape::default() };
         events.insert((*name).to_owned(), event);

@@ -180,8 +180,13 @@ impl At<'_, '_> {
             }
         }
         for workflow in &asked.not_during {
-            if !self.world.workflows.contains_key(workflow.as_str()) {
+            let Some(known) = self.world.workflows.get(workflow.as_str()) else {
                 found.push(e041_unknown_workflow::fault(self.world, workflow, self.place));
+                continue;
+            };
+            let row = self.world.command_quietly(known.after.as_str()).map(|(row, _)| row);
+            if row.is_some_and(|row| row != self.resource) {
+                found.push(e041_unknown_workflow::elsewhere(workflow, &known.after, self.place));
             }
         }
     }

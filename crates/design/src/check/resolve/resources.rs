@@ -21,6 +21,9 @@ pub(super) fn resource(world: &World<'_>, id: ResourceId, found: &mut Vec<Diagno
     let asked = entry.model;
     let fields =
         (0..asked.fields.len()).map(|at| field(world, id, FieldId::of(at), found)).collect();
+    for name in asked.cache.iter().flat_map(|cache| &cache.except) {
+        declared(world, id, name, "cache", found);
+    }
     let path = match &asked.path {
         Some(path) => path.value.clone(),
         None => naming::resource_path(entry.name()),

@@ -1,8 +1,11 @@
 //! The examples lowered, and what the lowering promises of every model.
 
-use super::{domain, dump::dump};
+mod dump;
+
+use super::domain;
 use crate::check::check;
 use crate::check::testing::{example, with_resources};
+use dump::dump;
 use expect_test::{Expect, expect};
 use ir::Sources;
 use ir::domain::{Domain, Source};
