@@ -35,6 +35,13 @@ pub(crate) enum Verb {
     Up(Box<up::Up>),
     /// Print a token of the development key
     Token(Token),
+    /// Make, list and revoke API keys
+    #[command(subcommand)]
+    Key(keys::Key),
+    /// Copy the data to a directory, also while the backend runs
+    Backup(Backup),
+    /// Put a backup in the place of the data
+    Restore(Restore),
     /// Print one contract, schema or diagram
     Export(Export),
 }
@@ -177,8 +184,9 @@ pub(crate) struct Backup {
     /// Directory to write to; it must not exist yet, or be empty
     #[arg(value_name = "TO")]
     pub(crate) to: PathBuf,
-    #[command(flatten)]
-    pub(crate) model: ModelPath,
+    /// The model whose data it is: file, or directory that holds `mainstay.yaml`
+    #[arg(value_name = "PATH", default_value = ".")]
+    pub(crate) model: PathBuf,
     #[command(flatten)]
     pub(crate) data: DataPath,
     #[command(flatten)]
@@ -191,8 +199,9 @@ pub(crate) struct Restore {
     /// Directory that `mainstay backup` wrote
     #[arg(value_name = "FROM")]
     pub(crate) from: PathBuf,
-    #[command(flatten)]
-    pub(crate) model: ModelPath,
+    /// The model whose data it is: file, or directory that holds `mainstay.yaml`
+    #[arg(value_name = "PATH", default_value = ".")]
+    pub(crate) model: PathBuf,
     /// Replace data that is there
     #[arg(long)]
     pub(crate) force: bool,

@@ -1,6 +1,6 @@
 //! The skin of the command line: arguments in, one verb called, its answer printed.
 
-use crate::arguments::{Arguments, Verb};
+use crate::arguments::{Arguments, Verb, keys::Key};
 use crate::commands;
 use crate::failure::Outcome;
 use crate::render::{self, Answer};
@@ -38,6 +38,20 @@ fn call(verb: Verb) -> Outcome<Answer> {
             Answer::Fine
         }
         Verb::Token(args) => render::token(&commands::token::token(&args)?, args.output.format),
+        Verb::Key(Key::Create(args)) => {
+            render::key_created(&commands::key::create(&args)?, args.output.format)
+        }
+        Verb::Key(Key::List(args)) => {
+            render::key_list(&commands::key::list(&args)?, args.output.format)
+        }
+        Verb::Key(Key::Revoke(args)) => {
+            commands::key::revoke(&args)?;
+            render::key_revoked(&args.prefix, args.output.format)
+        }
+        Verb::Backup(args) => render::copied(&commands::backup::backup(&args)?, args.output.format),
+        Verb::Restore(args) => {
+            render::copied(&commands::backup::restore(&args)?, args.output.format)
+        }
         Verb::Export(args) => {
             let (path, env) = (&args.model.path, args.model.env.as_deref());
             render::text(&commands::export::export(args.format, path, env)?)

@@ -1,10 +1,14 @@
 //! The verbs: one file each, one function each, which returns data and prints nothing.
 
+use crate::failure::{Failure, Outcome};
+
+pub(crate) mod backup;
 pub(crate) mod check;
 pub(crate) mod design;
 pub(crate) mod explain;
 pub(crate) mod export;
 pub(crate) mod fmt;
+pub(crate) mod key;
 pub(crate) mod token;
 pub(crate) mod up;
 
@@ -12,4 +16,12 @@ pub(crate) mod up;
 pub(crate) fn now() -> i64 {
     use runtime::ports::clock::{Clock, SystemClock};
     SystemClock.now()
+}
+
+/// Waits for work that is asynchronous in the libraries, on this thread.
+pub(crate) fn wait<T>(work: impl Future<Output = T>) -> Outcome<T> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime
+        .map_err(|cause| Failure::new("can't wait for events of the system").caused_by(cause))?;
+    Ok(runtime.block_on(work))
 }

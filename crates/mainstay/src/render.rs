@@ -1,13 +1,16 @@
 //! The one place that prints: data to stdout, everything else to stderr.
 
 mod decisions;
+mod keys;
 
 use crate::arguments::Format;
 use crate::commands::up::News;
-use crate::commands::{check, design, explain, fmt, token};
+use crate::commands::{self, backup, check, design, explain, fmt, key, token};
 use crate::environment::Missing;
 use crate::failure::Failure;
 use ir::Severity;
+use runtime::adapters::sqlite::Copied;
+use runtime::ports::keys::StoredKey;
 use serde_json::json;
 use std::fmt::Write as _;
 use std::io::{IsTerminal, Write as _};
@@ -273,6 +276,57 @@ pub(crate) fn token(token: &token::Token, format: Format) -> Answer {
     match format {
         Format::Text => out(&format!("{}\n", token.token)),
         Format::Json => out_json(&json!(token)),
+    }
+    Answer::Fine
+}
+
+/// A new API key.
+pub(crate) fn key_created(created: &key::Created, format: Format) -> Answer {
+    match format {
+        Format::Text => {
+            out(&format!("{}\n", created.key));
+            err("this is the only time the key is shown; send it as `Authorization: Bearer` or \
+                 `X-Api-Key`\n");
+        }
+        Format::Json => out_json(&keys::created(created)),
+    }
+    Answer::Fine
+}
+
+/// All API keys.
+pub(crate) fn key_list(list: &[StoredKey], format: Format) -> Answer {
+    match format {
+        Format::Text if list.is_empty() => err("there are no keys\n"),
+        Format::Text => out(&keys::table(list, commands::now())),
+        Format::Json => out_json(&list.iter().map(keys::stored).collect()),
+    }
+    Answer::Fine
+}
+
+/// A revoked API key.
+pub(crate) fn key_revoked(prefix: &str, format: Format) -> Answer {
+    match format {
+        Format::Text => err(&format!("`{prefix}` is refused from now on\n")),
+        Format::Json => out_json(&json!({ "prefix": prefix, "revoked": true })),
+    }
+    Answer::Fine
+}
+
+/// A backup or a restoration.
+pub(crate) fn copied(done: &backup::Done, format: Format) -> Answer {
+    let bytes: u64 = done.files.iter().map(|file| file.bytes).sum();
+    match format {
+        Format::Text => {
+            let files = count(done.files.len(), "file");
+            let size = ir::quantity::print(bytes as f64, &ir::quantity::Unit::Bytes);
+            let (from, to) = (done.from.display(), done.to.display());
+            err(&format!("{files}, {size}, copied from `{from}` to `{to}`\n"));
+        }
+        Format::Json => {
+            let file = |file: &Copied| json!({ "path": file.path, "bytes": file.bytes });
+            let files: Vec<serde_json::Value> = done.files.iter().map(file).collect();
+            out_json(&json!({ "from": done.from, "to": done.to, "bytes": bytes, "files": files }));
+        }
     }
     Answer::Fine
 }

@@ -120,9 +120,11 @@ impl Running {
             false => Some(Arc::new(DevelopmentKey::open(&data).map_err(start_failure)?)),
         };
         let domain = Arc::new(architecture.domain.clone());
-        let callers = Callers::new(arguments, domain, key.clone(), None).map_err(|cause| {
-            start_failure(cause).hint("`mainstay up --help` lists what tells callers apart")
-        })?;
+        let keys = super::key::store(&data)?;
+        let callers =
+            Callers::new(arguments, domain, key.clone(), Arc::new(keys)).map_err(|cause| {
+                start_failure(cause).hint("`mainstay up --help` lists what tells callers apart")
+            })?;
         let jwks = callers.authenticator.jwks();
         let metrics = Arc::new(Metrics::default());
         let around = rest::Surroundings {
@@ -175,9 +177,7 @@ impl Running {
         }
         let token = |caller: &Caller, tenant: Option<&str>| self.token(caller, tenant);
         let loading = seed::load(&self.designed.architecture, &*self.site, &token, &rows);
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-        let runtime = runtime.map_err(|cause| start_failure(cause.to_string()))?;
-        let loaded = runtime.block_on(loading).map_err(|why| {
+        let loaded = super::wait(loading)?.map_err(|why| {
             let data = arguments.data.of(&self.designed.home);
             Failure::new("the model's own rules refuse a seed row")
                 .caused_by(why)

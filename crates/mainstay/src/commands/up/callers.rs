@@ -28,7 +28,7 @@ impl Callers {
         arguments: &Up,
         domain: Arc<Domain>,
         key: Option<Arc<DevelopmentKey>>,
-        keys: Option<Arc<dyn KeyStore>>,
+        keys: Arc<dyn KeyStore>,
     ) -> Result<Self, String> {
         let identity = &arguments.identity;
         let audiences = match identity.audiences.as_slice() {
@@ -44,7 +44,7 @@ impl Callers {
             issuers,
             skew_s: i64::from(identity.clock_skew),
             development: key,
-            keys,
+            keys: Some(keys),
             production: !development,
         };
         let authenticator = Authenticator::new(config, &domain)?;

@@ -1,0 +1,57 @@
+//! `mainstay backup` and `mainstay restore`: the data as a whole, out and back.
+
+use crate::arguments::{Backup, DataPath, Restore};
+use crate::failure::{Failure, Outcome};
+use runtime::adapters::sqlite::{self, BackupError, Copied};
+use std::path::{Path, PathBuf};
+
+/// What was copied.
+#[derive(Debug)]
+pub(crate) struct Done {
+    /// From where.
+    pub(crate) from: PathBuf,
+    /// To where.
+    pub(crate) to: PathBuf,
+    /// The files.
+    pub(crate) files: Vec<Copied>,
+}
+
+/// Copies the data directory of a model to an empty one; the backend may run meanwhile.
+pub(crate) fn backup(arguments: &Backup) -> Outcome<Done> {
+    let data = data(&arguments.data, &arguments.model);
+    let files = sqlite::backup(&data, &arguments.to).map_err(|fault| {
+        let failure = Failure::new(format!("can't back up `{}`", data.display()));
+        hinted(failure.caused_by(&fault), &fault)
+    })?;
+    Ok(Done { from: data, to: arguments.to.clone(), files })
+}
+
+/// Puts a backup in the place of the data directory of a model; no backend may run on it.
+pub(crate) fn restore(arguments: &Restore) -> Outcome<Done> {
+    let data = data(&arguments.data, &arguments.model);
+    let files = sqlite::restore(&arguments.from, &data, arguments.force).map_err(|fault| {
+        let failure = Failure::new(format!("can't restore to `{}`", data.display()));
+        hinted(failure.caused_by(&fault), &fault)
+    })?;
+    Ok(Done { from: arguments.from.clone(), to: data, files })
+}
+
+/// The data directory: neither verb needs to read the model.
+fn data(given: &DataPath, model: &Path) -> PathBuf {
+    let home = if model.is_file() { model.parent().unwrap_or(model) } else { model };
+    given.of(home)
+}
+
+fn hinted(failure: Failure, fault: &BackupError) -> Failure {
+    match fault {
+        BackupError::NoData(_) => failure.hint("give the data directory with `--data`"),
+        BackupError::NotEmpty(_) => {
+            failure.hint("give an empty directory; `restore --force` replaces data")
+        }
+        BackupError::NotABackup(_)
+        | BackupError::Damaged(_)
+        | BackupError::Io { .. }
+        | BackupError::Database { .. }
+        | BackupError::Directory(_) => failure,
+    }
+}
