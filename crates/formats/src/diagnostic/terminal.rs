@@ -258,8 +258,8 @@ fn width(c: char) -> usize {
 
 /// Characters that would change what a terminal shows rather than be shown by it.
 fn is_hidden(c: char) -> bool {
-    c.is_control()
-        || matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
+    let ranges = ['\u{200b}'..='\u{200f}', '\u{202a}'..='\u{202e}', '\u{2060}'..='\u{206f}'];
+    c.is_control() || c == '\u{feff}' || ranges.iter().any(|range| range.contains(&c))
 }
 
 /// A text of one line with tabs widened and hidden characters replaced, cut where it is huge.

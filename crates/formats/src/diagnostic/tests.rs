@@ -1,3 +1,5 @@
+//! What a user sees of a diagnostic.
+
 use super::{json, terminal};
 use expect_test::{Expect, expect};
 use ir::source::SourceFile;

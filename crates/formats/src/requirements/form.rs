@@ -1,6 +1,7 @@
 //! An element opened by the table: short or long, it is the same keys and values afterwards.
 //! What the table does not know is said here, once for all constructs.
 
+use super::FAULTS_MAX;
 use super::construct::{Construct, Key, Shape};
 use super::environment::Overrides;
 use super::faults::{missing_key, unknown_key, wrong_shape};
@@ -97,7 +98,14 @@ impl<'n> Form<'n> {
 impl<'n> Reader<'n> {
     /// Says a fault.
     pub(crate) fn fault(&mut self, fault: Diagnostic) {
-        self.faults.push(fault);
+        if !self.has_enough() {
+            self.faults.push(fault);
+        }
+    }
+
+    /// More faults than are ever shown are not worth their making.
+    fn has_enough(&self) -> bool {
+        self.faults.len() > FAULTS_KEPT_MAX
     }
 
     /// The element being read, in words: the field `sku`.
@@ -161,6 +169,9 @@ impl<'n> Reader<'n> {
 
     /// Says that a construct has no such key.
     pub(crate) fn unknown_key(&mut self, construct: &'static Construct, key: &Scalar) {
+        if self.has_enough() {
+            return;
+        }
         let place = self.place(construct);
         let known = construct.keys.iter().map(|key| key.name);
         self.fault(unknown_key::at(key.span, &key.value, &place, known));
@@ -278,5 +289,7 @@ impl<'n> Reader<'n> {
     }
 }
 
+/// Faults that are made; those shown are the first of them by their places.
+const FAULTS_KEPT_MAX: usize = 2 * FAULTS_MAX;
 /// Bytes of an element that are underlined where something in it is missing.
 const HEAD_BYTES: u32 = 1;

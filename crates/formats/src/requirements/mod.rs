@@ -1,8 +1,8 @@
-//! The requirements file: read into [`ir::Model`], printed in its short form, described as a JSON
-//! Schema.
+//! The requirements file: read into [`ir::Model`], printed in its short form, described as a
+//! JSON Schema.
 //!
-//! Text becomes a spanned tree (`tree`), the files of a directory one tree (`merge`), and the tree a
-//! model by one table of constructs (`construct`), which also drives `fmt` and the schema.
+//! Text becomes a spanned tree (`tree`), the files of a directory one tree (`merge`), and the tree
+//! a model by one table of constructs (`construct`), which also drives `fmt` and the schema.
 
 mod bytes;
 mod construct;
@@ -11,6 +11,8 @@ pub mod expression;
 pub(crate) mod faults;
 mod form;
 mod format;
+#[cfg(test)]
+mod hostile;
 mod leaf;
 mod merge;
 mod names;

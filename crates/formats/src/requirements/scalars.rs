@@ -263,6 +263,7 @@ impl<'n> Reader<'n> {
         match expression::parse_slice(slice) {
             Ok(expression) => Some(expression),
             Err(fault) => {
+                let fault = *fault;
                 let quoted = matches!(value.kind, ValueKind::Text { quoted: true, .. });
                 let words = fault.code == bad_expression::CODE
                     && slice.text.contains(' ')

@@ -1,5 +1,6 @@
 //! Cuts an expression into tokens.
 
+use super::{Fault, refuse};
 use crate::requirements::faults::bad_expression;
 use crate::requirements::source::Slice;
 use ir::Diagnostic;
@@ -42,7 +43,7 @@ pub(super) enum Kind {
 const DIGITS_MAX: usize = 28;
 
 /// All tokens, the last of them [`Kind::End`].
-pub(super) fn tokens(slice: Slice<'_>) -> Result<Vec<Token>, Diagnostic> {
+pub(super) fn tokens(slice: Slice<'_>) -> Result<Vec<Token>, Fault> {
     let mut lexer = Lexer { slice, at: 0, tokens: Vec::new() };
     while lexer.token()? {}
     Ok(lexer.tokens)
@@ -60,7 +61,7 @@ impl<'t> Lexer<'t> {
     }
 
     /// Reads one token; false at the end.
-    fn token(&mut self) -> Result<bool, Diagnostic> {
+    fn token(&mut self) -> Result<bool, Fault> {
         let blank = self.rest().len() - self.rest().trim_start().len();
         self.at += blank;
         let Some(c) = self.rest().chars().next() else {
@@ -99,7 +100,7 @@ impl<'t> Lexer<'t> {
         self.push(kind, word.len());
     }
 
-    fn number(&mut self) -> Result<(), Diagnostic> {
+    fn number(&mut self) -> Result<(), Fault> {
         let rest = self.rest();
         let digits_end = |from: usize| {
             let more = rest[from..].bytes().take_while(|b| b.is_ascii_digit() || *b == b'_');
@@ -117,15 +118,17 @@ impl<'t> Lexer<'t> {
         if unit > 0 {
             let whole = &rest[..end + unit];
             let fault = self.fault(end + unit, &format!("`{whole}` is no number"));
-            return Err(fault.help(format!("a length of time is written `duration('{whole}')`")));
+            return refuse(
+                fault.help(format!("a length of time is written `duration('{whole}')`")),
+            );
         }
         if rest[..end].ends_with('_') || rest[..end].contains("__") {
-            return Err(self.fault(end, "`_` stands between two digits of a number"));
+            return refuse(self.fault(end, "`_` stands between two digits of a number"));
         }
         let digits: String = rest[..end].chars().filter(char::is_ascii_digit).collect();
         if digits.trim_start_matches('0').len() > DIGITS_MAX || scale > DIGITS_MAX {
             let text = format!("a number has at most {DIGITS_MAX} digits");
-            return Err(self.fault(end, &text));
+            return refuse(self.fault(end, &text));
         }
         let digits = digits.parse().expect("at most 28 digits fit");
         let kind = match u8::try_from(scale) {
@@ -136,7 +139,7 @@ impl<'t> Lexer<'t> {
         Ok(())
     }
 
-    fn text(&mut self, quote: char) -> Result<(), Diagnostic> {
+    fn text(&mut self, quote: char) -> Result<(), Fault> {
         let rest = self.rest();
         let mut value = String::new();
         let mut chars = rest.char_indices().skip(1);
@@ -146,29 +149,32 @@ impl<'t> Lexer<'t> {
                     self.push(Kind::Text(value), at + 1);
                     return Ok(());
                 }
-                '\\' => match chars.next().map(|(_, escaped)| escaped) {
-                    Some('n') => value.push('\n'),
-                    Some('t') => value.push('\t'),
-                    Some('r') => value.push('\r'),
-                    Some(same @ ('\\' | '\'' | '"')) => value.push(same),
-                    Some(other) => {
-                        let start = self.at + at;
-                        let span = self.slice.span_of(start, start + 1 + other.len_utf8());
-                        let message = format!("`\\{other}` is no escape");
-                        let fault = bad_expression::at(span, &message);
-                        return Err(fault
-                            .help(format!("a backslash itself is written twice: `\\\\{other}`")));
+                '\\' => {
+                    match chars.next().map(|(_, escaped)| escaped) {
+                        Some('n') => value.push('\n'),
+                        Some('t') => value.push('\t'),
+                        Some('r') => value.push('\r'),
+                        Some(same @ ('\\' | '\'' | '"')) => value.push(same),
+                        Some(other) => {
+                            let start = self.at + at;
+                            let span = self.slice.span_of(start, start + 1 + other.len_utf8());
+                            let message = format!("`\\{other}` is no escape");
+                            let fault = bad_expression::at(span, &message);
+                            return refuse(fault.help(format!(
+                                "a backslash itself is written twice: `\\\\{other}`"
+                            )));
+                        }
+                        None => break,
                     }
-                    None => break,
-                },
+                }
                 c => value.push(c),
             }
         }
         let fault = self.fault(rest.len(), &format!("this text has no closing {quote}"));
-        Err(fault.label("begins here"))
+        refuse(fault.label("begins here"))
     }
 
-    fn sign(&mut self, c: char) -> Result<(), Diagnostic> {
+    fn sign(&mut self, c: char) -> Result<(), Fault> {
         const SIGNS: [(&str, Kind); 19] = [
             ("||", Kind::Operator(Operator::Or)),
             ("&&", Kind::Operator(Operator::And)),
@@ -204,10 +210,10 @@ impl<'t> Lexer<'t> {
         {
             let wrong = &rest[..2];
             let fault = self.fault(2, &format!("`{wrong}` has no meaning in an expression"));
-            return Err(fault.help(format!("write `{right}`")).fix(*right));
+            return refuse(fault.help(format!("write `{right}`")).fix(*right));
         }
         let fault = self.fault(c.len_utf8(), &format!("`{c}` has no meaning in an expression"));
-        Err(match c {
+        refuse(match c {
             '=' => fault.help("equality is written `==`").fix("=="),
             '&' => fault.help("both of two conditions are written `a && b`").fix("&&"),
             '|' => fault.help("either of two conditions is written `a || b`").fix("||"),

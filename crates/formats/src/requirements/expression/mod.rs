@@ -23,17 +23,24 @@ pub const EXPRESSION_BYTES_MAX: usize = 4_096;
 /// every later walk over the tree within a small stack.
 pub const EXPRESSION_HEIGHT_MAX: usize = 64;
 
+/// Boxed, for a diagnostic is larger than what is read.
+type Fault = Box<Diagnostic>;
+
+fn refuse<T>(fault: Diagnostic) -> Result<T, Fault> {
+    Err(Box::new(fault))
+}
+
 /// Reads an expression that stands at `at`, byte for byte.
 ///
 /// # Errors
 /// The first fault of the text, `E015` or `E016`, at its place.
-pub fn parse(text: &str, at: Span) -> Result<Expression, Diagnostic> {
+pub fn parse(text: &str, at: Span) -> Result<Expression, Box<Diagnostic>> {
     let offsets = Offsets::Shift(at.start);
     parse_slice(Slice::new(text, at.file, &offsets))
 }
 
 /// Reads an expression that is part of a scalar.
-pub(crate) fn parse_slice(slice: Slice<'_>) -> Result<Expression, Diagnostic> {
+pub(crate) fn parse_slice(slice: Slice<'_>) -> Result<Expression, Fault> {
     let slice = slice.trim();
     let tree = parser::parse(slice)?;
     Ok(Expression { text: slice.text.to_owned(), span: slice.span(), tree })

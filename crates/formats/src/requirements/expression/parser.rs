@@ -1,7 +1,7 @@
 //! Builds the tree by precedence climbing; the depth of its recursion is bounded.
 
 use super::lexer::{Kind, Token, tokens};
-use super::{EXPRESSION_BYTES_MAX, EXPRESSION_HEIGHT_MAX};
+use super::{EXPRESSION_BYTES_MAX, EXPRESSION_HEIGHT_MAX, Fault, refuse};
 use crate::requirements::faults::{bad_expression, huge_expression};
 use crate::requirements::source::Slice;
 use ir::expr::{Node, Operator, Tree};
@@ -11,17 +11,17 @@ use ir::{Diagnostic, Spanned};
 const NESTING_MAX: usize = 32;
 
 /// Reads the whole slice as one expression.
-pub(super) fn parse(slice: Slice<'_>) -> Result<Tree, Diagnostic> {
+pub(super) fn parse(slice: Slice<'_>) -> Result<Tree, Fault> {
     if slice.text.is_empty() {
-        return Err(bad_expression::at(slice.span(), "an expression is missing here"));
+        return refuse(bad_expression::at(slice.span(), "an expression is missing here"));
     }
     if slice.text.len() > EXPRESSION_BYTES_MAX {
-        return Err(huge_expression::long(slice.span(), slice.text.len()));
+        return refuse(huge_expression::long(slice.span(), slice.text.len()));
     }
     let tokens = tokens(slice)?;
     let mut parser = Parser { slice, tokens, at: 0, nesting: 0 };
     let (tree, _) = parser.expression(Level::Or)?;
-    if parser.peek() == &Kind::End { Ok(tree) } else { Err(parser.surplus()) }
+    if parser.peek() == &Kind::End { Ok(tree) } else { refuse(parser.surplus()) }
 }
 
 /// Precedence, from the loosest to the tightest.
@@ -88,8 +88,8 @@ impl Parser<'_> {
         token
     }
 
-    fn expect(&mut self, kind: &Kind, what: &str) -> Result<Token, Diagnostic> {
-        if self.peek() == kind { Ok(self.next()) } else { Err(self.wrong(what)) }
+    fn expect(&mut self, kind: &Kind, what: &str) -> Result<Token, Fault> {
+        if self.peek() == kind { Ok(self.next()) } else { refuse(self.wrong(what)) }
     }
 
     /// A fault at the next token: `what` was expected there.
@@ -121,26 +121,26 @@ impl Parser<'_> {
     }
 
     /// One step further in; refuses what would be too deep.
-    fn enter(&mut self) -> Result<(), Diagnostic> {
+    fn enter(&mut self) -> Result<(), Fault> {
         self.nesting += 1;
         if self.nesting <= NESTING_MAX {
             return Ok(());
         }
         let token = &self.tokens[self.at];
-        Err(huge_expression::deep(self.slice.span_of(token.start, token.end), NESTING_MAX))
+        refuse(huge_expression::deep(self.slice.span_of(token.start, token.end), NESTING_MAX))
     }
 
     /// A node over the bytes from `start` to the last token read.
-    fn node(&self, node: Node, start: usize, height: usize) -> Result<Grown, Diagnostic> {
+    fn node(&self, node: Node, start: usize, height: usize) -> Result<Grown, Fault> {
         let end = self.tokens[self.at.max(1) - 1].end;
         let span = self.slice.span_of(start, end);
         if height > EXPRESSION_HEIGHT_MAX {
-            return Err(huge_expression::high(span));
+            return refuse(huge_expression::high(span));
         }
         Ok((Tree { node, span }, height))
     }
 
-    fn expression(&mut self, least: Level) -> Result<Grown, Diagnostic> {
+    fn expression(&mut self, least: Level) -> Result<Grown, Fault> {
         let start = self.tokens[self.at].start;
         let (mut left, mut height) = self.operand(least)?;
         loop {
@@ -172,27 +172,27 @@ impl Parser<'_> {
         (level(operator) >= least).then_some((operator, negated))
     }
 
-    fn right_side(&mut self, operator: Operator, of: Level) -> Result<Grown, Diagnostic> {
+    fn right_side(&mut self, operator: Operator, of: Level) -> Result<Grown, Fault> {
         if operator == Operator::In && self.peek() == &Kind::OpenList {
             return self.list();
         }
         self.expression(tighter(of))
     }
 
-    fn refuse_chain(&self) -> Result<(), Diagnostic> {
+    fn refuse_chain(&self) -> Result<(), Fault> {
         match self.operator(Level::Relation) {
             Some((operator, _)) if level(operator) == Level::Relation => {
                 let token = &self.tokens[self.at];
                 let span = self.slice.span_of(token.start, token.end);
                 let fault = bad_expression::at(span, "comparisons do not chain");
-                Err(fault.help("compare twice: `a < b && b < c`"))
+                refuse(fault.help("compare twice: `a < b && b < c`"))
             }
             _ => Ok(()),
         }
     }
 
     /// A prefix operator with its operand, or an operand alone.
-    fn operand(&mut self, least: Level) -> Result<Grown, Diagnostic> {
+    fn operand(&mut self, least: Level) -> Result<Grown, Fault> {
         let start = self.tokens[self.at].start;
         let kind = self.peek().clone();
         match kind {
@@ -205,7 +205,7 @@ impl Parser<'_> {
             }
             Kind::Not => {
                 let fault = self.wrong("an operand");
-                Err(fault.help("put the negation in parentheses: `(not x)`"))
+                refuse(fault.help("put the negation in parentheses: `(not x)`"))
             }
             Kind::Bang => {
                 self.next();
@@ -230,14 +230,14 @@ impl Parser<'_> {
     }
 
     /// An operand and the members asked of it.
-    fn postfix(&mut self) -> Result<Grown, Diagnostic> {
+    fn postfix(&mut self) -> Result<Grown, Fault> {
         let start = self.tokens[self.at].start;
         let (mut tree, mut height) = self.primary()?;
         while self.peek() == &Kind::Dot {
             self.next();
             let name = match self.peek() {
                 Kind::Name(name) => name.clone(),
-                _ => return Err(self.wrong("a name after the point")),
+                _ => return refuse(self.wrong("a name after the point")),
             };
             let token = self.next();
             let name = Spanned::new(name, self.slice.span_of(token.start, token.end));
@@ -246,7 +246,9 @@ impl Parser<'_> {
                 let span = self.slice.span_of(token.start, token.end);
                 let message = format!("`{name}` is called like a method");
                 let fault = bad_expression::at(span, &message);
-                return Err(fault.help(format!("write the subject inside: `{name}({subject}, …)`")));
+                return refuse(
+                    fault.help(format!("write the subject inside: `{name}({subject}, …)`")),
+                );
             }
             height += 1;
             (tree, height) = self.node(Node::Member(Box::new(tree), name), start, height)?;
@@ -254,7 +256,7 @@ impl Parser<'_> {
         Ok((tree, height))
     }
 
-    fn primary(&mut self) -> Result<Grown, Diagnostic> {
+    fn primary(&mut self) -> Result<Grown, Fault> {
         let token = self.tokens[self.at].clone();
         let node = match token.kind {
             Kind::Name(name) => {
@@ -273,7 +275,7 @@ impl Parser<'_> {
                 let Ok(value) = i64::try_from(value) else {
                     let span = self.slice.span_of(token.start, token.end);
                     let fault = bad_expression::at(span, "this whole number is too large");
-                    return Err(fault.help("the largest is 9_223_372_036_854_775_807"));
+                    return refuse(fault.help("the largest is 9_223_372_036_854_775_807"));
                 };
                 self.next();
                 Node::Int(value)
@@ -296,28 +298,30 @@ impl Parser<'_> {
             }
             Kind::OpenList => {
                 let fault = self.wrong("an operand");
-                return Err(fault.help("a list stands only on the right of `in`: `x in [a, b]`"));
+                return refuse(
+                    fault.help("a list stands only on the right of `in`: `x in [a, b]`"),
+                );
             }
-            _ => return Err(self.wrong("an operand")),
+            _ => return refuse(self.wrong("an operand")),
         };
         self.node(node, token.start, 1)
     }
 
-    fn call(&mut self, name: String, start: usize, end: usize) -> Result<Grown, Diagnostic> {
+    fn call(&mut self, name: String, start: usize, end: usize) -> Result<Grown, Fault> {
         let name = Spanned::new(name, self.slice.span_of(start, end));
         self.next();
         let (arguments, height) = self.items(&Kind::Close, "a closing parenthesis")?;
         self.node(Node::Call(name, arguments), start, height + 1)
     }
 
-    fn list(&mut self) -> Result<Grown, Diagnostic> {
+    fn list(&mut self) -> Result<Grown, Fault> {
         let start = self.next().start;
         let (items, height) = self.items(&Kind::CloseList, "a closing bracket")?;
         self.node(Node::List(items), start, height + 1)
     }
 
     /// Expressions with commas between them, up to and with the closing sign.
-    fn items(&mut self, close: &Kind, what: &str) -> Result<(Vec<Tree>, usize), Diagnostic> {
+    fn items(&mut self, close: &Kind, what: &str) -> Result<(Vec<Tree>, usize), Fault> {
         let mut items = Vec::new();
         let mut height = 0;
         self.enter()?;

@@ -1,3 +1,5 @@
+//! Precedence, literals, faults and places of expressions.
+
 use super::{parse, print};
 use expect_test::{Expect, expect};
 use ir::expr::{Node, Tree};

@@ -1,5 +1,5 @@
 //! # E026 unknown in the model
-//! `mainstay.<name>.yaml` sets something of an actor or an integration that the model does not have.
+//! `mainstay.<name>.yaml` sets something of an actor or an integration that the model lacks.
 //!
 //! **Why**: what an environment adds would exist there alone; most often the name is misspelt.
 //!

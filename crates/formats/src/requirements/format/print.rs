@@ -19,13 +19,12 @@ pub(super) fn print(source: &str, tree: &Tree) -> String {
         pending: String::new(),
         opened: true,
     };
-    match &tree.root {
-        Some(root) => match &root.kind {
+    if let Some(root) = &tree.root {
+        match &root.kind {
             Kind::Map(map) => printer.map(map, root, 0, source.len(), true),
             Kind::List(list) => printer.list(list, root, 0, source.len()),
             Kind::Scalar(_) | Kind::Refused => printer.put_line(source.trim(), 0, source.len()),
-        },
-        None => {}
+        }
     }
     printer.comments_before(source.len() + 1, 0);
     printer.out

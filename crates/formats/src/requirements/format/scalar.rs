@@ -44,7 +44,7 @@ pub(super) fn is_plain(value: &str, flow: bool) -> bool {
     let Some(first) = value.chars().next() else { return false };
     let second = value.chars().nth(1);
     let starts_well = match first {
-        '-' | '?' | ':' => second.is_some_and(|c| !c.is_whitespace() && !(flow && is_flow(c))),
+        '-' | '?' | ':' => second.is_some_and(|c| !(c.is_whitespace() || flow && is_flow(c))),
         c => !"#&*!|>'\"%@`,[]{}".contains(c) && !c.is_whitespace(),
     };
     let torn = value.contains(": ")
@@ -69,7 +69,7 @@ pub(super) fn block<'s>(source: &'s str, scalar: &Scalar) -> Option<(&'s str, Ve
     }
     let lines: Vec<&str> = body.lines().map(str::trim_end).collect();
     let indent = |line: &&str| line.len() - line.trim_start_matches(' ').len();
-    let common = lines.iter().filter(|line| !line.is_empty()).map(|line| indent(&line)).min()?;
+    let common = lines.iter().filter(|line| !line.is_empty()).map(|line| indent(line)).min()?;
     Some((header, lines.into_iter().map(|line| line.get(common..).unwrap_or("")).collect()))
 }
 

@@ -1,3 +1,5 @@
+//! What `fmt` changes, and what it must not.
+
 use super::{format, means, printed};
 use expect_test::{Expect, expect};
 

@@ -1,3 +1,5 @@
+//! Whole files into models.
+
 use super::{EVERYTHING, read};
 use crate::diagnostic::terminal;
 use crate::requirements::construct::{Construct, MODEL, Shape};

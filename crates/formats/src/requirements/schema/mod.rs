@@ -96,13 +96,17 @@ fn mapping(construct: &Construct) -> Value {
     set("description", json!(construct.about));
     let properties = construct.keys.iter().map(|key| (key.name.to_owned(), property(key)));
     set("properties", from(properties.collect()));
-    set("additionalProperties", json!(false));
-    if let Some(others) = &construct.others {
-        let mut value = shape(&others.shape);
-        describe(&mut value, others.about);
-        let pattern = pattern(others.names).unwrap_or("");
-        set("patternProperties", object([(pattern, value)]));
-    }
+    match &construct.others {
+        None => set("additionalProperties", json!(false)),
+        Some(others) => {
+            let mut value = shape(&others.shape);
+            describe(&mut value, others.about);
+            let keys: Vec<&str> = construct.keys.iter().map(|key| key.name).collect();
+            let known = object([("enum", json!(keys))]);
+            set("propertyNames", object([("anyOf", json!([known, name(others.names)]))]));
+            set("additionalProperties", value)
+        }
+    };
     if !required.is_empty() {
         set("required", json!(required));
     }

@@ -1,3 +1,5 @@
+//! The schema is the committed one, accepts what is right and refuses what is wrong.
+
 use super::{CAMEL, EVENT, PERCENTILE, REFERENCE, ROUTE, SEGMENT, SNAKE, STATUS, json_schema};
 use crate::requirements::read::EVERYTHING;
 use crate::requirements::tree::{self, Kind, Node, Scalar, Style};
@@ -133,11 +135,13 @@ impl Validator<'_> {
                     self.members(keywords, keyword, value, at, faults);
                     true
                 }
-                "propertyNames" => value.as_object().is_none_or(|members| {
-                    members.keys().all(|name| matches(&rule["pattern"], name))
-                }),
-                "patternProperties" | "$defs" | "$schema" | "title" | "description"
-                | "examples" => true,
+                "propertyNames" => {
+                    for name in value.as_object().into_iter().flatten().map(|(name, _)| name) {
+                        self.check(rule, &json!(name), &format!("{at}/{name} as a name"), faults);
+                    }
+                    true
+                }
+                "$defs" | "$schema" | "title" | "description" | "examples" => true,
                 other => panic!("the validator does not know {other}"),
             };
             if !holds {
@@ -165,15 +169,9 @@ impl Validator<'_> {
     ) {
         for (name, member) in value.as_object().into_iter().flatten() {
             let known = keywords.get("properties").and_then(|properties| properties.get(name));
-            let patterns = keywords.get("patternProperties").and_then(Value::as_object);
-            let fitting = patterns
-                .into_iter()
-                .flatten()
-                .find(|(pattern, _)| matches(&Value::String((*pattern).clone()), name));
-            let rule = match (keyword, known, fitting) {
-                ("properties", Some(rule), _) => rule,
-                ("additionalProperties", None, Some((_, rule))) => rule,
-                ("additionalProperties", None, None) => &keywords["additionalProperties"],
+            let rule = match (keyword, known) {
+                ("properties", Some(rule)) => rule,
+                ("additionalProperties", None) => &keywords["additionalProperties"],
                 _ => continue,
             };
             self.check(rule, member, &format!("{at}/{name}"), faults);

@@ -8,7 +8,7 @@ use ir::{Diagnostic, Span};
 use std::ops::Range;
 
 /// Bytes of a collection that are looked through for the torn value.
-const LOOK_BYTES_MAX: usize = 8_192;
+const LOOK_BYTES_MAX: usize = 1_024;
 
 /// Joins what commas cut: `{ require: if(a, b, c) }` came as three entries.
 pub(super) fn mend_entries(source: &str, entries: &mut Vec<Entry>, faults: &mut Vec<Diagnostic>) {
@@ -51,37 +51,51 @@ fn closing<I: Iterator<Item = Span>>(
     following: impl FnOnce() -> I,
 ) -> Option<(usize, Range<usize>)> {
     let value = value.filter(|value| value.style == Style::Plain)?;
-    if unclosed(&value.value) <= 0 {
+    let mut depth = Depth::default();
+    depth.read(&value.value);
+    if !depth.is_open() {
         return None;
     }
     let start = value.span.start as usize;
+    let mut seen = value.span.end as usize;
     for (taken, part) in following().enumerate() {
-        let range = start..part.end as usize;
-        if range.len() > LOOK_BYTES_MAX {
+        let end = part.end as usize;
+        if end > start + LOOK_BYTES_MAX {
             return None;
         }
-        if unclosed(source.get(range.clone())?) <= 0 {
-            return Some((taken + 1, range));
+        depth.read(source.get(seen..end)?);
+        seen = end;
+        if !depth.is_open() {
+            return Some((taken + 1, start..end));
         }
     }
     None
 }
 
 /// Parentheses opened and not closed, those in quotes not counted.
-fn unclosed(text: &str) -> i32 {
-    let mut depth = 0;
-    let mut quote = None;
-    for c in text.chars() {
-        match (quote, c) {
-            (Some(open), c) if open == c => quote = None,
-            (Some(_), _) => {}
-            (None, '\'' | '"') => quote = Some(c),
-            (None, '(') => depth += 1,
-            (None, ')') => depth -= 1,
-            (None, _) => {}
+#[derive(Default)]
+struct Depth {
+    open: i32,
+    quote: Option<u8>,
+}
+
+impl Depth {
+    fn read(&mut self, text: &str) {
+        for byte in text.bytes() {
+            match (self.quote, byte) {
+                (Some(open), byte) if open == byte => self.quote = None,
+                (Some(_), _) => {}
+                (None, b'\'' | b'"') => self.quote = Some(byte),
+                (None, b'(') => self.open += 1,
+                (None, b')') => self.open -= 1,
+                (None, _) => {}
+            }
         }
     }
-    depth
+
+    fn is_open(&self) -> bool {
+        self.open > 0
+    }
 }
 
 fn joined(source: &str, file: u32, range: Range<usize>, faults: &mut Vec<Diagnostic>) -> Node {
