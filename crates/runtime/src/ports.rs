@@ -4,3 +4,6 @@
 pub mod clock;
 pub mod keys;
 pub mod store;
+
+#[cfg(test)]
+pub(crate) mod conformance;

@@ -16,6 +16,7 @@ use rusqlite::types::Type;
 use rusqlite::{Error, Result};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
 
 /// Rows by id.
 pub(super) struct Get<'a> {
@@ -148,6 +149,7 @@ fn decode(table: &TablePlan, row: &rusqlite::Row<'_>) -> Result<Record> {
 /// Threads for reads that turn out to take long, so that none holds up the thread that serves.
 pub(super) struct SlowLane {
     jobs: Mutex<Option<SyncSender<Job>>>,
+    threads: Mutex<Vec<JoinHandle<()>>>,
 }
 
 struct Job {
@@ -164,15 +166,17 @@ impl SlowLane {
     ) -> std::result::Result<Self, OpenError> {
         let (jobs, waiting) = sync_channel(layout.limits().slow_queue_max);
         let waiting = Arc::new(Mutex::new(waiting));
+        let mut threads = Vec::new();
         for _ in 0..layout.limits().slow_readers.max(1) {
             let (waiting, readers) = (Arc::clone(&waiting), Arc::clone(readers));
             let plan = Arc::clone(&layout.plan);
-            std::thread::Builder::new()
+            let thread = std::thread::Builder::new()
                 .name("mainstay-read".to_owned())
                 .spawn(move || work(&waiting, &readers, &plan))
                 .map_err(OpenError::Thread)?;
+            threads.push(thread);
         }
-        Ok(Self { jobs: Mutex::new(Some(jobs)) })
+        Ok(Self { jobs: Mutex::new(Some(jobs)), threads: Mutex::new(threads) })
     }
 
     pub(super) async fn run(
@@ -195,9 +199,14 @@ impl SlowLane {
         answer.await.unwrap_or_else(|_| Err(Unavailable::Broken("a read was lost".to_owned())))
     }
 
-    /// The threads end when they have answered what waits.
+    /// Waits until the threads have answered what waits.
     pub(super) fn close(&self) {
         *self.jobs.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        let threads =
+            std::mem::take(&mut *self.threads.lock().unwrap_or_else(PoisonError::into_inner));
+        for thread in threads {
+            let _panicked = thread.join();
+        }
     }
 }
 

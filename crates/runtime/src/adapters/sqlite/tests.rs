@@ -69,3 +69,26 @@ fn an_order_is_written_and_read_with_its_lines() {
     assert_eq!(wait(store.get(&others, ORDER, &[7], &[], &bindings)), Ok(Vec::new()));
     assert_eq!((PRODUCT.0, LINE.0), (0, 2));
 }
+
+mod conformance {
+    use crate::fixture::store::{Layout, Place, sqlite};
+    use crate::ports::conformance::{Opens, store_conformance};
+    use crate::ports::store::Store;
+    use std::sync::Arc;
+
+    struct Sqlite(Place, Layout);
+
+    impl Opens for Sqlite {
+        fn layout(&self) -> Layout {
+            self.1
+        }
+
+        fn open(&self) -> Arc<dyn Store> {
+            Arc::new(sqlite(self.0.path(), self.1))
+        }
+    }
+
+    store_conformance!(without_tenants, Sqlite(Place::new(), Layout::NoTenants));
+    store_conformance!(tenants_in_a_column, Sqlite(Place::new(), Layout::Row));
+    store_conformance!(a_file_per_tenant, Sqlite(Place::new(), Layout::File));
+}
