@@ -92,6 +92,9 @@ use ir::{Diagnostic, Model, Valid};
 use resolve::{Resolved, resolve};
 use std::collections::BTreeSet;
 
+/// Faults that are told at once.
+const FAULTS_MAX: usize = 500;
+
 /// A question asked of a whole model.
 type Check = fn(&Resolved<'_>, &mut Vec<Diagnostic>);
 
@@ -152,10 +155,11 @@ pub fn check(model: Model) -> (Option<Valid<Model>>, Vec<Diagnostic>) {
     let mut told = BTreeSet::new();
     found.retain(|fault| told.insert((fault.primary.span, fault.code, fault.message.clone())));
     found.sort_by_key(|fault| (fault.primary.span, fault.code));
-    if has_errors(&found) {
-        return (None, found);
+    let broken = has_errors(&found);
+    if found.len() > FAULTS_MAX {
+        found = e030_too_many::first_faults(found, FAULTS_MAX, broken);
     }
-    (Some(Valid::vouch(model)), found)
+    if broken { (None, found) } else { (Some(Valid::vouch(model)), found) }
 }
 
 #[cfg(test)]

@@ -8,6 +8,8 @@
 //! resource, 200 commands, values, rules and grants, 5,000 events, 2,000 views, workflows,
 //! schedules and journeys, 200 steps.
 //!
+//! At most 500 faults are told at once.
+//!
 //! Wrong:
 //! ```yaml
 //! fields: { f1: int, f2: int, f501: int }
@@ -91,6 +93,24 @@ pub(crate) fn check(model: &Model, found: &mut Vec<Diagnostic>) {
     }
 }
 
+/// The first faults, and how many more there are.
+pub(crate) fn first_faults(
+    mut found: Vec<Diagnostic>,
+    max: usize,
+    broken: bool,
+) -> Vec<Diagnostic> {
+    let more = found.len() - max;
+    found.truncate(max);
+    let span = found.last().map_or_else(Span::default, |last| last.primary.span);
+    let message = format!("{more} more faults are not shown");
+    let rest = match broken {
+        true => Diagnostic::error(CODE, span, message),
+        false => Diagnostic::note(CODE, span, message),
+    };
+    found.push(rest.label("the last one shown").help("mend these first"));
+    found
+}
+
 fn of_resource(resource: &Resource, count: &mut dyn FnMut(&str, usize, usize, Span)) {
     let span = resource.name.span;
     count("fields", resource.fields.len(), FIELDS_MAX, span);
@@ -151,6 +171,22 @@ mod tests {
             error[E030]: 501 fields, but at most 500 are taken
              --> mainstay.yaml:6:7"#]]
         .assert_eq(&first);
+    }
+
+    #[test]
+    fn more_faults_than_anybody_reads() {
+        let fields: Vec<String> = (0..500).map(|at| format!("f{at}: int = x{at}")).collect();
+        let resource = format!("Wide: {{ fields: {{ {} }} }}", fields.join(", "));
+        let told = crate::check::testing::told(&crate::check::testing::with_resources(&resource));
+        let last: String = told.lines().rev().take(7).collect::<Vec<_>>().join("\n");
+        expect![[r#"
+              |                                          ^^^^
+            6 | …t = x495, f496: int = x496, f497: int = x497, f498: int = x498, f499: int = x499 } }
+              |
+             --> mainstay.yaml:6:8763
+            error[E036]: unknown name `x497` in `f497` of `Wide`
+
+              = help: mend these first"#]].assert_eq(&last);
     }
 
     #[test]

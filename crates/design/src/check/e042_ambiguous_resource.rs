@@ -21,6 +21,9 @@ use ir::{Code, Diagnostic};
 
 pub(crate) const CODE: Code = Code("E042");
 
+/// Resources that are listed.
+const SHOWN_MAX: usize = 16;
+
 /// Several resources are called so.
 pub(crate) fn fault(
     world: &World<'_>,
@@ -28,7 +31,8 @@ pub(crate) fn fault(
     several: &[ResourceId],
     place: Place<'_>,
 ) -> Diagnostic {
-    let names: Vec<String> = several.iter().map(|id| world.full_name(*id)).collect();
+    let names: Vec<String> =
+        several.iter().take(SHOWN_MAX).map(|id| world.full_name(*id)).collect();
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
     let message = format!("`{name}` in {place} may be several resources");
     let fault = Diagnostic::error(CODE, name.span, message);

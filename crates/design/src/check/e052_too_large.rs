@@ -1,6 +1,6 @@
 //! # E052 expression too large
 //! An expression, with its named rules written out, has more than 2,000 parts or 100 levels, or a
-//! number has more than 18 digits.
+//! number has more than 18 digits. All expressions of a model have at most 500,000 parts.
 //!
 //! **Why**: each request evaluates it, and each list turns it into SQL.
 //!
@@ -15,6 +15,7 @@
 
 use super::place::Place;
 use super::typing::{DEPTH_MAX, NODES_MAX};
+use super::world::MODEL_NODES_MAX;
 use ir::quantity::number;
 use ir::source::Span;
 use ir::{Code, Diagnostic};
@@ -29,6 +30,17 @@ pub(crate) fn fault(span: Span, place: Place<'_>) -> Diagnostic {
     Diagnostic::error(CODE, span, message)
         .why("each request evaluates it, and each list turns it into SQL")
         .help("compute a part of it in a field, or use `in [a, b]` instead of many `||`")
+}
+
+/// All expressions of the model together.
+pub(crate) fn model(span: Span) -> Diagnostic {
+    let parts = number(f64::from(MODEL_NODES_MAX));
+    let message = format!(
+        "the expressions of the model have more than {parts} parts, named rules written out"
+    );
+    Diagnostic::error(CODE, span, message)
+        .why("each of them is kept, evaluated and turned into SQL")
+        .help("shorten the named rules that are used most")
 }
 
 /// A number with too many digits.

@@ -38,40 +38,34 @@ pub(crate) fn check(resolved: &Resolved<'_>, found: &mut Vec<Diagnostic>) {
         }
     }
     let computed: BTreeSet<Node> = reads.keys().copied().collect();
-    for targets in reads.values_mut() {
+    let mut readers: Readers = BTreeMap::new();
+    for (node, targets) in &mut reads {
         targets.retain(|target| computed.contains(target));
+        targets.iter().for_each(|target| readers.entry(*target).or_default().push(*node));
     }
-    remove_those_that_end(&mut reads);
+    let ended = reads.iter().filter(|(_, targets)| targets.is_empty());
+    let ended = ended.map(|(node, _)| *node).collect();
+    take_away(&mut reads, &readers, ended);
     while let Some(&start) = reads.keys().next() {
         let circle = circle(&reads, start);
         found.push(fault(resolved, &circle));
-        for node in circle {
-            reads.remove(&node);
-        }
-        let left: BTreeSet<Node> = reads.keys().copied().collect();
-        reads.values_mut().for_each(|targets| targets.retain(|target| left.contains(target)));
-        remove_those_that_end(&mut reads);
+        take_away(&mut reads, &readers, circle);
     }
 }
 
-/// Takes away, again and again, what reads nothing that is left.
-fn remove_those_that_end(reads: &mut BTreeMap<Node, BTreeSet<Node>>) {
-    let mut readers: BTreeMap<Node, Vec<Node>> = BTreeMap::new();
-    for (node, targets) in &*reads {
-        targets.iter().for_each(|target| readers.entry(*target).or_default().push(*node));
-    }
-    let ends = |reads: &BTreeMap<Node, BTreeSet<Node>>, node: &Node| {
-        reads.get(node).is_some_and(BTreeSet::is_empty)
-    };
-    let mut ended: Vec<Node> = reads.keys().filter(|node| ends(reads, node)).copied().collect();
-    while let Some(node) = ended.pop() {
-        reads.remove(&node);
+/// Who reads each node.
+type Readers = BTreeMap<Node, Vec<Node>>;
+
+/// Takes nodes away, and with them, again and again, what then reads nothing that is left.
+fn take_away(reads: &mut BTreeMap<Node, BTreeSet<Node>>, readers: &Readers, mut nodes: Vec<Node>) {
+    while let Some(node) = nodes.pop() {
+        if reads.remove(&node).is_none() {
+            continue;
+        }
         for reader in readers.get(&node).into_iter().flatten() {
-            if let Some(targets) = reads.get_mut(reader)
-                && targets.remove(&node)
-                && targets.is_empty()
-            {
-                ended.push(*reader);
+            let left = reads.get_mut(reader);
+            if left.is_some_and(|targets| targets.remove(&node) && targets.is_empty()) {
+                nodes.push(*reader);
             }
         }
     }

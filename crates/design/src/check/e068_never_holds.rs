@@ -50,7 +50,7 @@ pub(crate) fn check(resolved: &Resolved<'_>, found: &mut Vec<Diagnostic>) {
 }
 
 /// A new row is in the first state of each of its enums that are states.
-fn at_creation(resource: &Resource, mut facts: Facts) -> Facts {
+fn at_creation<'d>(resource: &Resource, mut facts: Facts<'d>) -> Facts<'d> {
     for (id, field) in resource.fields() {
         if let (true, Kind::Enum(values)) = (field.state, &field.kind) {
             facts = facts.with(FieldRef::Field(id), &values[..1.min(values.len())]);
@@ -63,7 +63,7 @@ fn grants_never(
     owner: &str,
     part: &str,
     (asked, grants): (&[model::Grant], &[Grant]),
-    facts: &Facts,
+    facts: &Facts<'_>,
     found: &mut Vec<Diagnostic>,
 ) {
     for asked in asked {
@@ -80,7 +80,7 @@ fn of_command(
     resource: &Resource,
     asked: &model::Command,
     command: &Command,
-    facts: &Facts,
+    facts: &Facts<'_>,
     found: &mut Vec<Diagnostic>,
 ) {
     let mut facts = facts.clone();

@@ -15,9 +15,10 @@
 //! ```
 
 use super::outside::{Outside, journey_actor};
+use super::place::Place;
 use super::resolve::Resolved;
 use super::suggest::listed;
-use ir::domain::{ActorId, Caller, Grant};
+use ir::domain::{Caller, Grant};
 use ir::model::{Journey, JourneyStep, Verb, View};
 use ir::{Code, Diagnostic};
 use std::collections::BTreeMap;
@@ -59,11 +60,24 @@ fn somebody(
     journey: &Journey,
     found: &mut Vec<Diagnostic>,
 ) {
+    // Whoever may make every step is spoken of by a rule of one of them, or is anyone.
     let mut callers = vec![Caller::Anyone];
-    for (at, actor) in resolved.domain.actors.iter().enumerate() {
-        callers.push(Caller::Actor(ActorId::of(at), None));
-        let roles = 0..u16::try_from(actor.roles.len()).unwrap_or(u16::MAX);
-        callers.extend(roles.map(|role| Caller::Actor(ActorId::of(at), Some(role))));
+    for step in &journey.steps {
+        for grant in grants(resolved, step).unwrap_or_default() {
+            if !callers.contains(&grant.caller) && grant.caller != Caller::System {
+                callers.push(grant.caller.clone());
+            }
+        }
+        callers.extend(view_of(views, step).into_iter().flat_map(|view| {
+            let actors = &resolved.world.actors;
+            view.allow.read.iter().filter_map(|grant| {
+                let actor = *actors.get(grant.actor.as_str())?;
+                let roles = &resolved.domain.actor(actor).roles;
+                let role = grant.role.as_ref();
+                let role = role.and_then(|role| roles.iter().position(|r| *r == role.value));
+                Some(Caller::Actor(actor, role.and_then(|role| u16::try_from(role).ok())))
+            })
+        }));
     }
     let whole = callers
         .iter()
@@ -78,41 +92,48 @@ fn somebody(
     }
 }
 
-/// The grants that rule a step; none where its names are at fault, which is told elsewhere.
+/// The view that a step reads.
+fn view_of<'m>(views: &BTreeMap<&str, &'m View>, step: &JourneyStep) -> Option<&'m View> {
+    let bare = step.resource.as_str().rsplit('.').next().unwrap_or_default();
+    let reads = matches!(step.verb, Verb::List | Verb::Get);
+    views.get(bare).copied().filter(|_| reads)
+}
+
+/// The grants that rule a step; none where its names are at fault, which is told elsewhere, or
+/// where a route rules it.
+fn grants<'d>(resolved: &'d Resolved<'_>, step: &JourneyStep) -> Option<&'d [Grant]> {
+    let place = Place::new("", "");
+    let id = resolved.world.resource_anywhere(&step.resource, place, &mut Vec::new())?;
+    let resource = resolved.domain.resource(id);
+    let access = &resource.access;
+    Some(match &step.verb {
+        _ if resource.owner.is_some() => return None,
+        Verb::List | Verb::Get => &access.read,
+        Verb::Create => &access.create,
+        Verb::Update => &access.update,
+        Verb::Delete => &access.delete,
+        Verb::Open => return None,
+        Verb::Command(name) => {
+            &resource.commands.iter().find(|command| command.name == name.value)?.by
+        }
+    })
+}
+
+/// May the caller make the step?
 fn step_allowed(
     resolved: &Resolved<'_>,
     views: &BTreeMap<&str, &View>,
     step: &JourneyStep,
     caller: &Caller,
 ) -> bool {
-    let bare = step.resource.as_str().rsplit('.').next().unwrap_or_default();
-    if let (Verb::List | Verb::Get, Some(view)) = (&step.verb, views.get(bare)) {
+    if let Some(view) = view_of(views, step) {
         return view.allow.read.iter().any(|grant| view_grant(resolved, grant, caller));
     }
-    let mut nothing = Vec::new();
-    let place = super::place::Place::new("", "");
-    let Some(id) = resolved.world.resource_anywhere(&step.resource, place, &mut nothing) else {
-        return true;
-    };
-    let resource = resolved.domain.resource(id);
-    if resource.owner.is_some() {
-        return true;
+    if step.verb == Verb::Open {
+        let id = resolved.world.homes(step.resource.as_str()).first().copied();
+        return id.is_none_or(|id| !resolved.domain.resource(id).routes.is_empty());
     }
-    let access = &resource.access;
-    let grants = match &step.verb {
-        Verb::List | Verb::Get => &access.read,
-        Verb::Create => &access.create,
-        Verb::Update => &access.update,
-        Verb::Delete => &access.delete,
-        Verb::Open => return !resource.routes.is_empty(),
-        Verb::Command(name) => {
-            let Some(command) = resource.commands.iter().find(|c| c.name == name.value) else {
-                return true;
-            };
-            &command.by
-        }
-    };
-    grants.iter().any(|grant| covers(grant, caller))
+    grants(resolved, step).is_none_or(|grants| grants.iter().any(|grant| covers(grant, caller)))
 }
 
 /// Does the grant speak of the caller, its condition aside?
@@ -157,34 +178,15 @@ fn refused(
     if step.verb == Verb::Open {
         return fault.help(format!("give `{resource}` a route: `\"GET /{{code}}\": …`"));
     }
-    match allowed(resolved, step).as_slice() {
+    let allowed = grants(resolved, step).unwrap_or_default().iter();
+    let allowed: Vec<&str> = allowed.map(|grant| grant.text.as_str()).collect();
+    match allowed.as_slice() {
         [] => fault.help(format!("nobody may: say who under `{part}`")),
         names => {
-            let names: Vec<&str> = names.iter().map(String::as_str).collect();
-            let list = listed(&names).unwrap_or_default();
+            let list = listed(names).unwrap_or_default();
             fault.help(format!("`{part}` allows it to {list}"))
         }
     }
-}
-
-/// The grants that allow a step, as they are written.
-fn allowed(resolved: &Resolved<'_>, step: &JourneyStep) -> Vec<String> {
-    let place = super::place::Place::new("", "");
-    let id = resolved.world.resource_anywhere(&step.resource, place, &mut Vec::new());
-    let Some(resource) = id.map(|id| resolved.domain.resource(id)) else { return Vec::new() };
-    let access = &resource.access;
-    let grants: &[Grant] = match &step.verb {
-        Verb::List | Verb::Get => &access.read,
-        Verb::Create => &access.create,
-        Verb::Update => &access.update,
-        Verb::Delete => &access.delete,
-        Verb::Open => &[],
-        Verb::Command(name) => {
-            let command = resource.commands.iter().find(|command| command.name == name.value);
-            command.map_or(&[], |command| &command.by)
-        }
-    };
-    grants.iter().map(|grant| grant.text.clone()).collect()
 }
 
 #[cfg(test)]

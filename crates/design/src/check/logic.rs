@@ -19,26 +19,33 @@ struct Known {
     null: Option<bool>,
 }
 
-/// What is known of the fields of a row.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Facts {
-    fields: BTreeMap<FieldRef, Known>,
+/// What is known of the fields of a row: what their declarations say (bounds, enums, what cannot
+/// be null) and what was assumed beyond that.
+#[derive(Debug, Clone)]
+pub(crate) struct Facts<'d> {
+    resource: &'d Resource,
+    assumed: BTreeMap<FieldRef, Known>,
 }
 
-impl Facts {
-    /// What the declarations say: bounds, enums, what cannot be null.
-    pub(crate) fn of(resource: &Resource) -> Self {
-        let mut facts = Self::default();
-        for (id, field) in resource.fields() {
-            facts.fields.insert(FieldRef::Field(id), declared(field));
-        }
-        facts
+impl<'d> Facts<'d> {
+    /// What the declarations say.
+    pub(crate) fn of(resource: &'d Resource) -> Self {
+        Self { resource, assumed: BTreeMap::new() }
+    }
+
+    /// What is known of one field, to be added to.
+    fn known(&mut self, field: FieldRef) -> &mut Known {
+        let resource = self.resource;
+        self.assumed.entry(field).or_insert_with(|| match field {
+            FieldRef::Field(id) => declared(resource.field(id)),
+            FieldRef::Implicit(_) => Known { null: Some(false), ..Known::default() },
+        })
     }
 
     /// With a field that is one of these texts.
     #[must_use]
     pub(crate) fn with(mut self, field: FieldRef, values: &[String]) -> Self {
-        let known = self.fields.entry(field).or_default();
+        let known = self.known(field);
         let values: Vec<Value> = values.iter().map(|value| Value::text(value.as_str())).collect();
         known.keep(&values);
         self
@@ -105,13 +112,13 @@ impl Facts {
             let ExprKind::Literal(value) = &item.kind else { return true };
             values.push(value.clone());
         }
-        let known = self.fields.entry(field).or_default();
+        let known = self.known(field);
         known.keep(&values);
         known.possible()
     }
 
     fn null(&mut self, field: FieldRef, wanted: bool) -> bool {
-        let known = self.fields.entry(field).or_default();
+        let known = self.known(field);
         if known.null.is_some_and(|null| null != wanted) {
             return false;
         }
@@ -120,7 +127,7 @@ impl Facts {
     }
 
     fn equal(&mut self, field: FieldRef, value: &Value) -> bool {
-        let known = self.fields.entry(field).or_default();
+        let known = self.known(field);
         if known.null == Some(true) {
             return false;
         }
@@ -129,13 +136,13 @@ impl Facts {
     }
 
     fn unequal(&mut self, field: FieldRef, value: &Value) -> bool {
-        let known = self.fields.entry(field).or_default();
+        let known = self.known(field);
         known.none_of.push(value.clone());
         known.possible()
     }
 
     fn bound(&mut self, field: FieldRef, operator: Operator, value: &Value) -> bool {
-        let known = self.fields.entry(field).or_default();
+        let known = self.known(field);
         if known.null == Some(true) || !comparable(value) {
             return known.null != Some(true);
         }

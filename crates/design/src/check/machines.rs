@@ -66,7 +66,7 @@ pub(crate) fn machines<'d>(resolved: &'d Resolved<'_>, id: ResourceId) -> Vec<Ma
 /// Can the guards hold, and some rule of a caller, from one state or from any that the command
 /// begins at?
 fn passable(
-    facts: Facts,
+    facts: Facts<'_>,
     field: FieldId,
     command: &Command,
     from: Option<&String>,

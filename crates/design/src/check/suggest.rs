@@ -6,7 +6,10 @@ use std::cell::Cell;
 
 /// Names looked up for one model; beyond it a fault is told without a suggestion, so that a file
 /// of nothing but unknown names still ends at once.
-const SUGGESTIONS_MAX: u32 = 400;
+const SUGGESTIONS_MAX: u32 = 200;
+
+/// Names that one is compared with.
+const COMPARED_NAMES_MAX: usize = 2_000;
 
 /// Longest name that is compared, in characters.
 const COMPARED_CHARS_MAX: usize = 64;
@@ -99,7 +102,7 @@ pub(crate) fn unknown<'n>(
     if !budget.spend() {
         return fault;
     }
-    let candidates: Vec<&str> = candidates.collect();
+    let candidates: Vec<&str> = candidates.take(COMPARED_NAMES_MAX).collect();
     if let Some(nearest) = nearest(name.as_str(), candidates.iter().copied()) {
         return fault.help(format!("did you mean `{nearest}`?")).fix(nearest);
     }

@@ -70,6 +70,10 @@ impl Typing<'_, '_, '_> {
     /// Types one node and all below it.
     fn infer(&mut self, tree: &Tree, hint: Option<&Type>) -> Option<Expr> {
         self.nodes += 1;
+        if !self.spend_one() {
+            self.full = true;
+            return None;
+        }
         if self.full || self.nodes > NODES_MAX || self.depth >= DEPTH_MAX {
             if !self.full {
                 self.found.push(e052_too_large::fault(tree.span, self.scope.place));
@@ -81,6 +85,23 @@ impl Typing<'_, '_, '_> {
         let expr = self.node(tree, hint);
         self.depth -= 1;
         expr
+    }
+
+    /// Takes one node from what the whole model may have; tells once that there is none left.
+    fn spend_one(&mut self) -> bool {
+        let left = &self.scope.world.nodes_left;
+        match left.get() {
+            0 => false,
+            1 => {
+                self.found.push(e052_too_large::model(self.scope.world.model.system.span));
+                left.set(0);
+                false
+            }
+            more => {
+                left.set(more - 1);
+                true
+            }
+        }
     }
 
     fn node(&mut self, tree: &Tree, hint: Option<&Type>) -> Option<Expr> {

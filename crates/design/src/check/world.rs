@@ -8,7 +8,11 @@ use ir::domain::{ActorId, CommandId, ContextId, FieldId, Kind, ResourceId};
 use ir::expr::{FieldRef, Implicit, Type};
 use ir::model::{self, Field, FieldType, Model};
 use ir::source::{Name, Span};
+use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
+
+/// Nodes of all typed expressions of a model, named rules written out wherever they are used.
+pub(crate) const MODEL_NODES_MAX: u32 = 500_000;
 
 /// The names of one model.
 #[derive(Debug)]
@@ -24,6 +28,8 @@ pub(crate) struct World<'m> {
     /// Names of all views.
     pub(crate) views: BTreeSet<&'m str>,
     pub(crate) budget: Budget,
+    /// Nodes of typed expressions that are left for the whole model.
+    pub(crate) nodes_left: Cell<u32>,
     local: Vec<BTreeMap<&'m str, ResourceId>>,
     everywhere: BTreeMap<&'m str, Vec<ResourceId>>,
 }
@@ -68,6 +74,7 @@ impl<'m> World<'m> {
             workflows: BTreeMap::new(),
             views: model.contexts.iter().flat_map(|c| &c.views).map(|v| v.name.as_str()).collect(),
             budget: Budget::default(),
+            nodes_left: Cell::new(MODEL_NODES_MAX),
             local: Vec::new(),
             everywhere: BTreeMap::new(),
         };
