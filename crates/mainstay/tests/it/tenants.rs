@@ -16,7 +16,8 @@ fn no_token_of_one_tenant_reaches_a_row_of_another() {
     for caller in ["shopper acme alice", "staff.manager acme", "staff.picker acme", "system acme"] {
         for path in [format!("/v1/products/{theirs}"), format!("/v1/orders/{their_order}")] {
             assert_eq!(shop.get(caller, &path).problem(404), "not-found", "{caller} {path}");
-            assert_eq!(shop.delete(caller, &path).status, 404, "{caller} deletes {path}");
+            let deleted = shop.delete(caller, &path).status;
+            assert!([404, 405].contains(&deleted), "{caller} deletes {path}: {deleted}");
             let patched = shop.patch(caller, &path, json!({}));
             assert_eq!(patched.status, 404, "{caller} patches {path}");
         }
