@@ -2,19 +2,21 @@
 
 use crate::identity::{Principal, Who};
 use crate::ports::store::{Bindings, Tenant};
+use crate::telemetry::trace::TraceContext;
 use ir::domain::Caller;
+use std::sync::Arc;
 
 /// A call with its caller proved and its tenant known.
 #[derive(Debug, Clone)]
 pub struct Call {
     /// Who calls; none without token.
-    pub principal: Option<Principal>,
+    pub principal: Option<Arc<Principal>>,
     /// Whose rows; none where the system has no tenants.
     pub tenant: Tenant,
     /// Caller, time and deadline as conditions see them.
     pub bindings: Bindings,
-    /// W3C trace parent for the events that are caused.
-    pub trace: Option<String>,
+    /// The trace that the events it causes belong to.
+    pub trace: Option<TraceContext>,
 }
 
 impl Call {

@@ -30,7 +30,7 @@ pub trait Identify: Send + Sync {
 #[derive(Debug, Clone, Default)]
 pub struct Identity {
     /// Who; none without token.
-    pub principal: Option<Principal>,
+    pub principal: Option<Arc<Principal>>,
     /// Whose rows: of the token, else of the host; none where neither names one.
     pub tenant: Tenant,
 }
@@ -145,6 +145,7 @@ impl Running {
     /// Begins a call; none where one with that scope is running.
     pub(crate) fn begin(&self, scope: [u8; 32]) -> Option<Run<'_>> {
         let mut scopes = self.scopes.lock().unwrap_or_else(PoisonError::into_inner);
+        // Only when it is taken: a `Run` that is dropped frees its scope.
         scopes.insert(scope).then(|| Run { running: self, scope })
     }
 }

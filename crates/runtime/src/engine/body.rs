@@ -264,11 +264,11 @@ impl<'a> Reader<'a> {
         let there = mode.old().map(|old| old.children_of(child.field)).unwrap_or_default();
         let mut rows: Vec<Record> = Vec::with_capacity(items.len().min(child.max));
         if items.len() > child.max {
-            self.faults.invalid(at, format!("must have at most {} elements", child.max));
+            self.faults.invalid(at, format!("must have at most {}", elements(child.max)));
             return rows;
         }
         if items.len() < child.min {
-            self.faults.invalid(at, format!("must have at least {} elements", child.min));
+            self.faults.invalid(at, format!("must have at least {}", elements(child.min)));
         }
         for (index, item) in items.iter().enumerate() {
             let at = At::Index(at, index);
@@ -426,4 +426,8 @@ impl<'a> Reader<'a> {
         };
         values.into_iter().zip(declared).map(fill).collect()
     }
+}
+
+fn elements(count: usize) -> String {
+    format!("{count} element{}", if count == 1 { "" } else { "s" })
 }

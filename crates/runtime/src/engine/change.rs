@@ -85,7 +85,7 @@ pub(crate) enum Match {
 }
 
 /// What was done.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Done {
     /// What.
     pub(crate) verb: Verb,
@@ -93,8 +93,8 @@ pub(crate) struct Done {
     pub(crate) resource: ResourceId,
     /// The row.
     pub(crate) id: u128,
-    /// The caller may see what came of it.
-    pub(crate) visible: bool,
+    /// The row as it is then, where the caller may see it.
+    pub(crate) record: Option<Record>,
 }
 
 impl Unit<'_> {
@@ -123,11 +123,11 @@ impl Unit<'_> {
         let plan = engine.plan.resource(resource);
         let grants = &engine.plan.domain.resource(resource).access.create;
         if !concerns(call, grants) {
-            return Err(self.may_not(resource, grants, "create"));
+            return Err(self.may_not(resource, grants, "create {}"));
         }
         let mut draft = self.draft(write, Mode::Create)?;
         self.settle(resource, &mut draft.record, None).await?;
-        self.rule(resource, &draft.record, grants, &plan.rules.create, "create").await?;
+        self.rule(resource, &draft.record, grants, &plan.rules.create, "create {}").await?;
         self.field_rules(resource, &draft, None).await?;
         let id = draft.record.id;
         self.insert(resource, draft.record);
@@ -139,7 +139,7 @@ impl Unit<'_> {
         let plan = engine.plan.resource(resource);
         let old = self.target(resource, id).await?;
         let grants = &engine.plan.domain.resource(resource).access.update;
-        self.rule(resource, &old, grants, &plan.rules.update, "change").await?;
+        self.rule(resource, &old, grants, &plan.rules.update, "change {}").await?;
         self.precondition(write, &old)?;
         let mode = match write.verb {
             Verb::Replace => Mode::Replace(&old),
@@ -148,7 +148,7 @@ impl Unit<'_> {
         let mut draft = self.draft(write, mode)?;
         self.next_version(&mut draft.record, &old);
         self.settle(resource, &mut draft.record, Some(&old)).await?;
-        self.rule(resource, &draft.record, grants, &plan.rules.update, "leave it so").await?;
+        self.rule(resource, &draft.record, grants, &plan.rules.update, "change {} to that").await?;
         self.field_rules(resource, &draft, Some(&old)).await?;
         self.publish(resource, Change::Updated, &draft.record);
         self.update(resource, &old, draft.record, write.preconditions.names_version());
@@ -160,10 +160,10 @@ impl Unit<'_> {
         let plan = engine.plan.resource(resource);
         let old = self.target(resource, id).await?;
         let grants = &engine.plan.domain.resource(resource).access.delete;
-        self.rule(resource, &old, grants, &plan.rules.delete, "delete").await?;
+        self.rule(resource, &old, grants, &plan.rules.delete, "delete {}").await?;
         self.precondition(write, &old)?;
         self.delete(resource, &old, write.preconditions.names_version());
-        Ok(Done { verb: write.verb, resource, id, visible: false })
+        Ok(Done { verb: write.verb, resource, id, record: None })
     }
 
     /// The row to change, which the caller must be able to see.
@@ -178,8 +178,13 @@ impl Unit<'_> {
     /// What the caller can be told after a write.
     pub(crate) async fn done(&mut self, write: &Write<'_>, id: u128) -> Result<Done, Failure> {
         self.look(write.resource, &[id], true).await?;
-        let visible = self.sees(write.resource, id);
-        Ok(Done { verb: write.verb, resource: write.resource, id, visible })
+        let seen = self.sees(write.resource, id);
+        let record = self.row(write.resource, id).filter(|_| seen).cloned();
+        let mut done = Done { verb: write.verb, resource: write.resource, id, record };
+        if let Some(record) = &mut done.record {
+            self.complete(write.resource, std::slice::from_mut(record)).await?;
+        }
+        Ok(done)
     }
 
     /// The row that the body makes.
@@ -214,7 +219,7 @@ impl Unit<'_> {
 
     fn may_not(&self, resource: ResourceId, grants: &[Grant], what: &str) -> Failure {
         let name = &self.engine.plan.domain.resource(resource).name;
-        denied(self.call, grants, &format!("{what} this `{name}`"))
+        denied(self.call, grants, &what.replace("{}", &format!("this `{name}`")))
     }
 
     /// The write rules of the fields that a body set, before and after.

@@ -45,7 +45,6 @@ impl Engine {
                 let performed = unit.perform(write).await;
                 done.push(performed.map_err(|failure| within(failure, batch, at))?);
             }
-            self.ask_rows(&mut unit, &done).await?;
             let answer = seal(&unit, &done);
             if unit.is_idle() && answer.is_none() {
                 return Ok(Committed::Done(done));
@@ -76,20 +75,6 @@ impl Engine {
             }
         }
         Err(Box::new(Problem::new(kinds::UNAVAILABLE).retry_after(1)))
-    }
-
-    /// Asks for fields that are read through references, so that the answer shows them.
-    async fn ask_rows(&self, unit: &mut Unit<'_>, done: &[Done]) -> Result<(), Failure> {
-        for done in done.iter().filter(|done| done.visible) {
-            if !unit.needs_asking(done.resource) {
-                continue;
-            }
-            let Some(record) = unit.row(done.resource, done.id) else { continue };
-            let mut record = vec![record.clone()];
-            unit.ask(done.resource, &mut record).await?;
-            unit.rows.put(done.resource, done.id, record.pop());
-        }
-        Ok(())
     }
 }
 

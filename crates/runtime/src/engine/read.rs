@@ -149,7 +149,7 @@ impl Unit<'_> {
 
     /// Gets what the rows need to be shown: fields that are asked for when they are read, and rows
     /// that the rules of fields speak of.
-    async fn complete(
+    pub(crate) async fn complete(
         &mut self,
         resource: ResourceId,
         records: &mut [Record],

@@ -33,6 +33,7 @@ impl Unit<'_> {
     ) -> Result<(), Failure> {
         let mut faults = Faults::default();
         self.check_references(resource, record, old, &mut faults).await?;
+        std::mem::take(&mut faults).settle()?;
         self.copy(resource, record, old, &mut faults).await?;
         faults.settle()?;
         self.compute(resource, record).await

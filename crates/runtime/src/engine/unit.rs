@@ -7,6 +7,7 @@ use crate::plan::resource::EventPlan;
 use crate::ports::store::{ChildChange, OutboxRow, StoredAnswer, Write, WriteSet};
 use crate::record::Record;
 use crate::request::Call;
+use crate::telemetry::trace::TraceContext;
 use ir::domain::{Change, FieldId, Kind, ResourceId};
 use std::time::Duration;
 use tokio::sync::{Mutex, MutexGuard};
@@ -120,7 +121,7 @@ impl<'e> Unit<'e> {
             row: record.id,
             time: now,
             data: represent::event(&self.engine.plan, event, resource, record),
-            trace: self.call.trace.clone(),
+            trace: self.call.trace.as_ref().map(TraceContext::traceparent),
         });
     }
 

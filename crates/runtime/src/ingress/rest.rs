@@ -89,7 +89,7 @@ async fn answer(backend: &Backend, live: &Live, request: Request) -> Response {
         },
         principal: identity.principal,
         tenant: identity.tenant,
-        trace: Some(request.trace.traceparent()),
+        trace: Some(request.trace.clone()),
     };
     let endpoint = found.endpoint;
     if endpoint.explain {

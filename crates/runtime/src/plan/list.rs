@@ -1,5 +1,6 @@
 //! The grammar of a list's parameters: filters, sort keys, expansions.
 
+use crate::json::literal::read_currency;
 use crate::json::scalar::{Shape, Wire};
 use ir::contract::{Filter, Operation};
 use ir::domain::{Domain, Field, FieldId, Kind, Resource, ResourceId, Source};
@@ -21,6 +22,8 @@ pub(crate) struct FilterPlan {
     pub(crate) name: Box<str>,
     /// The field.
     pub(crate) field: FieldRef,
+    /// The part of it.
+    part: Part,
     /// Reads a value.
     shape: Shape,
     /// What is compared.
@@ -140,6 +143,7 @@ impl FilterPlan {
         Self {
             name: filter.name.as_str().into(),
             field: filter.field,
+            part: filter.part,
             shape,
             subject,
             ty,
@@ -161,6 +165,9 @@ impl FilterPlan {
                 if texts.len() > IN_VALUES_MAX {
                     let detail = format!("takes at most {IN_VALUES_MAX} values");
                     return Err(Refused::Invalid(detail));
+                }
+                if texts.contains(&"") {
+                    return Err(Refused::Invalid("has an empty element".to_owned()));
                 }
                 let values = texts.into_iter().map(|text| self.literal(text));
                 ExprKind::In(self.subject().into(), values.collect::<Result<_, _>>()?)
@@ -189,6 +196,10 @@ impl FilterPlan {
     fn literal(&self, text: &str) -> Result<Expr, Refused> {
         if text.contains('\0') {
             return Err(Refused::Invalid("may not hold the character NUL".to_owned()));
+        }
+        if self.part == Part::Currency && read_currency(text).is_none() {
+            let detail = "must be an ISO 4217 code of three capital letters";
+            return Err(Refused::Invalid(detail.to_owned()));
         }
         match self.shape.parse(text) {
             Some(value) => Ok(Expr { kind: ExprKind::Literal(value), ty: self.ty.clone() }),

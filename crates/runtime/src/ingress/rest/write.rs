@@ -161,7 +161,7 @@ pub(super) fn location(unit: &Unit<'_>, done: &Done) -> String {
 
 /// The row that a write leaves, as the caller may see it, with its tag.
 pub(super) fn represent(unit: &Unit<'_>, done: &Done) -> Option<(header::HeaderValue, Vec<u8>)> {
-    let record = unit.row(done.resource, done.id).filter(|_| done.visible)?;
+    let record = done.record.as_ref()?;
     let nothing = Rows::default();
     let view = View {
         plan: &unit.engine.plan,

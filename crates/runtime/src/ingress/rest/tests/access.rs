@@ -1,1 +1,185 @@
-//! To come.
+//! Who may do what, and who may know why.
+
+use super::world::World;
+use expect_test::expect;
+
+#[tokio::test]
+async fn rows_of_others_are_not_there() {
+    let world = World::new();
+    let product = world.product("a-1", "2", 3).await;
+    let order = world.order(&product).await;
+    let row = format!("/v1/orders/{order}");
+    let mut shown = Vec::new();
+    for (line, body) in [
+        (format!("alice GET {row}"), ""),
+        (format!("bob GET {row}"), ""),
+        (format!("eve GET {row}"), ""),
+        (format!("picker GET {row}"), ""),
+        (format!("partner GET {row}"), ""),
+        (format!("system GET {row}"), ""),
+        (format!("bob PATCH {row}"), r#"{"note":"mine"}"#),
+        (format!("eve PATCH {row}"), r#"{"note":"mine"}"#),
+        (format!("picker PATCH {row}"), r#"{"note":"mine"}"#),
+        (format!("bob POST {row}/place"), ""),
+        (format!("picker POST {row}/place"), ""),
+        (format!("picker POST {row}/cancel"), ""),
+        ("picker POST /v1/orders".to_owned(), r#"{"lines":[]}"#),
+        ("alice GET /v1/coupons".to_owned(), ""),
+        ("nobody GET /v1/orders".to_owned(), ""),
+    ] {
+        let answer = world.ask(&line, body).await;
+        let line = line.replace(&order, "ORDER");
+        let text = if answer.status < 300 { answer.status.to_string() } else { answer.show() };
+        shown.push(format!("{line}: {}", text.replace('\n', " | ")));
+    }
+    expect![[r#"
+        alice GET /v1/orders/ORDER: 200
+        bob GET /v1/orders/ORDER: 404 | not-found
+        eve GET /v1/orders/ORDER: 404 | not-found
+        picker GET /v1/orders/ORDER: 200
+        partner GET /v1/orders/ORDER: 200
+        system GET /v1/orders/ORDER: 200
+        bob PATCH /v1/orders/ORDER: 404 | not-found
+        eve PATCH /v1/orders/ORDER: 404 | not-found
+        picker PATCH /v1/orders/ORDER: 403 | forbidden: only `shopper when own && status == draft` may change this `Order` |   rules = ["shopper when own && status == draft"]
+        bob POST /v1/orders/ORDER/place: 404 | not-found
+        picker POST /v1/orders/ORDER/place: 403 | forbidden: only `shopper when own` may `place` this `Order` |   rules = ["shopper when own"]
+        picker POST /v1/orders/ORDER/cancel: 403 | forbidden: only `shopper when own`, `staff.manager` or `system` may `cancel` this `Order` |   rules = ["shopper when own","staff.manager","system"]
+        picker POST /v1/orders: 403 | forbidden: only `shopper` may create this `Order` |   rules = ["shopper"]
+        alice GET /v1/coupons: 403 | forbidden: only `staff` may list `Coupon` |   rules = ["staff"]
+        nobody GET /v1/orders: 401 | www-authenticate: Bearer | unauthenticated"#]].assert_eq(&shown.join("\n"));
+    let count = async |who: &str| {
+        let list = world.ask(&format!("{who} GET /v1/orders"), "").await;
+        list.json()["items"].as_array().map_or(0, Vec::len)
+    };
+    let counts = [
+        count("alice").await,
+        count("bob").await,
+        count("eve").await,
+        count("picker").await,
+        count("rival").await,
+    ];
+    assert_eq!(counts, [1, 0, 0, 1, 0]);
+}
+
+#[tokio::test]
+async fn a_field_with_a_rule_of_its_own_is_kept_from_others() {
+    let world = World::new();
+    let product = world.product("a-1", "2", 3).await;
+    let row = format!("/v1/products/{product}");
+    let cost = r#"{"cost":{"amount":"1.10","currency":"EUR"}}"#;
+    assert_eq!(world.ask(&format!("manager PATCH {row}"), cost).await.status, 200);
+    let manager = world.ask(&format!("manager GET {row}"), "").await;
+    assert_eq!(manager.json()["cost"]["amount"], "1.10");
+    for who in ["alice", "picker", "partner"] {
+        let read = world.ask(&format!("{who} GET {row}"), "").await;
+        assert!(read.json().get("cost").is_none(), "{who}: {}", read.body);
+        for query in ["cost.gt=1", "cost.null=true", "sort=cost"] {
+            let list = world.ask(&format!("{who} GET /v1/products?{query}"), "").await;
+            assert_eq!(list.status, 400, "{who} {query}: {}", list.body);
+        }
+    }
+    let list = world.ask("manager GET /v1/products?cost.gt=1&sort=-cost", "").await;
+    assert_eq!(list.json()["items"].as_array().unwrap().len(), 1);
+    // Whoever replaces the row without a field it may not see keeps it.
+    let secret = world.ask(&format!("manager GET {row}?fields=door_code"), "").await;
+    assert_eq!(secret.status, 400);
+}
+
+#[tokio::test]
+async fn a_secret_is_taken_and_never_shown() {
+    let world = World::new();
+    let room = world.ask("manager POST /v1/rooms", r#"{"name":"Blue"}"#).await.id();
+    let body = format!(
+        r#"{{"room":"{room}","door_code":"4711","during":{{"start":"2030-01-01T10:00:00Z","end":"2030-01-01T11:00:00Z"}}}}"#
+    );
+    let made = world.send("alice POST /v1/bookings", &["idempotency-key: 1"], &body).await;
+    let row = format!("/v1/bookings/{}", made.id());
+    let read = world.ask(&format!("alice GET {row}"), "").await;
+    let list = world.ask("alice GET /v1/bookings", "").await;
+    for answer in [&made, &read, &list] {
+        assert!(answer.status < 300 && !answer.body.contains("4711"), "{}", answer.body);
+        assert!(!answer.body.contains("door_code"), "{}", answer.body);
+    }
+    for query in ["door_code=4711", "sort=door_code", "fields=door_code"] {
+        assert_eq!(world.ask(&format!("alice GET /v1/bookings?{query}"), "").await.status, 400);
+    }
+}
+
+#[tokio::test]
+async fn a_rule_must_hold_before_and_after_a_change() {
+    let world = World::new();
+    let room = world.ask("manager POST /v1/rooms", r#"{"name":"Blue"}"#).await.id();
+    let body = format!(
+        r#"{{"room":"{room}","guest":"bob","during":{{"start":"2030-01-01T10:00:00Z","end":"2030-01-01T11:00:00Z"}}}}"#
+    );
+    let key = ["idempotency-key: 1"];
+    let mine = world.send("alice POST /v1/bookings", &key, &body).await;
+    assert_eq!(mine.body, "read-only-member\n  /guest: is the caller, and cannot be set");
+    let made = world.send("manager POST /v1/bookings", &key, &body).await;
+    assert_eq!((made.status, &made.json()["guest"]), (201, &"bob".into()));
+    let without = body.replace("\"guest\":\"bob\",", "");
+    let without = world.send("manager POST /v1/bookings", &["idempotency-key: 2"], &without).await;
+    assert_eq!(without.show(), "422\ninvalid-value\n  /guest: is required");
+    let row = format!("manager PATCH /v1/bookings/{}", made.id());
+    let given = world.send(&row, &["idempotency-key: 3"], r#"{"guest":"alice"}"#).await;
+    assert_eq!(given.json()["guest"], "alice");
+    let read = world.ask(&format!("bob GET /v1/bookings/{}", made.id()), "").await;
+    assert_eq!(read.status, 404, "it is not bob's any more");
+}
+
+#[tokio::test]
+async fn rules_are_explained_to_whom_they_concern() {
+    let world = World::new();
+    let product = world.product("a-1", "2", 3).await;
+    let order = world.order(&product).await;
+    let mut shown = Vec::new();
+    let patch = "PATCH%20/v1/orders/%7Bid%7D%20Order";
+    let place = "POST%20/v1/orders/%7Bid%7D/place%20Order";
+    let pay = "POST%20/v1/orders/%7Bid%7D/pay%20Order";
+    for line in [
+        format!("alice GET /v1/explain?operation={patch}&id={order}"),
+        format!("picker GET /v1/explain?operation={patch}&id={order}"),
+        format!("alice GET /v1/explain?operation={patch}"),
+        format!("bob GET /v1/explain?operation={place}&id={order}"),
+        format!("alice GET /v1/explain?operation={pay}&id={order}"),
+        format!("system GET /v1/explain?operation={pay}&id={order}"),
+        format!("nobody GET /v1/explain?operation={patch}"),
+        "alice GET /v1/explain".to_owned(),
+        "alice GET /v1/explain?operation=nothing".to_owned(),
+        "alice GET /v1/explain?operation=nothing&x=1".to_owned(),
+        "alice POST /v1/explain".to_owned(),
+    ] {
+        let answer = world.ask(&line, "").await;
+        shown.push(format!("{}: {}", line.replace(&order, "ORDER"), answer.show()));
+    }
+    expect![[r#"
+        alice GET /v1/explain?operation=PATCH%20/v1/orders/%7Bid%7D%20Order&id=ORDER: 200
+        {"operation":"PATCH /v1/orders/{id} Order","decision":"allowed","rules":[{"rule":"shopper when own && status == draft","result":"allows"}]}
+        picker GET /v1/explain?operation=PATCH%20/v1/orders/%7Bid%7D%20Order&id=ORDER: 200
+        {"operation":"PATCH /v1/orders/{id} Order","decision":"denied","rules":[{"rule":"shopper when own && status == draft","result":"other_caller"}]}
+        alice GET /v1/explain?operation=PATCH%20/v1/orders/%7Bid%7D%20Order: 200
+        {"operation":"PATCH /v1/orders/{id} Order","decision":"depends_on_row","rules":[{"rule":"shopper when own && status == draft","result":"depends_on_row"}]}
+        bob GET /v1/explain?operation=POST%20/v1/orders/%7Bid%7D/place%20Order&id=ORDER: 404
+        not-found
+        alice GET /v1/explain?operation=POST%20/v1/orders/%7Bid%7D/pay%20Order&id=ORDER: 400
+        invalid-parameter
+          ?operation: is the id of no operation
+        system GET /v1/explain?operation=POST%20/v1/orders/%7Bid%7D/pay%20Order&id=ORDER: 200
+        {"operation":"POST /v1/orders/{id}/pay Order","decision":"allowed","rules":[{"rule":"system","result":"allows"}]}
+        nobody GET /v1/explain?operation=PATCH%20/v1/orders/%7Bid%7D%20Order: 401
+        www-authenticate: Bearer
+        unauthenticated
+        alice GET /v1/explain: 400
+        invalid-parameter
+          ?operation: is required: the id of an operation
+        alice GET /v1/explain?operation=nothing: 400
+        invalid-parameter
+          ?operation: is the id of no operation
+        alice GET /v1/explain?operation=nothing&x=1: 400
+        unknown-parameter
+          ?x: is no parameter of this operation
+        alice POST /v1/explain: 405
+        allow: GET, HEAD
+        method-not-allowed"#]].assert_eq(&shown.join("\n"));
+}

@@ -1,1 +1,118 @@
-//! To come.
+//! Entity tags and preconditions.
+
+use super::world::World;
+use expect_test::expect;
+
+#[tokio::test]
+async fn preconditions_are_asked_in_the_order_of_rfc_9110() {
+    let world = World::new();
+    let product = world.product("a-1", "1", 3).await;
+    let row = format!("/v1/products/{product}");
+    let tag = world.ask(&format!("manager GET {row}"), "").await.header("etag").to_owned();
+    let stale = format!("\"9{}", &tag[2..]);
+    let weak = format!("W/{tag}");
+    let both = format!("\"8.x\", {tag}");
+    let version_alone = "\"1\"";
+    let mut shown = Vec::new();
+    for (line, header, value) in [
+        ("manager GET", "if-none-match", tag.as_str()),
+        ("manager GET", "if-none-match", weak.as_str()),
+        ("manager GET", "if-none-match", "*"),
+        ("manager GET", "if-none-match", stale.as_str()),
+        ("manager GET", "if-match", tag.as_str()),
+        ("manager GET", "if-match", stale.as_str()),
+        ("manager GET", "if-none-match", "broken"),
+        ("manager PATCH", "if-match", stale.as_str()),
+        ("manager PATCH", "if-match", weak.as_str()),
+        ("manager PATCH", "if-match", "\"abc\""),
+        ("manager PATCH", "if-match", "abc"),
+        ("manager PATCH", "if-none-match", "*"),
+        ("manager PATCH", "if-match", both.as_str()),
+        ("manager PATCH", "if-match", "*"),
+        ("manager PATCH", "if-match", version_alone),
+        ("manager DELETE", "if-match", version_alone),
+        ("alice PATCH", "if-match", stale.as_str()),
+        ("rival PATCH", "if-match", stale.as_str()),
+    ] {
+        let header = format!("{header}: {value}");
+        let body = if line.ends_with("PATCH") { r#"{"stock":4}"# } else { "" };
+        let answer = world.send(&format!("{line} {row}"), &[&header], body).await;
+        let first = answer.body.lines().next().unwrap_or_default().to_owned();
+        let first = if first.starts_with('{') { "a row".to_owned() } else { first };
+        let version = answer.header("etag").split('.').next().unwrap_or_default().to_owned();
+        shown.push(format!("{line} {header}: {} {first} {version}", answer.status));
+    }
+    let text = shown.join("\n").replace(&tag, "TAG").replace(&stale, "STALE");
+    expect![[r#"
+        manager GET if-none-match: TAG: 304  "1
+        manager GET if-none-match: W/TAG: 304  "1
+        manager GET if-none-match: *: 304  "1
+        manager GET if-none-match: STALE: 200 a row "1
+        manager GET if-match: TAG: 200 a row "1
+        manager GET if-match: STALE: 412 version-mismatch 
+        manager GET if-none-match: broken: 400 invalid-parameter 
+        manager PATCH if-match: STALE: 412 version-mismatch 
+        manager PATCH if-match: W/TAG: 412 version-mismatch 
+        manager PATCH if-match: "abc": 412 version-mismatch 
+        manager PATCH if-match: abc: 400 invalid-parameter 
+        manager PATCH if-none-match: *: 412 version-mismatch 
+        manager PATCH if-match: "8.x", TAG: 200 a row "2
+        manager PATCH if-match: *: 200 a row "3
+        manager PATCH if-match: "1": 412 version-mismatch 
+        manager DELETE if-match: "1": 412 version-mismatch 
+        alice PATCH if-match: STALE: 403 forbidden: only `staff.manager` may change this `Product` 
+        rival PATCH if-match: STALE: 404 not-found "#]].assert_eq(&text.replace(&weak, "WEAK"));
+}
+
+#[tokio::test]
+async fn what_must_be_conditional_is_refused_without() {
+    let world = World::new();
+    let made = world.ask("manager POST /v1/rooms", r#"{"name":"Blue"}"#).await;
+    assert_eq!(made.status, 201, "{}", made.body);
+    let row = format!("/v1/rooms/{}", made.id());
+    let tag = format!("if-match: {}", made.header("etag"));
+    for (method, body) in
+        [("PATCH", r#"{"floor":2}"#), ("PUT", r#"{"name":"Red"}"#), ("DELETE", "")]
+    {
+        let line = format!("manager {method} {row}");
+        let answer = world.ask(&line, body).await;
+        assert_eq!(
+            answer.show(),
+            "428\nprecondition-required: send the `ETag` of this `Room` as `If-Match`"
+        );
+    }
+    // Who may not do it hears that first, and a row that is not there is not there.
+    assert_eq!(world.ask(&format!("alice PATCH {row}"), "{}").await.status, 403);
+    let none = "manager PATCH /v1/rooms/0190a5c4-0000-7000-8000-000000000001";
+    assert_eq!(world.ask(none, "{}").await.status, 404);
+    let changed = world.send(&format!("manager PATCH {row}"), &[&tag], r#"{"floor":2}"#).await;
+    assert_eq!(changed.status, 200, "{}", changed.body);
+    let again = world.send(&format!("manager DELETE {row}"), &[&tag], "").await;
+    assert_eq!(again.show(), "412\nversion-mismatch");
+    let tag = format!("if-match: {}", changed.header("etag"));
+    assert_eq!(world.send(&format!("manager DELETE {row}"), &[&tag], "").await.status, 204);
+}
+
+#[tokio::test]
+async fn the_tag_is_of_the_representation_as_the_caller_may_see_it() {
+    let world = World::new();
+    let product = world.product("a-1", "1", 3).await;
+    let row = format!("/v1/products/{product}");
+    let manager = world.ask(&format!("manager GET {row}"), "").await;
+    let alice = world.ask(&format!("alice GET {row}"), "").await;
+    assert_ne!(manager.header("etag"), alice.header("etag"), "alice does not see `cost`");
+    let part = world.ask(&format!("alice GET {row}?fields=sku"), "").await;
+    assert_eq!(part.body, format!(r#"{{"id":"{product}","sku":"a-1"}}"#));
+    assert_ne!(part.header("etag"), alice.header("etag"));
+    let header = format!("if-none-match: {}", alice.header("etag"));
+    let same = world.send(&format!("alice GET {row}"), &[&header], "").await;
+    assert_eq!((same.status, same.body.as_str()), (304, ""));
+    assert_eq!(same.header("etag"), alice.header("etag"));
+    // A tag that alice was given is good for the manager's change: the version counts.
+    let header = format!("if-match: {}", alice.header("etag"));
+    let changed = world.send(&format!("manager PATCH {row}"), &[&header], r#"{"stock":1}"#).await;
+    assert_eq!(changed.status, 200);
+    let page = world.ask("alice GET /v1/products", "").await;
+    let header = format!("if-none-match: {}", page.header("etag"));
+    assert_eq!(world.send("alice GET /v1/products", &[&header], "").await.status, 304);
+}

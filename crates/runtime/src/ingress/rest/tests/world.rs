@@ -90,7 +90,7 @@ impl Identify for Names {
                 key: None,
                 expires: None,
             };
-            Ok(Identity { principal: Some(principal), tenant: tenant(org) })
+            Ok(Identity { principal: Some(Arc::new(principal)), tenant: tenant(org) })
         }
         .boxed()
     }
