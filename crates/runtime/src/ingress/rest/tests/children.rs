@@ -53,7 +53,8 @@ async fn a_child_that_stays_keeps_what_was_copied() {
         04 "10.00" 1 "10.00" | 03 "2.00" 5 "10.00" | total "20.00"
         03 "10.00" 5 "50.00" | total "50.00"
         05 "3.00" 1 "3.00" | total "3.00"
-        06 "10.00" 2 "20.00" | total "20.00""#]].assert_eq(&shown.join("\n"));
+        06 "10.00" 2 "20.00" | total "20.00""#]]
+    .assert_eq(&shown.join("\n"));
 }
 
 #[tokio::test]
@@ -105,7 +106,7 @@ async fn faults_of_children_are_told_at_their_place() {
           /lines: is required
         422
         invalid-value
-          /lines: must have at least 1 elements
+          /lines: must have at least 1 element
         422
         invalid-value
           /lines: must be an array, not an object
@@ -124,7 +125,6 @@ async fn faults_of_children_are_told_at_their_place() {
           /lines/0/id: is set by the server
         422
         unknown-reference
-          /lines/1/product: there is no such `Product`, or you may not see it
           /lines/1/product: there is no such `Product`, or you may not see it
         400
         read-only-member
@@ -149,7 +149,8 @@ async fn faults_of_children_are_told_at_their_place() {
           /lines/1/id: stands twice
         422
         invalid-value
-          /lines: must be an array, not null"#]].assert_eq(&shown.join("\n"));
+          /lines: must be an array, not null"#]]
+    .assert_eq(&shown.join("\n"));
 }
 
 #[tokio::test]
@@ -163,8 +164,8 @@ async fn a_reference_that_the_caller_may_not_follow_leads_nowhere() {
     expect![[r#"
         422
         unknown-reference
-          /lines/0/product: there is no such `Product`, or you may not see it
-          /lines/0/product: there is no such `Product`, or you may not see it"#]].assert_eq(&made.show());
+          /lines/0/product: there is no such `Product`, or you may not see it"#]]
+    .assert_eq(&made.show());
     // A product that goes is still named by the orders that have it, and they can be changed.
     let lamp = world.product("lamp", "2", 9).await;
     let order = world.order(&lamp).await;

@@ -61,7 +61,8 @@ async fn preconditions_are_asked_in_the_order_of_rfc_9110() {
         manager PATCH if-match: "1": 412 version-mismatch 
         manager DELETE if-match: "1": 412 version-mismatch 
         alice PATCH if-match: STALE: 403 forbidden: only `staff.manager` may change this `Product` 
-        rival PATCH if-match: STALE: 404 not-found "#]].assert_eq(&text.replace(&weak, "WEAK"));
+        rival PATCH if-match: STALE: 404 not-found "#]]
+    .assert_eq(&text.replace(&weak, "WEAK"));
 }
 
 #[tokio::test]

@@ -16,7 +16,8 @@ async fn the_same_call_is_answered_from_what_was_kept() {
         201
         location: /v1/orders/01b8dac5-b400-7001-8000-000000000001
         etag: "1.f27c57fc159ad7eb"
-        idempotency-expires: Wed, 02 Jan 2030 00:00:00 GMT"#]].assert_eq(first.show().rsplit_once('\n').unwrap().0);
+        idempotency-expires: Wed, 02 Jan 2030 00:00:00 GMT"#]]
+    .assert_eq(first.show().rsplit_once('\n').unwrap().0);
     world.pass(60_000_000);
     let second = world.send("alice POST /v1/orders", &["idempotency-key: \"k-1\""], &other).await;
     expect![[r#"
@@ -24,7 +25,8 @@ async fn the_same_call_is_answered_from_what_was_kept() {
         location: /v1/orders/01b8dac5-b400-7001-8000-000000000001
         etag: "1.f27c57fc159ad7eb"
         idempotent-replayed: true
-        idempotency-expires: Wed, 02 Jan 2030 00:00:00 GMT"#]].assert_eq(second.show().rsplit_once('\n').unwrap().0);
+        idempotency-expires: Wed, 02 Jan 2030 00:00:00 GMT"#]]
+    .assert_eq(second.show().rsplit_once('\n').unwrap().0);
     assert_eq!(second.body, first.body);
     let reused = body.replace("\"x\"", "\"y\"");
     let reused = world.send("alice POST /v1/orders", &key, &reused).await;

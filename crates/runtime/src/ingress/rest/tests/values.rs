@@ -110,7 +110,8 @@ async fn each_fault_of_a_body_is_told_at_its_place() {
           /price/cents: `cents` is no member of money
         422
         invalid-value
-          /price/amount: must be a decimal number as text, such as `12.50`"#]].assert_eq(&shown.join("\n"));
+          /price/amount: must be a decimal number as text, such as `12.50`"#]]
+    .assert_eq(&shown.join("\n"));
     let list = world.ask("manager GET /v1/products", "").await;
     assert_eq!(list.body, r#"{"items":[]}"#, "nothing was made");
 }
@@ -194,7 +195,8 @@ async fn every_kind_of_field_is_read_strictly_and_shown_in_one_form() {
           /room: there is no such row
         400
         read-only-member
-          /guest: is the caller, and cannot be set"#]].assert_eq(&shown.join("\n"));
+          /guest: is the caller, and cannot be set"#]]
+    .assert_eq(&shown.join("\n"));
     let patch = r#"{"extra":{"n":null,"more":{"a":1}},"size":null,"tags":[]}"#;
     let merged = world.send(&format!("alice PATCH {row}"), &["idempotency-key: m"], patch).await;
     let json = merged.json();
@@ -244,7 +246,8 @@ async fn what_the_store_refuses_is_told_at_the_member() {
         overlap
           /during: overlaps another with the same room
         409
-        still-referenced: a `Booking` refers to it"#]].assert_eq(&shown.join("\n"));
+        still-referenced: a `Booking` refers to it"#]]
+    .assert_eq(&shown.join("\n"));
 }
 
 #[tokio::test]
@@ -260,7 +263,8 @@ async fn money_of_unlike_currencies_is_never_summed() {
     expect![[r#"
         422
         mixed-currencies
-          /total: amounts have unlike currencies"#]].assert_eq(&made.show());
+          /total: amounts have unlike currencies"#]]
+    .assert_eq(&made.show());
     let huge = r#"{"sku":"huge","name":"n","price":{"amount":"99999999999999","currency":"EUR"}}"#;
     let huge = world.ask("manager POST /v1/products", huge).await.id();
     let body = format!(r#"{{"lines":[{{"product":"{huge}","quantity":99}}]}}"#);
@@ -268,5 +272,6 @@ async fn money_of_unlike_currencies_is_never_summed() {
     expect![[r#"
         422
         invalid-value
-          /lines/0/amount: cannot be computed: a number leaves its range"#]].assert_eq(&made.show());
+          /lines/0/amount: cannot be computed: a number leaves its range"#]]
+    .assert_eq(&made.show());
 }
