@@ -11,7 +11,7 @@ use runtime::identity::tenant;
 use runtime::identity::{Authenticator, IdentityConfig};
 use runtime::ingress::rest::{Identify, Identity};
 use runtime::ports::keys::KeyStore;
-use runtime::problem::Problem;
+use runtime::problem::{Problem, kinds};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -60,8 +60,13 @@ impl Identify for Callers {
         async move {
             let principal = self.authenticator.authenticate(request).await?;
             let tenant =
-                tenant::resolve(&self.domain, self.development, principal.as_deref(), request)?;
-            Ok(Identity { principal: principal.map(|known| (*known).clone()), tenant })
+                tenant::resolve(&self.domain, self.development, principal.as_deref(), request);
+            let tenant = match tenant {
+                // What all tenants share needs none; the backend refuses the rest.
+                Err(problem) if problem.kind == kinds::TENANT_UNKNOWN => None,
+                tenant => tenant?,
+            };
+            Ok(Identity { principal, tenant })
         }
         .boxed()
     }
