@@ -42,7 +42,7 @@ fn printed(text: &str) -> Result<String, Vec<Diagnostic>> {
         return Err(tree.faults);
     }
     if let Some(root) = &mut tree.root {
-        shorten::construct(root, &MODEL, &tree.comments);
+        shorten::construct(root, &MODEL, &tree.comments, 0);
     }
     Ok(print::print(text, &tree))
 }

@@ -67,9 +67,9 @@ pub(super) fn block<'s>(source: &'s str, scalar: &Scalar) -> Option<(&'s str, Ve
     if header.contains(|c: char| c.is_ascii_digit() || c == '+') {
         return None;
     }
-    let lines: Vec<&str> = body.lines().map(str::trim_end).collect();
+    let lines: Vec<&str> = body.lines().collect();
     let indent = |line: &&str| line.len() - line.trim_start_matches(' ').len();
-    let common = lines.iter().filter(|line| !line.is_empty()).map(|line| indent(line)).min()?;
+    let common = lines.iter().filter(|line| !line.trim().is_empty()).map(indent).min()?;
     Some((header, lines.into_iter().map(|line| line.get(common..).unwrap_or("")).collect()))
 }
 

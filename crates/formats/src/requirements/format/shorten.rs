@@ -7,32 +7,35 @@ use crate::requirements::source::{Offsets, Slice};
 use crate::requirements::tree::{Comment, Kind, List, Map, Node, Scalar, Style};
 use ir::Span;
 
-/// Shortens what stands below a construct, then the construct itself.
-pub(super) fn construct(node: &mut Node, of: &'static Construct, comments: &[Comment]) {
+/// Shortens what stands below a construct, then the construct itself; `from` is where its key ends.
+pub(super) fn construct(node: &mut Node, of: &'static Construct, comments: &[Comment], from: u32) {
     if let Kind::Map(map) = &mut node.kind {
         for entry in &mut map.entries {
+            let from = entry.key.span.end;
             match (of.key(&entry.key.value), &of.others) {
-                (Some(key), _) => shape(&mut entry.value, &key.shape, comments),
-                (None, Some(others)) => shape(&mut entry.value, &others.shape, comments),
+                (Some(key), _) => shape(&mut entry.value, &key.shape, comments, from),
+                (None, Some(others)) => shape(&mut entry.value, &others.shape, comments, from),
                 (None, None) => {}
             }
         }
     }
     if let (Kind::Map(map), Some(_)) = (&node.kind, &of.short)
-        && !has_comment(node.span, comments)
+        && !has_comment(node.span, comments, from)
         && let Some(text) = short(map, of)
     {
         node.kind = Kind::Scalar(made(text, node.span));
     }
 }
 
-fn shape(node: &mut Node, of: &'static Shape, comments: &[Comment]) {
+fn shape(node: &mut Node, of: &'static Shape, comments: &[Comment], from: u32) {
     match of {
         Shape::Leaf(_) | Shape::LeafOrNamed(..) => {}
-        Shape::One(inner) => construct(node, inner, comments),
+        Shape::One(inner) => construct(node, inner, comments, from),
         Shape::Named(_, inner) => {
             if let Kind::Map(map) = &mut node.kind {
-                map.entries.iter_mut().for_each(|entry| shape(&mut entry.value, inner, comments));
+                for entry in &mut map.entries {
+                    shape(&mut entry.value, inner, comments, entry.key.span.end);
+                }
             }
         }
         Shape::List(inner) => each(node, inner, comments),
@@ -40,21 +43,24 @@ fn shape(node: &mut Node, of: &'static Shape, comments: &[Comment]) {
             if let Kind::List(_) = node.kind {
                 each(node, inner, comments);
             } else {
-                shape(node, inner, comments);
+                shape(node, inner, comments, from);
             }
             if let Kind::List(list) = &mut node.kind
                 && list.items.len() == 1
                 && list.items[0].scalar().is_some()
-                && !has_comment(node.span, comments)
+                && !has_comment(node.span, comments, from)
             {
                 *node = list.items.remove(0);
             }
         }
         Shape::Sets(inner) => {
             if let Kind::Map(_) = node.kind {
-                set(node, inner, comments);
+                set(node, inner, comments, from);
             } else if let Kind::List(list) = &mut node.kind {
-                list.items.iter_mut().for_each(|item| set(item, inner, comments));
+                for item in &mut list.items {
+                    let from = item.span.start;
+                    set(item, inner, comments, from);
+                }
             }
         }
     }
@@ -62,12 +68,16 @@ fn shape(node: &mut Node, of: &'static Shape, comments: &[Comment]) {
 
 fn each(node: &mut Node, of: &'static Shape, comments: &[Comment]) {
     if let Kind::List(list) = &mut node.kind {
-        list.items.iter_mut().for_each(|item| shape(item, of, comments));
+        for item in &mut list.items {
+            let from = item.span.start;
+            shape(item, of, comments, from);
+        }
     }
 }
 
-fn has_comment(span: Span, comments: &[Comment]) -> bool {
-    let first = comments.partition_point(|comment| comment.span.start < span.start);
+/// A comment between the end of a key and the end of its value.
+fn has_comment(span: Span, comments: &[Comment], from: u32) -> bool {
+    let first = comments.partition_point(|comment| comment.span.start < from);
     comments.get(first).is_some_and(|comment| comment.span.start < span.end)
 }
 
@@ -119,11 +129,11 @@ fn text(node: &Node) -> Option<String> {
 }
 
 /// `{ fields: [a, b], when: x }` is `[a, b when x]`.
-fn set(node: &mut Node, of: &'static Construct, comments: &[Comment]) {
+fn set(node: &mut Node, of: &'static Construct, comments: &[Comment], from: u32) {
     let Kind::Map(map) = &node.kind else { return };
     let value = |name: &str| map.entries.iter().find(|entry| entry.key.value == name);
     let known = map.entries.iter().all(|entry| of.key(&entry.key.value).is_some());
-    let Some(fields) = value("fields").filter(|_| known && !has_comment(node.span, comments))
+    let Some(fields) = value("fields").filter(|_| known && !has_comment(node.span, comments, from))
     else {
         return;
     };

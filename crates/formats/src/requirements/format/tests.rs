@@ -283,3 +283,39 @@ fn a_text_that_cannot_be_taken_apart_is_left_alone() {
     assert_eq!(format("").as_deref(), Ok(""));
     assert_eq!(format("# only a comment").as_deref(), Ok("# only a comment\n"));
 }
+
+#[test]
+fn printing_is_stable_whatever_line_is_lost_or_moved() {
+    for (at, text) in EXAMPLES.into_iter().enumerate() {
+        let lines: Vec<&str> = text.lines().collect();
+        for lost in (at..lines.len()).step_by(STEP) {
+            let mut fewer = lines.clone();
+            fewer.remove(lost);
+            let mut commented = lines.clone();
+            commented.insert(lost, "     # a comment  ");
+            let mut parted = lines.clone();
+            parted.insert(lost, "\n\n");
+            let wide: Vec<String> = lines.iter().map(|line| wider(line)).collect();
+            let broken = lines[lost]
+                .replace("{ ", "{ # within\n          ")
+                .replace(", ", ",\n            ");
+            let mut spread = lines.clone();
+            spread[lost] = &broken;
+            let wide = wide.iter().map(String::as_str).collect();
+            for variant in [fewer, commented, parted, spread, wide] {
+                let variant = variant.join("\n");
+                if printed(&variant).is_ok() {
+                    stable(&variant);
+                }
+            }
+        }
+    }
+}
+
+/// Lines of the examples between two that are changed; a small one takes minutes.
+const STEP: usize = 29;
+
+/// The line with twice its indentation.
+fn wider(line: &str) -> String {
+    format!("{}{line}", &line[..line.len() - line.trim_start().len()])
+}
