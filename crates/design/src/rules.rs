@@ -2,6 +2,8 @@
 
 mod choice;
 pub(crate) mod facts;
+#[cfg(test)]
+mod laws;
 
 pub use choice::{Choice, Settings};
 pub use facts::{Relation, relations};

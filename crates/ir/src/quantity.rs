@@ -174,6 +174,8 @@ fn one_of(things: &str) -> &str {
 
 /// A bare number: thousands parted by commas, three significant digits below 100.
 pub fn number(value: f64) -> String {
+    // A sum over nothing is minus zero.
+    let value = value + 0.0;
     if !value.is_finite() {
         return if value > 0.0 { "unbounded".to_owned() } else { "undefined".to_owned() };
     }

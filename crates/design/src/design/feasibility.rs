@@ -11,6 +11,8 @@ use ir::quantity::{Computed, Grade, Unit};
 /// Seconds of loss and of waiting that a relaxed recovery goal allows.
 const RELAXED_RPO_SECONDS: f64 = 300.0;
 const RELAXED_RTO_SECONDS: f64 = 14_400.0;
+/// Steps of five that a budget is raised by at most.
+const BUDGETS_TRIED: u32 = 40;
 /// Factors of nodes that are tried where a latency goal does not hold.
 const NODES_TRIED: [f64; 4] = [2.0, 4.0, 8.0, 16.0];
 
@@ -130,11 +132,11 @@ fn budget(ground: Ground<'_>, draft: &Draft<'_>) -> Option<Infeasible> {
             cures.push((cost, format!("{words}: {}", facts::money(draft, cost.round()))));
         }
     }
-    let (_, currency) = draft.inputs.budget.as_ref()?;
-    let rate = budget.value / draft.inputs.budget.as_ref()?.0.value().max(1e-9);
-    let needed = (total.value / rate / 5.0).ceil() * 5.0;
+    let (amount, currency) = draft.inputs.budget.as_ref()?;
+    let rate = budget.value / amount.value().max(1e-9);
+    let needed = needed(ground, draft, total.value / rate);
     cures.push((
-        total.value,
+        needed * rate,
         format!(
             "`budget: {} {currency} per month`: all goals as they stand",
             facts::number(needed)
@@ -155,6 +157,20 @@ fn budget(ground: Ground<'_>, draft: &Draft<'_>) -> Option<Infeasible> {
         numbers,
         cures: cures.into_iter().map(|(_, words)| words).collect(),
     })
+}
+
+/// The least budget, in steps of five, that pays for all goals; logs cost a share of it.
+fn needed(ground: Ground<'_>, draft: &Draft<'_>, least: f64) -> f64 {
+    let mut needed = (least / 5.0).ceil() * 5.0;
+    for _ in 0..BUDGETS_TRIED {
+        let other = again(ground, draft.inputs.with_budget(needed));
+        let paid = bill::budget(&other).map_or(f64::INFINITY, |budget| budget.value);
+        if bill::total(&other, 1.0).value <= paid {
+            break;
+        }
+        needed += 5.0;
+    }
+    needed
 }
 
 /// The other goals, each a step weaker, with the words that say so.

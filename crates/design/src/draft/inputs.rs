@@ -313,6 +313,15 @@ impl Inputs {
         changed
     }
 
+    /// The same inputs with another budget, in its own currency.
+    pub fn with_budget(&self, amount: f64) -> Self {
+        let mut changed = self.clone();
+        if let Some((budget, _)) = &mut changed.budget {
+            *budget = budget.with_value(amount, budget.grade());
+        }
+        changed
+    }
+
     /// The same inputs, where rows follow the workload even if `rows` states them.
     pub fn following_the_workload(&self) -> Self {
         Self { rows_of_workload: true, ..self.clone() }

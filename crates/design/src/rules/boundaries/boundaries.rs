@@ -112,8 +112,10 @@ fn reasons(
     );
     let people = if units == 1 {
         format!(
-            "{} can hold the pager of one release train; a second one wants {size} of their own.",
-            team.print()
+            "{} can hold the pager of one release train for {}; a second one wants {size} of \
+             their own.",
+            team.print(),
+            contexts(draft)
         )
     } else {
         format!(
@@ -143,6 +145,13 @@ fn reasons(
                 listed(&workflows)
             )
         })
+}
+
+/// The contexts by name, as a reason names them.
+fn contexts(draft: &Draft<'_>) -> String {
+    let names: Vec<String> =
+        draft.domain.contexts.iter().map(|one| format!("`{}`", one.name)).collect();
+    listed(&names)
 }
 
 fn alternatives(
@@ -290,4 +299,49 @@ fn grouped(draft: &Draft<'_>, units: usize) -> Vec<Vec<ContextId>> {
         groups[best.0].extend(moved);
     }
     groups
+}
+
+#[cfg(test)]
+mod tests {
+    use super::RULE;
+    use crate::tests::{LINKS, SHOP, check, with};
+    use expect_test::expect;
+
+    #[test]
+    fn six_engineers_keep_one_release_train() {
+        check(
+            &RULE,
+            SHOP,
+            expect![[r#"
+            system: modular monolith, one deployable unit
+              flips at team of 10 engineers or more: 2 units
+              flips at peak above 205,859 rps: one database server no longer carries all contexts, and the busiest leaves
+        "#]],
+        );
+    }
+
+    #[test]
+    fn sixteen_engineers_would_wait_for_each_other() {
+        check(
+            &RULE,
+            &with(SHOP, "team: 6 engineers", "team: 16 engineers"),
+            expect![[r#"
+            system: services, one for each of 3 contexts
+              flips at team below 15 engineers: 2 units
+              flips at peak above 205,859 rps: one database server no longer carries all contexts, and the busiest leaves
+        "#]],
+        );
+    }
+
+    #[test]
+    fn one_context_is_one_unit() {
+        check(
+            &RULE,
+            LINKS,
+            expect![[r#"
+            system: one deployable unit
+              flips at peak above 592,661 rps: one database server no longer carries all contexts, and the busiest leaves
+        "#]],
+        );
+    }
 }

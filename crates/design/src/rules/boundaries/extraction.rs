@@ -88,3 +88,27 @@ fn calls_by_context(draft: &Draft<'_>) -> Vec<f64> {
     }
     calls
 }
+
+#[cfg(test)]
+mod tests {
+    use super::RULE;
+    use crate::tests::{LINKS, SHOP, check};
+    use expect_test::expect;
+
+    #[test]
+    fn the_busiest_context_with_the_fewest_crossings_leaves_first() {
+        check(
+            &RULE,
+            SHOP,
+            expect![[r#"
+            system: `catalog` first, then `ordering`
+              flips at peak above 205,859 rps: the extraction is due, the largest database server is full
+        "#]],
+        );
+    }
+
+    #[test]
+    fn a_single_context_has_nothing_to_take_out() {
+        check(&RULE, LINKS, expect![[r#""#]]);
+    }
+}

@@ -74,10 +74,11 @@ fn decide(draft: &Draft<'_>) -> Vec<Decision> {
                 facts::number(most)
             ))
             .because(format!(
-                "The availability goal keeps {} whatever the load is, and {} carry the peak: there \
-                 is none to take away at night.",
+                "The availability goal keeps {} whatever the load is, and {} carry {}: there is none \
+                 to take away at night.",
                 facts::number(least),
-                facts::number(replicas.value)
+                facts::number(replicas.value),
+                facts::rps(draft.load.clients())
             ))
             .alternative(
                 "scaling down at night",
@@ -91,10 +92,10 @@ fn decide(draft: &Draft<'_>) -> Vec<Decision> {
     };
     let choice = choice
         .because(format!(
-            "A node takes {} to come; a burst of {} times for {} is over before, so its room is in \
-             the utilisation, not in the scaler.",
+            "A node takes {} to come; a burst to {} for {} is over before, so its room is in the \
+             utilisation, not in the scaler.",
             facts::time(START_SECONDS),
-            draft.input(Knob::Burst).print(),
+            facts::rps(draft.value(Knob::Peak) * draft.value(Knob::Burst)),
             draft.inputs.burst_time.print()
         ))
         .alternative(
@@ -102,6 +103,13 @@ fn decide(draft: &Draft<'_>) -> Vec<Decision> {
             "both rise after CPU does and fall late; they are alerts here, not triggers.",
             vec![],
         );
+    let target = target * draft.catalog.value("replica_vcpu");
+    let third = draft.value(Knob::Peak) * target / cpu.value.max(1e-9);
+    let choice = if scaling {
+        choice.flips(format!("peak below {}: a fixed number", facts::rps(third)))
+    } else {
+        choice.flips(format!("peak above {}: a node that only the day needs", facts::rps(third)))
+    };
     vec![choice.done(draft)]
 }
 
@@ -122,4 +130,40 @@ fn saved(draft: &Draft<'_>, replicas: f64, night: f64) -> Computed {
         "peak less mean",
     );
     (nodes * sizing::replica_price(draft) / 2.0).named("saved", sizing::money(draft))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::RULE;
+    use crate::tests::{NOTES, SHOP, check, with};
+    use expect_test::expect;
+
+    #[test]
+    fn a_pair_for_availability_never_shrinks() {
+        check(
+            &RULE,
+            SHOP,
+            expect![[r#"
+                system: no: 2 all day, 2 set as the ceiling
+                  flips at peak above 7,774 rps: a node that only the day needs
+            "#]],
+        );
+    }
+
+    #[test]
+    fn many_nodes_follow_the_day() {
+        check(
+            &RULE,
+            &with(SHOP, "peak: 1200 rps", "peak: 48_000 rps"),
+            expect![[r#"
+                system: from 2 to 20, at 60 % of CPU
+                  flips at peak below 7,774 rps: a fixed number
+            "#]],
+        );
+    }
+
+    #[test]
+    fn one_process_does_not_scale() {
+        check(&RULE, NOTES, expect![[r#""#]]);
+    }
 }

@@ -131,3 +131,34 @@ fn hot_rows(draft: &Draft<'_>, limits: &mut Vec<Limit>) {
         ),
     });
 }
+
+#[cfg(test)]
+mod tests {
+    use super::RULE;
+    use crate::tests::{KIOSK, SHOP, check};
+    use expect_test::expect;
+
+    #[test]
+    fn the_database_fills_first() {
+        check(
+            &RULE,
+            SHOP,
+            expect![[r#"
+            system: database CPU (0.4 vCPU sustained), at 2,144 rps
+              flips at database CPU (0.4 vCPU sustained) lifted: cores of 2 application nodes is next
+        "#]],
+        );
+    }
+
+    #[test]
+    fn an_outside_limit_fills_before_anything() {
+        check(
+            &RULE,
+            KIOSK,
+            expect![[r#"
+            system: `terminal`, which takes 5 rps, at 38.3 rps
+              flips at `terminal`, which takes 5 rps lifted: database CPU (0.2 vCPU sustained) is next
+        "#]],
+        );
+    }
+}

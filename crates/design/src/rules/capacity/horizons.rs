@@ -185,3 +185,34 @@ fn due(choice: Choice, draft: &Draft<'_>) -> Choice {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::RULE;
+    use crate::tests::{NOTES, SHOP, check};
+    use expect_test::expect;
+
+    #[test]
+    fn growth_says_what_to_add_and_when() {
+        check(
+            &RULE,
+            SHOP,
+            expect![[r#"
+            system: now 1,200 rps, in 6 months 1,731 rps, in 12 months 2,496 rps, at the end 3,600 rps
+              flips at 7.02 years from now at this growth (205,859 rps): the largest database server is full, and a context has to have left
+        "#]],
+        );
+    }
+
+    #[test]
+    fn an_assumed_growth_is_said_to_be_one() {
+        check(
+            &RULE,
+            NOTES,
+            expect![[r#"
+            system: now 50 rps, in 6 months 59.5 rps, in 12 months 70.7 rps, at the end 100 rps
+              flips at 20.5 years from now at this growth (60,000 rps): SQLite's writer is full, PostgreSQL before then
+        "#]],
+        );
+    }
+}

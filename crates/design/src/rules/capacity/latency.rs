@@ -55,6 +55,9 @@ fn decide(draft: &Draft<'_>) -> Vec<Decision> {
         ));
     }
     choice = burst(choice, draft, replicas);
+    if now.percentiles[1].is_finite() && replicas > 0.0 && !held_any(draft, &now) {
+        choice = choice.flips("a slower goal, or more nodes: see the infeasible goals");
+    }
     choice = choice.consequence(
         "Prediction, not measurement: bursts inside a second and slow disks are not in it. \
          `mainstay verify --load` puts the measured values beside these.",
@@ -66,6 +69,21 @@ fn decide(draft: &Draft<'_>) -> Vec<Decision> {
             .set("p99_seconds", now.percentiles[2])
             .done(draft),
     ]
+}
+
+/// Whether a goal holds, or none is given.
+fn held_any(draft: &Draft<'_>, now: &Prediction) -> bool {
+    let goals = &draft.inputs.latency;
+    goals.is_empty() || goals.iter().any(|(at, bound)| now.percentiles[place(*at)] <= bound.value())
+}
+
+/// The place of a percentile in a prediction: 50, 95 or 99.
+fn place(percentile: f64) -> usize {
+    match percentile {
+        p if p <= 50.0 => 0,
+        p if p <= 95.0 => 1,
+        _ => 2,
+    }
 }
 
 fn percentile(
@@ -98,11 +116,7 @@ fn percentile(
 fn goals(choice: Choice, draft: &Draft<'_>, now: &Prediction, replicas: f64) -> Choice {
     let mut choice = choice;
     for (percentile, bound) in &draft.inputs.latency {
-        let at = match *percentile {
-            p if p <= 50.0 => 0,
-            p if p <= 95.0 => 1,
-            _ => 2,
-        };
+        let at = place(*percentile);
         let found = now.percentiles[at];
         let held = found <= bound.value();
         choice = choice.because(format!(
@@ -128,9 +142,19 @@ fn goals(choice: Choice, draft: &Draft<'_>, now: &Prediction, replicas: f64) -> 
     }
     if draft.inputs.latency.is_empty() {
         choice = choice.because(format!(
-            "No goal is given; a person takes {} for prompt.",
-            draft.input(Knob::Latency).print()
+            "No goal is given; a person takes {} for prompt, {} times what is predicted.",
+            draft.input(Knob::Latency).print(),
+            facts::number(draft.value(Knob::Latency) / now.percentiles[1])
         ));
+        if !draft.quick {
+            let goal = draft.value(Knob::Latency);
+            let factor = sizing::load_factor_at(draft, replicas, 0.95, goal);
+            choice = choice.flips(format!(
+                "peak above {}: p95 passes {}",
+                facts::rps(draft.value(Knob::Peak) * factor),
+                facts::time(goal)
+            ));
+        }
     }
     choice
 }
@@ -179,4 +203,36 @@ fn burst(choice: Choice, draft: &Draft<'_>, replicas: f64) -> Choice {
         format!("the busiest station is {} busy: {text}.", facts::about(busy)),
         vec![],
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::RULE;
+    use crate::tests::{LINKS, SHOP, check, with};
+    use expect_test::expect;
+
+    #[test]
+    fn percentiles_are_predicted_and_flip_with_the_load() {
+        check(
+            &RULE,
+            SHOP,
+            expect![[r#"
+            system: p50 1.5 ms, p95 4.79 ms, p99 7.04 ms, by approximation
+              flips at peak above 2,124 rps on as many nodes: p95 passes 200 ms
+              flips at peak above 2,132 rps on as many nodes: p99 passes 500 ms
+        "#]],
+        );
+    }
+
+    #[test]
+    fn a_hundred_times_the_load_does_not_hold() {
+        check(
+            &RULE,
+            &with(LINKS, "p95: 25 ms", "p95: 1 ms"),
+            expect![[r#"
+            system: p50 1.06 ms, p95 1.24 ms, p99 2.07 ms, by approximation
+              flips at peak above 54,893 rps on as many nodes: p99 passes 80 ms
+        "#]],
+        );
+    }
 }

@@ -6,6 +6,7 @@
 //! **Cost** of too few: a wait for a connection. **Instead**: a round number.
 
 use crate::capacity::Term;
+use crate::draft::inputs::Knob;
 use crate::draft::load::Work;
 use crate::draft::{Draft, sizing};
 use crate::rules::Choice;
@@ -39,6 +40,7 @@ fn embedded(choice: Choice, draft: &Draft<'_>) -> Choice {
     let (flight, _) = sizing::pool(&rate, &draft.fact("list_embedded"));
     let writes = sizing::rate(draft, Work::Write);
     let busy = (writes * draft.fact("writer_embedded")).named("writer busy", Unit::Share);
+    let share = busy.value;
     choice
         .choose("one that reads on each core, one that writes")
         .because(format!(
@@ -60,6 +62,10 @@ fn embedded(choice: Choice, draft: &Draft<'_>) -> Choice {
             "each would wait for the same lock and answer `database is locked`.",
             vec![],
         )
+        .flips(format!(
+            "peak above {}: the writer is full, and PostgreSQL with a pool comes first",
+            facts::rps(draft.value(Knob::Peak) / share.max(1e-9))
+        ))
         .effect(Effect::RunsHere)
         .set("readers_per_core", 1.0)
 }
@@ -88,8 +94,11 @@ fn server(choice: Choice, draft: &Draft<'_>) -> Choice {
         ))
         .because_if(f64::from(all) / replicas.value <= f64::from(LEAST) - 1.0, || {
             format!(
-                "{} each is a floor, for the seconds in which one node carries all.",
-                facts::number(f64::from(LEAST))
+                "{} each is a floor over the {} that {} ask for, for the seconds in which one node \
+                 carries all.",
+                facts::number(f64::from(LEAST)),
+                facts::number(f64::from(all) / replicas.value),
+                facts::rps(rate.value())
             )
         })
         .number(flight)
@@ -150,4 +159,35 @@ fn memory(replicas: f64) -> Computed {
         Term::input("open", 100.0 * replicas, Unit::One, Grade::Derived, "100 for each node");
     let each = Term::input("each", 10e6, Unit::Bytes, Grade::Catalogue, "a PostgreSQL backend");
     (open * each).named("memory of connections", Unit::Bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::RULE;
+    use crate::tests::{NOTES, SHOP, check};
+    use expect_test::expect;
+
+    #[test]
+    fn connections_follow_from_little() {
+        check(
+            &RULE,
+            SHOP,
+            expect![[r#"
+            system: 4 for each node, 8 in all
+              flips at more than 400 connections in all: a pooler in front
+        "#]],
+        );
+    }
+
+    #[test]
+    fn a_file_has_one_writer() {
+        check(
+            &RULE,
+            NOTES,
+            expect![[r#"
+                system: one that reads on each core, one that writes
+                  flips at peak above 100,000 rps: the writer is full, and PostgreSQL with a pool comes first
+            "#]],
+        );
+    }
 }

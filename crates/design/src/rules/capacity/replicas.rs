@@ -122,7 +122,10 @@ fn nodes(
             .named("monthly cost", sizing::money(draft));
         choice
             .because_if(load.value <= 1.0, || {
-                "Load alone asks for one; the second is there because one may be lost.".to_owned()
+                format!(
+                    "Load alone asks for one, {} busy; the second is there because one may be lost.",
+                    facts::about(cpu.value)
+                )
             })
             .option(
                 counted(load.value, "node", "nodes"),
@@ -174,4 +177,47 @@ fn flips(choice: Choice, draft: &Draft<'_>, cpu: &Computed, load: &Computed) -> 
         facts::rps(next),
         if server { "one more node" } else { "a larger machine" }
     ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::RULE;
+    use crate::tests::{NOTES, SHOP, check, with};
+    use expect_test::expect;
+
+    #[test]
+    fn the_second_node_is_there_to_be_lost() {
+        check(
+            &RULE,
+            SHOP,
+            expect![[r#"
+            system: 2 nodes of 1 vCPU and 2 GB each
+              flips at peak above 7,774 rps: one more node
+        "#]],
+        );
+    }
+
+    #[test]
+    fn forty_times_the_load_needs_more() {
+        check(
+            &RULE,
+            &with(SHOP, "peak: 1200 rps", "peak: 48_000 rps"),
+            expect![[r#"
+            system: 8 nodes of 1 vCPU and 2 GB each
+              flips at peak above 54,419 rps: one more node
+        "#]],
+        );
+    }
+
+    #[test]
+    fn a_file_has_one_process() {
+        check(
+            &RULE,
+            NOTES,
+            expect![[r#"
+            system: one process on a machine of 2 vCPU
+              flips at peak above 4,563 rps: a larger machine
+        "#]],
+        );
+    }
 }

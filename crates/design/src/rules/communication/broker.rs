@@ -107,10 +107,14 @@ fn decide(draft: &Draft<'_>) -> Vec<Decision> {
     let factor = limit / (horizon * consumers).max(1e-9);
     vec![
         choice
-            .flips(format!(
-                "peak above {}, or a third unit: a broker",
-                facts::rps(draft.value(Knob::Peak) * factor)
-            ))
+            .flips(if with_broker {
+                format!("peak below {}: none", facts::rps(draft.value(Knob::Peak) * factor))
+            } else {
+                format!(
+                    "peak above {}, or a third unit: a broker",
+                    facts::rps(draft.value(Knob::Peak) * factor)
+                )
+            })
             .done(draft),
     ]
 }
@@ -132,4 +136,40 @@ fn reads(draft: &Draft<'_>, rate: f64, consumers: f64) -> Computed {
         Term::input("consumers", consumers, unit, Grade::Derived, "contexts, views, webhooks");
     (rate * consumers * draft.input(Knob::Growth))
         .named("events read at the horizon", Unit::PerSecond)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::RULE;
+    use crate::tests::{CLINIC, SHOP, check, with};
+    use expect_test::expect;
+
+    #[test]
+    fn few_events_need_no_broker() {
+        check(
+            &RULE,
+            SHOP,
+            expect![[r#"
+            system: none: consumers follow the outbox
+              flips at peak above 3,457 rps, or a third unit: a broker
+        "#]],
+        );
+    }
+
+    #[test]
+    fn ten_times_the_peak_does() {
+        check(
+            &RULE,
+            &with(SHOP, "peak: 1200 rps", "peak: 12000 rps"),
+            expect![[r#"
+                system: NATS JetStream, three nodes
+                  flips at peak below 3,457 rps: none
+            "#]],
+        );
+    }
+
+    #[test]
+    fn no_events_no_broker() {
+        check(&RULE, CLINIC, expect![[r#""#]]);
+    }
 }

@@ -52,6 +52,8 @@ fn decide(draft: &Draft<'_>) -> Vec<Decision> {
         .map(|(name, seconds)| format!("`{name}` within {}", facts::time(seconds)))
         .collect();
     let roots = domain.roots().count() as f64;
+    let names: Vec<String> =
+        domain.roots().map(|(id, _)| format!("`{}`", draft.name(id))).collect();
     let beyond = !workflows.is_empty() || !views.is_empty() || !cached.is_empty();
     let mut choice = RULE
         .on("system", "what may a reader rely on?")
@@ -61,6 +63,16 @@ fn decide(draft: &Draft<'_>) -> Vec<Decision> {
             "serializable inside an aggregate; nothing here is eventual"
         })
         .number(facts::count("aggregates", roots, "aggregates", "contexts"))
+        .flips(if beyond {
+            "a reader who may not see a step of a workflow or an old view: that part moves into one \
+             aggregate"
+                .to_owned()
+        } else {
+            format!(
+                "a workflow or a view over {}: it is eventual, with a bound of its own",
+                counted(roots, "aggregate", "aggregates")
+            )
+        })
         .driver("contexts")
         .effect(Effect::RunsHere);
     if !aggregates.is_empty() {
@@ -70,8 +82,9 @@ fn decide(draft: &Draft<'_>) -> Vec<Decision> {
         ));
     } else {
         choice = choice.because(format!(
-            "{} of one row each: a write is a row, and its reader sees it at once.",
-            counted(roots, "aggregate", "aggregates")
+            "{} {} one row each: a write is a row, and its reader sees it at once.",
+            listed(&names),
+            if names.len() == 1 { "is" } else { "are" }
         ));
     }
     if !copies.is_empty() {
@@ -113,4 +126,35 @@ fn decide(draft: &Draft<'_>) -> Vec<Decision> {
             Vec::new(),
         );
     vec![choice.done(draft)]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::RULE;
+    use crate::tests::{CLINIC, SHOP, check};
+    use expect_test::expect;
+
+    #[test]
+    fn views_and_workflows_have_named_bounds() {
+        check(
+            &RULE,
+            SHOP,
+            expect![[r#"
+                system: serializable inside an aggregate, eventual with a named bound beyond it
+                  flips at a reader who may not see a step of a workflow or an old view: that part moves into one aggregate
+            "#]],
+        );
+    }
+
+    #[test]
+    fn plain_aggregates_promise_the_most() {
+        check(
+            &RULE,
+            CLINIC,
+            expect![[r#"
+                system: serializable inside an aggregate; nothing here is eventual
+                  flips at a workflow or a view over 3 aggregates: it is eventual, with a bound of its own
+            "#]],
+        );
+    }
 }

@@ -34,6 +34,7 @@ fn decide(draft: &Draft<'_>) -> Vec<Decision> {
         Term::input("window", WINDOW_SECONDS, Unit::Seconds, Grade::Assumed, "commit to publish");
     let crashes = year / draft.fact("node_between_failures") * 2.0;
     let lost = (crashes * &rate_term * window).named("events lost a year", Unit::One);
+    let lost_a_year = lost.value;
     let cpu = (rate_term.clone() * draft.fact("event_database"))
         .named("database CPU", Unit::Count("vCPU".to_owned()));
     let day = Term::input("day", 86_400.0, Unit::Seconds, Grade::Derived, "a day");
@@ -77,6 +78,10 @@ fn decide(draft: &Draft<'_>) -> Vec<Decision> {
         )
         .consequence("A consumer may see an event twice: the inbox drops the second by its id.")
         .consequence("`up` commits the rows of the outbox; relay, reactions and webhooks do not run yet.")
+        .flips(format!(
+            "peak below {}: less than one event a year would be lost without it",
+            facts::rps(draft.value(Knob::Peak) / lost_a_year.max(1e-9))
+        ))
         .driver("events")
         .effect(Effect::FilesOnly)
         .set("delivery", "outbox");
@@ -101,4 +106,28 @@ fn users(draft: &Draft<'_>) -> Vec<String> {
         }
     }
     users
+}
+
+#[cfg(test)]
+mod tests {
+    use super::RULE;
+    use crate::tests::{CLINIC, SHOP, check};
+    use expect_test::expect;
+
+    #[test]
+    fn events_leave_by_the_outbox() {
+        check(
+            &RULE,
+            SHOP,
+            expect![[r#"
+                system: transactional outbox, at least once, in order for each aggregate
+                  flips at peak below 177 rps: less than one event a year would be lost without it
+            "#]],
+        );
+    }
+
+    #[test]
+    fn no_events_no_outbox() {
+        check(&RULE, CLINIC, expect![[r#""#]]);
+    }
 }

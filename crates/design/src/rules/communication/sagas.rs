@@ -63,6 +63,14 @@ fn on(draft: &Draft<'_>, workflow: &Workflow) -> Decision {
         .number(time.clone())
         .number(flight.clone())
         .driver(format!("workflows.{name}"))
+        .flips(if outside.is_empty() {
+            "all of its steps on one aggregate: a command, and no saga".to_owned()
+        } else {
+            format!(
+                "{} offering a hold that lapses by itself: the undo is then never needed",
+                listed(&outside)
+            )
+        })
         .effect(Effect::AdviceOnly);
     if let Some(pivot) = pivot {
         choice = choice.because(format!(
@@ -188,4 +196,28 @@ pub(in crate::rules) fn duration(draft: &Draft<'_>, steps: &[&Step]) -> Computed
 /// What an integration promises for its 95th percentile, or half a second.
 fn integration_p95(draft: &Draft<'_>, name: &str) -> Term {
     crate::draft::outside::p95(draft, name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::RULE;
+    use crate::tests::{CLINIC, SHOP, check};
+    use expect_test::expect;
+
+    #[test]
+    fn a_workflow_over_aggregates_is_orchestrated() {
+        check(
+            &RULE,
+            SHOP,
+            expect![[r#"
+                place_order: orchestrated saga, journalled before each effect
+                  flips at payments offering a hold that lapses by itself: the undo is then never needed
+            "#]],
+        );
+    }
+
+    #[test]
+    fn no_workflows_no_saga() {
+        check(&RULE, CLINIC, expect![[r#""#]]);
+    }
 }

@@ -15,6 +15,9 @@ use ir::quantity::{Computed, Grade, Unit};
 pub(super) const RULE: Rule =
     Rule { id: "D028", name: "schedules", stage: Stage::Communication, each: false, decide };
 
+/// Seconds of one row: a transaction and its commit.
+const ROW_SECONDS: f64 = 0.004;
+
 fn decide(draft: &Draft<'_>) -> Vec<Decision> {
     draft.model.schedules.iter().map(|schedule| on(draft, schedule)).collect()
 }
@@ -52,6 +55,11 @@ fn on(draft: &Draft<'_>, schedule: &ir::model::Schedule) -> Decision {
                 facts::number(due.value.ceil()),
                 facts::rps(writes)
             ))
+            .flips(format!(
+                "more than {} rows a run ({} now): one runner is not done before the next begins",
+                facts::number((every / ROW_SECONDS).round()),
+                facts::number(due.value.round())
+            ))
             .number(due.clone())
             .consequence(format!(
                 "A missed run is made up by the next: nothing is late by more than {}.",
@@ -79,4 +87,28 @@ fn due(draft: &Draft<'_>, creates: f64, every: f64) -> Computed {
     let every = Term::input("every", every, Unit::Seconds, Grade::Given, "schedules");
     (rate / draft.input(crate::draft::inputs::Knob::PeakToMean) * every)
         .named("rows of a run at most", Unit::Count("rows".to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::RULE;
+    use crate::tests::{LINKS, SHOP, check};
+    use expect_test::expect;
+
+    #[test]
+    fn a_lease_names_one_runner() {
+        check(
+            &RULE,
+            SHOP,
+            expect![[r#"
+                abandon_drafts: the node that holds the lease, every 60 min
+                  flips at more than 900,000 rows a run (30,857 now): one runner is not done before the next begins
+            "#]],
+        );
+    }
+
+    #[test]
+    fn nothing_recurs() {
+        check(&RULE, LINKS, expect![[r#""#]]);
+    }
 }

@@ -42,6 +42,7 @@ fn decide(draft: &Draft<'_>) -> Vec<Decision> {
     let calls = (rate_term.clone() * &hooks).named("calls at the peak", Unit::PerSecond);
     let slow =
         Term::input("receiver", 0.5, Unit::Seconds, Grade::Assumed, "a receiver's usual answer");
+    let calls_a_second = calls.value;
     let (flight, places) = crate::draft::sizing::pool(&Term::from(&calls), &slow);
     let pool = Term::function("erlang_b_places", vec![Term::from(&flight)], f64::from(places))
         .named("pool", Unit::Count("calls".to_owned()));
@@ -89,9 +90,37 @@ fn decide(draft: &Draft<'_>) -> Vec<Decision> {
             ),
             vec![polling],
         )
+        .flips(format!(
+            "receivers slower than {} in the mean: the pool of {places} is full at the peak",
+            facts::time(f64::from(places) / calls_a_second.max(1e-9))
+        ))
         .consequence("The address is resolved and refused if it points inside, on each attempt.")
         .consequence("Not sent by `up` yet.")
         .driver("events")
         .set("webhook_pool", places);
     vec![choice.done(draft)]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::RULE;
+    use crate::tests::{LINKS, SHOP, check};
+    use expect_test::expect;
+
+    #[test]
+    fn partners_are_told() {
+        check(
+            &RULE,
+            SHOP,
+            expect![[r#"
+                system: Standard Webhooks: signed, retried for a day, then parked
+                  flips at receivers slower than 863 ms in the mean: the pool of 37 is full at the peak
+            "#]],
+        );
+    }
+
+    #[test]
+    fn nobody_to_tell() {
+        check(&RULE, LINKS, expect![[r#""#]]);
+    }
 }

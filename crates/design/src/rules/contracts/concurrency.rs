@@ -57,6 +57,10 @@ fn decide(draft: &Draft<'_>) -> Vec<Decision> {
             "loses nothing in these journeys, and silently whatever is edited outside of them.",
             Vec::new(),
         );
+        choice = choice.flips(
+            "a journey with an `update`: how often two of them meet is then computed, and \
+             `if_match: required` may be worth it",
+        );
     }
     let locks = Term::number(1.0) * draft.fact("think_time");
     choice = choice
@@ -149,4 +153,47 @@ fn conflicts(draft: &Draft<'_>, id: ResourceId, rate: f64) -> Computed {
     let own = rate * top;
     let squared = own.clone() * own * draft.fact("think_time");
     squared.named("conflicts", Unit::PerSecond)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::RULE;
+    use crate::tests::{CLINIC, LINKS, SHOP, check};
+    use expect_test::expect;
+
+    #[test]
+    fn a_resource_may_require_the_version() {
+        check(
+            &RULE,
+            CLINIC,
+            expect![[r#"
+                system: optimistic, `If-Match` required for `people.Patient`
+                  flips at a journey with an `update`: how often two of them meet is then computed, and `if_match: required` may be worth it
+            "#]],
+        );
+    }
+
+    #[test]
+    fn edits_of_a_popular_row_meet() {
+        check(
+            &RULE,
+            LINKS,
+            expect![[r#"
+            system: optimistic, `ETag` with optional `If-Match`
+              flips at more than one change a second of one row of `links.Link`: a command that adds (`set: x: x + n`) instead of a PATCH that overwrites
+        "#]],
+        );
+    }
+
+    #[test]
+    fn commands_overwrite_nothing() {
+        check(
+            &RULE,
+            SHOP,
+            expect![[r#"
+                system: optimistic, `ETag` with optional `If-Match`
+                  flips at a journey with an `update`: how often two of them meet is then computed, and `if_match: required` may be worth it
+            "#]],
+        );
+    }
 }

@@ -64,9 +64,11 @@ fn decide(draft: &Draft<'_>) -> Vec<Decision> {
             )
         })
         .because(format!(
-            "{} over {}: a client that handles the type handles every operation.",
+            "{} over {} in {} of `{}`: a client that handles the type handles every operation.",
             counted(slugs.len() as f64, "problem type", "problem types"),
-            counted(statuses.len() as f64, "status", "statuses")
+            counted(statuses.len() as f64, "status", "statuses"),
+            counted(draft.contract.operations.len() as f64, "operation", "operations"),
+            draft.domain.system
         ))
         .number(facts::count("problem types", slugs.len() as f64, "types", "contract"))
         .number(facts::count("commands", commands as f64, "operations", "contract"))
@@ -90,8 +92,44 @@ fn decide(draft: &Draft<'_>) -> Vec<Decision> {
             "gateways and limits in front answer 404, 413, 429 and 503 themselves, and not in it.",
             Vec::new(),
         )
+        .flips(format!(
+            "one cause for each status ({} causes over {} statuses now): the status alone would do",
+            slugs.len(),
+            statuses.len()
+        ))
         .driver("contexts")
         .effect(Effect::RunsHere)
         .set("errors", "problem+json");
     vec![choice.done(draft)]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::RULE;
+    use crate::tests::{NOTES, SHOP, check};
+    use expect_test::expect;
+
+    #[test]
+    fn guards_and_transitions_need_more_than_a_status() {
+        check(
+            &RULE,
+            SHOP,
+            expect![[r#"
+                system: RFC 9457, `application/problem+json`
+                  flips at one cause for each status (31 causes over 17 statuses now): the status alone would do
+            "#]],
+        );
+    }
+
+    #[test]
+    fn plain_writes_have_types_too() {
+        check(
+            &RULE,
+            NOTES,
+            expect![[r#"
+                system: RFC 9457, `application/problem+json`
+                  flips at one cause for each status (23 causes over 17 statuses now): the status alone would do
+            "#]],
+        );
+    }
 }

@@ -18,6 +18,8 @@ use ir::quantity::{Computed, Grade, Unit};
 pub(super) const RULE: Rule =
     Rule { id: "D007", name: "idempotency", stage: Stage::Contracts, each: false, decide };
 
+/// Bytes of stored answers from which a day is too long.
+const STORED_BYTES_MAX: f64 = 100e9;
 const KEPT_SECONDS: f64 = 86_400.0;
 
 fn decide(draft: &Draft<'_>) -> Vec<Decision> {
@@ -106,6 +108,11 @@ fn decide(draft: &Draft<'_>) -> Vec<Decision> {
              call may be tried again with its key.",
             facts::bytes(stored.value)
         ))
+        .flips(format!(
+            "peak above {}: a day of stored answers passes {}, keep them for less",
+            facts::rps(draft.value(Knob::Peak) * STORED_BYTES_MAX / stored.value.max(1.0)),
+            facts::bytes(STORED_BYTES_MAX)
+        ))
         .driver("workload")
         .driver("goals.peak")
         .effect(Effect::RunsHere)
@@ -127,4 +134,35 @@ fn mean_writes(draft: &Draft<'_>, writes: f64) -> Computed {
 
 fn seconds(name: &str, value: f64, source: &str) -> Term {
     Term::input(name, value, Unit::Seconds, Grade::Derived, source)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::RULE;
+    use crate::tests::{CLINIC, NOTES, check};
+    use expect_test::expect;
+
+    #[test]
+    fn a_resource_may_require_the_key() {
+        check(
+            &RULE,
+            CLINIC,
+            expect![[r#"
+                system: `Idempotency-Key` required for `scheduling.Appointment`, accepted on every other write, kept 24 h
+                  flips at peak above 183,715 rps: a day of stored answers passes 100 GB, keep them for less
+            "#]],
+        );
+    }
+
+    #[test]
+    fn else_it_is_accepted() {
+        check(
+            &RULE,
+            NOTES,
+            expect![[r#"
+                system: `Idempotency-Key` accepted on every write, answers kept 24 h
+                  flips at peak above 25,720 rps: a day of stored answers passes 100 GB, keep them for less
+            "#]],
+        );
+    }
 }

@@ -69,6 +69,11 @@ fn decide(draft: &Draft<'_>) -> Vec<Decision> {
             format!("{} at once could each ask for all memory.", facts::rps(draft.load.clients())),
             Vec::new(),
         )
+        .flips(format!(
+            "a body above {} ({} now): the next power of two",
+            facts::bytes(limit.value),
+            facts::bytes(body)
+        ))
         .driver(format!("contexts.{}.fields", name.replacen('.', ".resources.", 1)))
         .effect(Effect::RunsHere)
         .set("body_bytes_max", limit.value);
@@ -124,5 +129,36 @@ fn largest_scalar(declared: &FieldType, field: &Field) -> f64 {
         | FieldType::Reference { .. }
         | FieldType::Actor(_)
         | FieldType::Many { .. } => 40.0,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::RULE;
+    use crate::tests::{CLINIC, NOTES, check, with};
+    use expect_test::expect;
+
+    #[test]
+    fn the_largest_body_of_the_model_fits() {
+        check(
+            &RULE,
+            CLINIC,
+            expect![[r#"
+                system: 1.05 MB a body, 65.5 kB of headers
+                  flips at a body above 1.05 MB (82.3 kB now): the next power of two
+            "#]],
+        );
+    }
+
+    #[test]
+    fn a_larger_field_raises_the_limit() {
+        check(
+            &RULE,
+            &with(NOTES, "string max 200", "text max 1_000_000"),
+            expect![[r#"
+                system: 4.19 MB a body, 65.5 kB of headers
+                  flips at a body above 4.19 MB (4 MB now): the next power of two
+            "#]],
+        );
     }
 }

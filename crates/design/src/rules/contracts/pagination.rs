@@ -129,3 +129,34 @@ fn offset_cost(draft: &Draft<'_>, id: ir::domain::ResourceId, rows: f64) -> Comp
     let skip = draft.fact("row_skip");
     (Term::from(&reach(draft, id, rows)) * skip).named("last page by offset", Unit::Seconds)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::RULE;
+    use crate::tests::{NOTES, SHOP, check};
+    use expect_test::expect;
+
+    #[test]
+    fn the_longest_list_sets_the_price_of_an_offset() {
+        check(
+            &RULE,
+            SHOP,
+            expect![[r#"
+            system: signed cursor, 20 a page, 100 at most
+              flips at a screen that must jump to a page of `ordering.Order`: an offset for that screen, capped at 1,000 rows
+        "#]],
+        );
+    }
+
+    #[test]
+    fn a_list_that_nobody_is_known_to_read_still_pages() {
+        check(
+            &RULE,
+            NOTES,
+            expect![[r#"
+            system: signed cursor, 20 a page, 100 at most
+              flips at a screen that must jump to a page of `notes.Note`: an offset for that screen, capped at 1,000 rows
+        "#]],
+        );
+    }
+}

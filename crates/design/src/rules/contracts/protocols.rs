@@ -17,9 +17,12 @@ use ir::quantity::{Grade, Unit};
 pub(super) const RULE: Rule =
     Rule { id: "D003", name: "protocols", stage: Stage::Contracts, each: false, decide };
 
+/// Seconds that a screen may spend on waiting for the network.
+const PATIENCE_SECONDS: f64 = 0.5;
+
 fn decide(draft: &Draft<'_>) -> Vec<Decision> {
     let operations = draft.contract.operations.len() as f64;
-    let public: Vec<&str> = routes(draft);
+    let public = routes(draft);
     let actors: Vec<String> =
         draft.domain.actors.iter().map(|actor| format!("`{}`", actor.name)).collect();
     let per_journey = draft.load.requests_per_journey;
@@ -73,10 +76,12 @@ fn decide(draft: &Draft<'_>) -> Vec<Decision> {
         },
         Vec::new(),
     );
-    choice = choice.flips(
-        "journeys of more than 8 requests, or clients of more than three kinds of screen: GraphQL \
-         beside REST",
-    );
+    choice = choice.flips(format!(
+        "journeys of more than {} requests ({} now): a screen then waits longer than half a second, \
+         and GraphQL beside REST is worth its limits",
+        facts::number((PATIENCE_SECONDS / draft.catalog.value("client_trip")).floor()),
+        facts::number(per_journey)
+    ));
     vec![choice.done(draft)]
 }
 
@@ -117,9 +122,9 @@ fn count(operations: f64) -> ir::quantity::Computed {
 }
 
 /// Public paths of resources.
-fn routes<'a>(draft: &'a Draft<'_>) -> Vec<&'a str> {
+fn routes(draft: &Draft<'_>) -> Vec<String> {
     let resources = draft.domain.resources.iter();
-    resources.flat_map(|one| one.routes.iter().map(|route| route.path.as_str())).collect()
+    resources.flat_map(|one| one.routes.iter().map(|route| format!("`{}`", route.path))).collect()
 }
 
 /// Share of the clients' requests that read one thing by its URL.
@@ -128,4 +133,35 @@ fn cached(draft: &Draft<'_>) -> f64 {
     let flows = draft.load.flows.iter().filter(|flow| !flow.internal);
     let reads = flows.filter(|flow| matches!(flow.work, Work::Get | Work::Redirect));
     reads.map(|flow| flow.rate.value).sum::<f64>() / draft.load.clients().max(1e-9)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::RULE;
+    use crate::tests::{NOTES, SHOP, check};
+    use expect_test::expect;
+
+    #[test]
+    fn people_and_programs_share_rest() {
+        check(
+            &RULE,
+            SHOP,
+            expect![[r#"
+                system: REST with OpenAPI 3.1
+                  flips at journeys of more than 8 requests (2.8 now): a screen then waits longer than half a second, and GraphQL beside REST is worth its limits
+            "#]],
+        );
+    }
+
+    #[test]
+    fn a_system_without_a_workload_is_rest_too() {
+        check(
+            &RULE,
+            NOTES,
+            expect![[r#"
+                system: REST with OpenAPI 3.1
+                  flips at journeys of more than 8 requests (1 now): a screen then waits longer than half a second, and GraphQL beside REST is worth its limits
+            "#]],
+        );
+    }
 }

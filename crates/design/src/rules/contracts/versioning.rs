@@ -92,6 +92,15 @@ fn decide(draft: &Draft<'_>) -> Vec<Decision> {
             Vec::new(),
         )
         .consequence("Two versions run side by side for the time that `Sunset` names.")
+        .flips(if partners.is_empty() {
+            "an actor with `api_key`: its code reads the version in the path, no choice any more"
+                .to_owned()
+        } else {
+            format!(
+                "{} gone: a header would do for clients released with the API",
+                listed(&partners)
+            )
+        })
         .driver("actors")
         .effect(Effect::RunsHere)
         .set("version_in", "path");
@@ -100,4 +109,35 @@ fn decide(draft: &Draft<'_>) -> Vec<Decision> {
 
 fn actors(draft: &Draft<'_>) -> Vec<String> {
     draft.domain.actors.iter().map(|actor| format!("`{}`", actor.name)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::RULE;
+    use crate::tests::{LINKS, SHOP, check};
+    use expect_test::expect;
+
+    #[test]
+    fn partners_see_the_version_in_the_path() {
+        check(
+            &RULE,
+            SHOP,
+            expect![[r#"
+                system: URL path, `/v1`
+                  flips at `partner` gone: a header would do for clients released with the API
+            "#]],
+        );
+    }
+
+    #[test]
+    fn a_public_path_stays_outside_the_version() {
+        check(
+            &RULE,
+            LINKS,
+            expect![[r#"
+                system: URL path, `/v1`
+                  flips at an actor with `api_key`: its code reads the version in the path, no choice any more
+            "#]],
+        );
+    }
 }

@@ -64,22 +64,23 @@ fn against_embedded(draft: &Draft<'_>) -> Vec<String> {
     if goal.value() > one.value {
         reasons.push(format!(
             "The goal of {} cannot be met by one machine: {} failures a year and {} to repair each \
-             leave {}.",
+             leave {}, and about {} requests a month unanswered.",
             facts::share(goal.value()),
             facts::number(
                 crate::draft::YEAR_SECONDS / draft.catalog.value("node_between_failures")
             ),
             facts::time(draft.catalog.value("data_node_repair")),
-            facts::share(one.value)
+            facts::share(one.value),
+            facts::number(refused(draft, one.value))
         ));
     }
     let rpo = draft.input(Knob::Rpo);
     if rpo.value() <= 0.0 {
-        reasons.push(
-            "`rpo: 0 s` means that a commit is on two machines before it is answered: an embedded \
-             file is on one."
-                .to_owned(),
-        );
+        reasons.push(format!(
+            "`rpo: 0 s` means that each of {} of writes is on two machines before it is \
+                 answered: an embedded file is on one.",
+            facts::rps(draft.load.writes())
+        ));
     }
     let busy = writer_busy(draft);
     if busy.value > WRITER_BUSY_MAX {
@@ -101,6 +102,12 @@ fn against_embedded(draft: &Draft<'_>) -> Vec<String> {
     reasons
 }
 
+/// Requests a month that meet a system that is down.
+fn refused(draft: &Draft<'_>, available: f64) -> f64 {
+    let mean = draft.value(Knob::Peak) / draft.value(Knob::PeakToMean);
+    (mean * MONTH_SECONDS * (1.0 - available)).round()
+}
+
 fn wished(draft: &Draft<'_>, wish: &str, against: &[String]) -> Option<String> {
     match wish {
         "postgresql" if against.is_empty() => Some(
@@ -108,9 +115,11 @@ fn wished(draft: &Draft<'_>, wish: &str, against: &[String]) -> Option<String> {
              SQLite on one machine."
                 .to_owned(),
         ),
-        "postgresql" => Some(
-            "The team prefers PostgreSQL (`constraints.prefer`), and the goals agree.".to_owned(),
-        ),
+        "postgresql" => Some(format!(
+            "The team of {} prefers PostgreSQL (`constraints.prefer`), and {} agree.",
+            draft.input(Knob::Team).print(),
+            counted(against.len() as f64, "reason above", "reasons above")
+        )),
         "sqlite" if against.is_empty() => None,
         "sqlite" => Some(format!(
             "The team prefers SQLite (`constraints.prefer`) against {}.",
@@ -333,4 +342,48 @@ fn gigabytes(draft: &Draft<'_>) -> Term {
     let source = "all tables at the end of the horizon, 20 at least";
     let value = (draft.bytes() / 1e9).max(20.0).ceil();
     Term::input("gigabytes", value, unit, Grade::Assumed, source)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::RULE;
+    use crate::tests::{NOTES, SHOP, check, with};
+    use expect_test::expect;
+
+    #[test]
+    fn an_availability_goal_asks_for_a_second_machine() {
+        check(
+            &RULE,
+            SHOP,
+            expect![[r#"
+            system: PostgreSQL, primary and synchronous standby
+              flips at peak above 18,667 rps: SQLite's single writer is full whatever the other goals say
+        "#]],
+        );
+    }
+
+    #[test]
+    fn without_goals_a_file_on_one_machine_does() {
+        check(
+            &RULE,
+            NOTES,
+            expect![[r#"
+            system: SQLite, in the process
+              flips at availability above 99.88 %: PostgreSQL with a standby
+              flips at peak above 30,000 rps: SQLite's single writer is full whatever the other goals say
+        "#]],
+        );
+    }
+
+    #[test]
+    fn a_wish_for_sqlite_is_kept_against_the_goals() {
+        check(
+            &RULE,
+            &with(SHOP, "prefer: { database: postgresql }", "prefer: { database: sqlite }"),
+            expect![[r#"
+            system: SQLite, in the process
+              flips at peak above 18,667 rps: SQLite's single writer is full whatever the other goals say
+        "#]],
+        );
+    }
 }

@@ -30,6 +30,7 @@ fn decide(draft: &Draft<'_>) -> Vec<Decision> {
             let subject = format!("{name}.{span}");
             let race = race(draft, creates);
             let list = draft.load.on(id, Work::List);
+            let monthly = race.value;
             let what = if equal.is_empty() { "any".to_owned() } else { equal.join(", ") };
             let server = draft.word("database") == "postgresql";
             let choice = RULE
@@ -56,6 +57,10 @@ fn decide(draft: &Draft<'_>) -> Vec<Decision> {
                     ),
                     Vec::new(),
                 )
+                .flips(format!(
+                    "peak below {}: less than one double booking a year, and people would notice",
+                    facts::rps(draft.value(Knob::Peak) / (monthly * 12.0).max(1e-9).sqrt())
+                ))
                 .consequence(if server {
                     format!(
                         "`schema/postgresql.sql` holds `EXCLUDE USING gist` over {} and `{span}`: it \
@@ -98,4 +103,28 @@ fn race(draft: &Draft<'_>, creates: f64) -> ir::quantity::Computed {
     );
     let met = mean.clone() * draft.fact("think_time");
     (mean * month * met * same).named("double bookings a month", Unit::One)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::RULE;
+    use crate::tests::{CLINIC, SHOP, check};
+    use expect_test::expect;
+
+    #[test]
+    fn spans_are_checked_inside_the_write() {
+        check(
+            &RULE,
+            CLINIC,
+            expect![[r#"
+                scheduling.Appointment.during: checked inside the write: `EXCLUDE` on PostgreSQL, the single writer on SQLite
+                  flips at peak below 0.217 rps: less than one double booking a year, and people would notice
+            "#]],
+        );
+    }
+
+    #[test]
+    fn no_spans_no_question() {
+        check(&RULE, SHOP, expect![[r#""#]]);
+    }
 }

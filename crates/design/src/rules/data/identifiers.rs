@@ -79,6 +79,10 @@ fn decide(draft: &Draft<'_>) -> Vec<Decision> {
             format!("the whole key of `{name}`, {}, has to stay in memory.", facts::bytes(index.value)),
             vec![index],
         )
+        .flips(format!(
+            "`{name}` growing by less than 1 rps ({} now): random ids would touch no more pages",
+            facts::rps(creates)
+        ))
         .driver("workload")
         .effect(Effect::RunsHere)
         .set("identifiers", "uuidv7");
@@ -98,6 +102,8 @@ fn plain(draft: &Draft<'_>, extra: ir::quantity::Computed) -> Decision {
             facts::bytes(extra.value)
         ))
         .number(extra)
+        .flips("more than 1 rps created of one resource: the pages that random ids touch are then counted")
+        .driver("contexts")
         .alternative("counting numbers", "tell a caller how many rows there are.", Vec::new())
         .effect(Effect::RunsHere)
         .set("identifiers", "uuidv7")
@@ -107,4 +113,35 @@ fn plain(draft: &Draft<'_>, extra: ir::quantity::Computed) -> Decision {
 fn exposed(draft: &Draft<'_>) -> Vec<String> {
     let read = draft.domain.roots().filter(|(_, one)| !one.access.read.is_empty());
     read.map(|(id, _)| format!("`{}`", draft.name(id))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::RULE;
+    use crate::tests::{NOTES, SHOP, check};
+    use expect_test::expect;
+
+    #[test]
+    fn ids_begin_with_the_time() {
+        check(
+            &RULE,
+            SHOP,
+            expect![[r#"
+                system: UUIDv7, made by the application
+                  flips at `notifications.Message` growing by less than 1 rps (42.9 rps now): random ids would touch no more pages
+            "#]],
+        );
+    }
+
+    #[test]
+    fn also_where_nothing_grows_fast() {
+        check(
+            &RULE,
+            NOTES,
+            expect![[r#"
+                system: UUIDv7, made by the application
+                  flips at `notes.Note` growing by less than 1 rps (5 rps now): random ids would touch no more pages
+            "#]],
+        );
+    }
 }

@@ -43,7 +43,7 @@ fn on(draft: &Draft<'_>, table: &Table) -> Decision {
         .driver(format!("contexts.{}", name.replacen('.', ".resources.", 1)))
         .effect(Effect::RunsHere);
     for index in table.indexes.iter().filter(|index| !index.needed_by.is_empty()).take(6) {
-        choice = choice.because(format!("({}) for {}", columns(index), listed(&index.needed_by)));
+        choice = choice.because(format!("({}) for {}.", columns(index), listed(&index.needed_by)));
     }
     choice = choice.alternative(
         "primary key alone",
@@ -54,6 +54,12 @@ fn on(draft: &Draft<'_>, table: &Table) -> Decision {
         ),
         vec![scan.clone()],
     );
+    let few = draft.catalog.value("list_database") / draft.catalog.value("row_skip");
+    choice = choice.flips(format!(
+        "fewer than {} rows in one caller's reach ({} now): a scan costs no more than a page",
+        facts::number(few.round()),
+        facts::number(rows_scanned(draft, table))
+    ));
     if writes > 0.0 {
         choice = choice.consequence(format!(
             "{} touch {} beside the row.",
@@ -100,4 +106,34 @@ fn scan(draft: &Draft<'_>, table: &Table) -> Computed {
     let rows = Term::from(&draft.volume(table.resource).rows);
     let rows = if table.tenant.is_some() { rows * draft.input(Knob::Largest) } else { rows };
     (rows * draft.fact("row_skip")).named("scan instead", Unit::Seconds)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::RULE;
+    use crate::tests::{NOTES, SHOP, check};
+    use expect_test::expect;
+
+    #[test]
+    fn each_index_serves_a_query() {
+        check(
+            &RULE,
+            SHOP,
+            expect![[r#"
+                catalog.Product: unique (org, sku) and (org, id, name_search)
+                  flips at fewer than 840 rows in one caller's reach (1,500,000 now): a scan costs no more than a page
+                ordering.Order: (org, shopper, id) and (org, status, id)
+                  flips at fewer than 840 rows in one caller's reach (1,800,000 now): a scan costs no more than a page
+                ordering.OrderLine: (org, order_id, position)
+                  flips at fewer than 840 rows in one caller's reach (5,400,000 now): a scan costs no more than a page
+                notifications.Message: (org, shopper, id)
+                  flips at fewer than 840 rows in one caller's reach (3,600,000 now): a scan costs no more than a page
+            "#]],
+        );
+    }
+
+    #[test]
+    fn a_table_of_one_key_needs_none() {
+        check(&RULE, NOTES, expect![[r#""#]]);
+    }
 }

@@ -169,3 +169,36 @@ fn largest_busy(draft: &Draft<'_>) -> f64 {
     let largest = sizing::DATABASE_SIZES[sizing::DATABASE_SIZES.len() - 1].1;
     sizing::database_cpu(draft).value * draft.value(Knob::Growth) / largest
 }
+
+#[cfg(test)]
+mod tests {
+    use super::RULE;
+    use crate::tests::{LINKS, SHOP, check};
+    use expect_test::expect;
+
+    #[test]
+    fn a_unique_over_many_rows_asks_for_hash_partitions() {
+        check(
+            &RULE,
+            LINKS,
+            expect![[r#"
+            system: `links.Link` in 16 hash partitions of `code`
+              flips at `links.Link` below 100,000,000 rows: one table again
+              flips at 2 TB or more: shards by key
+        "#]],
+        );
+    }
+
+    #[test]
+    fn millions_of_rows_stay_in_one_table() {
+        check(
+            &RULE,
+            SHOP,
+            expect![[r#"
+            system: one table each, on one node
+              flips at `ordering.OrderLine` above 100,000,000 rows (4.63 times now): partitions
+              flips at 2 TB or more: shards by tenant
+        "#]],
+        );
+    }
+}

@@ -18,6 +18,9 @@ use ir::quantity::{Computed, Grade, Unit};
 pub(super) const RULE: Rule =
     Rule { id: "D021", name: "read_models", stage: Stage::Data, each: false, decide };
 
+/// Seconds that a report may take when it is computed.
+const QUERY_SECONDS: f64 = 0.05;
+
 fn decide(draft: &Draft<'_>) -> Vec<Decision> {
     let contexts = draft.model.contexts.iter();
     let views = contexts.flat_map(|context| context.views.iter().map(move |view| (context, view)));
@@ -77,6 +80,12 @@ fn on(draft: &Draft<'_>, context: &str, view: &View) -> Decision {
             vec![query],
         )
         .driver(format!("contexts.{context}.views.{}", view.name))
+        .flips(format!(
+            "fewer than {} source rows ({} now): the query itself answers within {}",
+            facts::number((QUERY_SECONDS / draft.catalog.value("row_skip") / 2.0).round()),
+            facts::number(rows),
+            facts::time(QUERY_SECONDS)
+        ))
         .effect(Effect::AdviceOnly)
         .consequence("Not kept by `up` yet; its operation is left out of the served API.");
     if let Some(fresh) = fresh {
@@ -105,4 +114,28 @@ fn query(draft: &Draft<'_>, rows: f64) -> Computed {
     let rows =
         Term::input("rows", rows, unit, Grade::Derived, "rows of one tenant that emit its events");
     (rows * draft.fact("row_skip") * 2.0).named("computed when asked", Unit::Seconds)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::RULE;
+    use crate::tests::{LINKS, SHOP, check};
+    use expect_test::expect;
+
+    #[test]
+    fn a_view_over_many_rows_is_kept() {
+        check(
+            &RULE,
+            SHOP,
+            expect![[r#"
+                ordering.SalesByDay: kept from `order.paid`
+                  flips at fewer than 100,000 source rows (1,800,000 now): the query itself answers within 50 ms
+            "#]],
+        );
+    }
+
+    #[test]
+    fn no_views_no_question() {
+        check(&RULE, LINKS, expect![[r#""#]]);
+    }
 }

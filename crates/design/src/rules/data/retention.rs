@@ -18,6 +18,8 @@ use ir::quantity::{Computed, Grade, Unit};
 pub(super) const RULE: Rule =
     Rule { id: "D016", name: "retention", stage: Stage::Data, each: true, decide };
 
+/// Rows a day from which deleting them one by one fills the night.
+const DUE_ROWS_MAX: f64 = 5_000_000.0;
 /// Rows that one transaction deletes: short enough that no request waits for it.
 const BATCH_ROWS: f64 = 1_000.0;
 
@@ -121,6 +123,12 @@ fn decide(draft: &Draft<'_>) -> Vec<Decision> {
                 "Not done by `up` yet: the schedule is in the document and has to be run by hand.",
             )
             .set("keep_seconds", keep);
+        let due = volume.growth_rows.map_or(0.0, |rate| a_month(rate) / 30.44);
+        let choice = choice.flips(format!(
+            "more than {} rows due a day ({} now): partitions that are dropped instead of rows",
+            facts::number(DUE_ROWS_MAX),
+            facts::number(due.round())
+        ));
         decisions.push(choice.done(draft));
     }
     decisions
@@ -147,4 +155,30 @@ fn steady(volume: &Volume, keep: f64) -> Option<Computed> {
     let months = keep / crate::draft::MONTH_SECONDS;
     let months = Term::input("months_kept", months, Unit::One, Grade::Given, "keep");
     Some((month * months).named("rows once it is full", unit))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::RULE;
+    use crate::tests::{CLINIC, NOTES, check};
+    use expect_test::expect;
+
+    #[test]
+    fn each_keep_has_its_job() {
+        check(
+            &RULE,
+            CLINIC,
+            expect![[r#"
+                scheduling.Appointment: `reason` set to null, the row stays
+                  flips at more than 5,000,000 rows due a day (1,183 now): partitions that are dropped instead of rows
+                records.Entry: deleted with its children, in batches at night
+                  flips at more than 5,000,000 rows due a day (1,478 now): partitions that are dropped instead of rows
+            "#]],
+        );
+    }
+
+    #[test]
+    fn nothing_is_deleted_that_nobody_said() {
+        check(&RULE, NOTES, expect![[r#""#]]);
+    }
 }

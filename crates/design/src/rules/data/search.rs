@@ -118,3 +118,39 @@ fn reach(draft: &Draft<'_>, id: ir::domain::ResourceId) -> Computed {
     }
     (rows * 1.0).named("rows in reach", unit)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::RULE;
+    use crate::tests::{KIOSK, LINKS, SHOP, check};
+    use expect_test::expect;
+
+    #[test]
+    fn a_tenant_s_rows_are_few_enough_for_prefixes() {
+        check(
+            &RULE,
+            SHOP,
+            expect![[r#"
+            catalog.Product: prefix match on a folded column
+              flips at above 5,000,000 rows in reach (3.33 times now), or a wish for ranking: full text
+        "#]],
+        );
+    }
+
+    #[test]
+    fn hundreds_of_millions_are_not() {
+        check(
+            &RULE,
+            LINKS,
+            expect![[r#"
+            links.Link: the database's full-text index
+              flips at below 5,000,000 rows in one caller's reach: prefix match
+        "#]],
+        );
+    }
+
+    #[test]
+    fn without_searched_fields_there_is_no_question() {
+        check(&RULE, KIOSK, expect![[r#""#]]);
+    }
+}

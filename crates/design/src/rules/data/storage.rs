@@ -145,3 +145,34 @@ fn restore(draft: &Draft<'_>, total: f64) -> Computed {
     let bytes = Term::input("bytes", total, Unit::Bytes, Grade::Assumed, "all tables");
     (bytes / draft.fact("restore_rate")).named("restore takes", Unit::Seconds)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::RULE;
+    use crate::tests::{NOTES, SHOP, check};
+    use expect_test::expect;
+
+    #[test]
+    fn rows_and_widths_add_up() {
+        check(
+            &RULE,
+            SHOP,
+            expect![[r#"
+            system: 13.9 GB with indexes
+              flips at 144 times these rows: one node is full at 2 TB
+        "#]],
+        );
+    }
+
+    #[test]
+    fn unstated_rows_are_assumed() {
+        check(
+            &RULE,
+            NOTES,
+            expect![[r#"
+            system: 4.48 MB with indexes
+              flips at 446,429 times these rows: one node is full at 2 TB
+        "#]],
+        );
+    }
+}

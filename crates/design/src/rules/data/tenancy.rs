@@ -215,3 +215,39 @@ fn migrations(draft: &Draft<'_>) -> Computed {
     let all = draft.input(Knob::Tenants) * tables;
     all.named("statements if a release touches each table", Unit::Count("statements".to_owned()))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::RULE;
+    use crate::tests::{CLINIC, LINKS, SHOP, check};
+    use expect_test::expect;
+
+    #[test]
+    fn rows_share_their_tables() {
+        check(
+            &RULE,
+            SHOP,
+            expect![[r#"
+            system: row: column `org` leads every key
+              flips at a contract that demands a database, a key or a region of its own: `tenancy: database`
+        "#]],
+        );
+    }
+
+    #[test]
+    fn a_database_each_becomes_a_file_each() {
+        check(
+            &RULE,
+            CLINIC,
+            expect![[r#"
+            system: a database for each tenant; on SQLite a file for each
+              flips at more than 100 tenants: a pooler in front, or rows instead of databases
+        "#]],
+        );
+    }
+
+    #[test]
+    fn no_tenants_no_question() {
+        check(&RULE, LINKS, expect![[r#""#]]);
+    }
+}

@@ -51,8 +51,10 @@ fn decide(draft: &Draft<'_>) -> Vec<Decision> {
         .on("system", "when is a person woken?")
         .choose(format!("error rate: {}", parts.join("; ")))
         .because(format!(
-            "A full outage pages after {}, when {} of the budget is gone.",
+            "A full outage pages after {}, with about {} requests failed, when {} of the budget is \
+             gone.",
             facts::time(detect.value),
+            facts::number((detect.value * mean).round()),
             facts::about(detect.value / (budget * WINDOW_SECONDS))
         ))
         .because(if quiet {
@@ -88,6 +90,17 @@ fn decide(draft: &Draft<'_>) -> Vec<Decision> {
             Vec::new(),
         )
         .consequence("Who is paged needs a runbook for each alert and the right to stop a release.")
+        .flips(if quiet {
+            format!(
+                "a mean above {}: the failures in the short window are enough by themselves",
+                facts::rps(mean * FAILURES_MIN / in_short.max(1e-9))
+            )
+        } else {
+            format!(
+                "a mean below {}: too few failures in the short window to tell from chance",
+                facts::rps(mean * FAILURES_MIN / in_short.max(1e-9))
+            )
+        })
         .driver("goals.availability")
         .driver("goals.peak")
         .effect(Effect::FilesOnly);
@@ -128,8 +141,9 @@ mod tests {
             &RULE,
             SHOP,
             expect![[r#"
-            system: error rate: page above 0.67 % over 60 min and 5 min; page above 0.28 % over 6 h and 30 min; ticket above 0.05 % over 3 days and 6 h
-        "#]],
+                system: error rate: page above 0.67 % over 60 min and 5 min; page above 0.28 % over 6 h and 30 min; ticket above 0.05 % over 3 days and 6 h
+                  flips at a mean below 4.96 rps: too few failures in the short window to tell from chance
+            "#]],
         );
     }
 
@@ -139,8 +153,9 @@ mod tests {
             &RULE,
             NOTES,
             expect![[r#"
-            system: error rate: page above 6.72 % over 60 min and 5 min; page above 2.8 % over 6 h and 30 min; ticket above 0.47 % over 3 days and 6 h
-        "#]],
+                system: error rate: page above 6.72 % over 60 min and 5 min; page above 2.8 % over 6 h and 30 min; ticket above 0.47 % over 3 days and 6 h
+                  flips at a mean below 0.496 rps: too few failures in the short window to tell from chance
+            "#]],
         );
     }
 }

@@ -63,13 +63,23 @@ fn against(
 ) -> Choice {
     let Some(budget) = budget else {
         return match &draft.inputs.budget {
-            Some((amount, currency)) => choice.because(format!(
+            Some((amount, currency)) => choice
+                .flips(format!("a rate for {currency} in the price list: the budget is held against the bill"))
+                .because(format!(
                 "unknown: the budget of {} is in {currency} and the price list has no rate for it; \
                  give `exchange_{}` in a list of your own.",
                 amount.print(),
                 currency.to_lowercase()
             )),
-            None => choice.because("No budget is given; nothing is held against it."),
+            None => choice
+                .because(format!(
+                    "No budget is given: {} stand against nothing.",
+                    facts::money(draft, total.value.round())
+                ))
+                .flips(format!(
+                    "`goals.budget` below {}: a goal that cannot hold",
+                    facts::money(draft, total.value.ceil())
+                )),
         };
     };
     let choice = choice.number(budget.clone()).because_if(total.value > budget.value, || {
@@ -84,7 +94,10 @@ fn against(
             "peak above {}: the budget is spent",
             facts::rps(draft.value(Knob::Peak) * factor)
         )),
-        None => choice,
+        None if draft.quick => choice,
+        None if total.value > budget.value => choice
+            .flips(format!("a budget of {}: it is paid", facts::money(draft, total.value.ceil()))),
+        None => choice.flips("a hundred times the peak is still within the budget"),
     }
 }
 
@@ -189,8 +202,9 @@ mod tests {
             &RULE,
             NOTES,
             expect![[r#"
-            system: 39 USD a month
-        "#]],
+                system: 39 USD a month
+                  flips at `goals.budget` below 39 USD a month: a goal that cannot hold
+            "#]],
         );
     }
 }

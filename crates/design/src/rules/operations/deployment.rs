@@ -30,6 +30,7 @@ fn decide(draft: &Draft<'_>) -> Vec<Decision> {
     let seen = mean * draft.catalog.value("canary_share") * 600.0;
     let embedded = sizing::store(draft) == sizing::Store::Embedded;
     let restart = burnt_by_restart(draft);
+    let rolling_seconds = rolling.value;
     let (name, why) = if embedded {
         (
             "restart in place, drained",
@@ -72,7 +73,17 @@ fn decide(draft: &Draft<'_>) -> Vec<Decision> {
     let choice = RULE
         .on("system", "how does a release reach callers?")
         .choose(name)
-        .because(format!("With {} releases a month, {why}.", facts::number(per_month)))
+        .because(format!(
+            "With {} releases a month, {why}; each minute of it is about {} requests.",
+            facts::number(per_month),
+            facts::number((mean * 60.0).round())
+        ))
+        .flips(format!(
+            "more than {} releases a month at {} bad ones: {}",
+            facts::number((per_month * allowed / rolling_seconds.max(1e-9)).floor()),
+            facts::about(draft.catalog.value("bad_release_share")),
+            if name.starts_with("rolling") { "a careful release" } else { "the budget is spent even so" }
+        ))
         .number(if embedded { restart } else { rolling.clone() })
         .alternative(
             if name.starts_with("rolling") { "canary, then rolling" } else { "rolling, one replica at a time" },
@@ -138,8 +149,9 @@ mod tests {
             &RULE,
             SHOP,
             expect![[r#"
-            system: rolling, one replica at a time
-        "#]],
+                system: rolling, one replica at a time
+                  flips at more than 24 releases a month at 5 % bad ones: a careful release
+            "#]],
         );
     }
 
@@ -149,8 +161,9 @@ mod tests {
             &RULE,
             CLINIC,
             expect![[r#"
-            system: blue-green, switched by the balancer
-        "#]],
+                system: blue-green, switched by the balancer
+                  flips at more than 4 releases a month at 5 % bad ones: the budget is spent even so
+            "#]],
         );
     }
 }

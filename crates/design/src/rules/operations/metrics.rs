@@ -39,8 +39,9 @@ fn decide(draft: &Draft<'_>) -> Vec<Decision> {
             "operation and status class"
         })
         .because(format!(
-            "{} operations on {} make {} series.",
+            "{} operations of `{}` on {} make {} series.",
             facts::number(operations),
+            draft.domain.system,
             crate::rules::choice::counted(replicas, "replica", "replicas"),
             facts::number(own.value)
         ))
@@ -54,6 +55,11 @@ fn decide(draft: &Draft<'_>) -> Vec<Decision> {
         })
         .number(own.clone())
         .consequence("Rates, errors, durations for each operation; utilisation, saturation, errors for the writer, the pools and the queues.")
+        .flips(format!(
+            "more than {} series ({} now): fewer buckets or fewer labels",
+            facts::number(SERIES_MAX),
+            facts::number(own.value)
+        ))
         .driver("contexts")
         .effect(if label { Effect::AdviceOnly } else { Effect::RunsHere });
     if draft.tenants() {
@@ -104,6 +110,7 @@ mod tests {
             SHOP,
             expect![[r#"
                 system: operation, status class, and tenant on the request count alone
+                  flips at more than 1,000,000 series (756 now): fewer buckets or fewer labels
             "#]],
         );
     }
@@ -115,6 +122,7 @@ mod tests {
             LINKS,
             expect![[r#"
                 system: operation and status class
+                  flips at more than 1,000,000 series (360 now): fewer buckets or fewer labels
             "#]],
         );
     }

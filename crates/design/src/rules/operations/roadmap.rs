@@ -24,6 +24,10 @@ fn decide(draft: &Draft<'_>) -> Vec<Decision> {
     let team = draft.value(Knob::Team);
     let weeks = |work: f64| (work / RESOURCES_A_WEEK / team.max(1.0)).ceil().max(1.0);
     let total: f64 = phases.iter().map(|(_, _, work)| weeks(*work)).sum();
+    let halved: f64 = phases
+        .iter()
+        .map(|(_, _, work)| (work / RESOURCES_A_WEEK / (team * 2.0).max(1.0)).ceil().max(1.0))
+        .sum();
     let mut choice = RULE
         .on("system", "in which order is it built?")
         .choose(phases.iter().map(|(name, _, _)| name.as_str()).collect::<Vec<_>>().join(", then "))
@@ -41,6 +45,12 @@ fn decide(draft: &Draft<'_>) -> Vec<Decision> {
             counted(total, "week", "weeks"),
             counted(team, "engineer", "engineers"),
             facts::number(RESOURCES_A_WEEK)
+        ))
+        .flips(format!(
+            "{} instead of {}: about {}",
+            counted(team * 2.0, "engineer", "engineers"),
+            counted(team, "engineer", "engineers"),
+            counted(halved, "week", "weeks")
         ))
         .driver("constraints.team")
         .driver("contexts")
@@ -161,8 +171,9 @@ mod tests {
             &RULE,
             SHOP,
             expect![[r#"
-            system: `catalog`, then `ordering`, then `notifications`, then workflow `place_order`, then read models `SalesByDay`
-        "#]],
+                system: `catalog`, then `ordering`, then `notifications`, then workflow `place_order`, then read models `SalesByDay`
+                  flips at 12 engineers instead of 6 engineers: about 5 weeks
+            "#]],
         );
     }
 
@@ -172,8 +183,9 @@ mod tests {
             &RULE,
             NOTES,
             expect![[r#"
-            system: `notes`
-        "#]],
+                system: `notes`
+                  flips at 8 engineers instead of 4 engineers: about 1 week
+            "#]],
         );
     }
 }

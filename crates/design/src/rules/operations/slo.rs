@@ -47,10 +47,7 @@ fn availability(draft: &Draft<'_>) -> Decision {
             facts::time(minutes.value),
             facts::number(failed.value)
         ))
-        .because(
-            "Answers of 5xx count, 4xx do not; probes and the operator's own calls are left out.",
-        )
-        .number(minutes)
+        .number(minutes.clone())
         .number(failed)
         .alternative(
             facts::share(tighter),
@@ -65,7 +62,16 @@ fn availability(draft: &Draft<'_>) -> Decision {
             "a host may be up while every request fails, and down while none does.",
             Vec::new(),
         )
+        .flips(format!(
+            "an objective of {}: {} in four weeks instead of {}",
+            facts::share(tighter),
+            facts::time(minutes.value / 10.0),
+            facts::time(minutes.value)
+        ))
         .consequence("When the budget is spent, releases wait until it has grown again.")
+        .consequence(
+            "Answers of 5xx count, 4xx do not; probes and the operator's own calls are left out.",
+        )
         .driver("goals.availability")
         .effect(Effect::FilesOnly)
         .set("slo_availability", goal.value())
@@ -97,6 +103,11 @@ fn latency(draft: &Draft<'_>, percentile: f64, goal: &Term) -> Decision {
         ),
         Vec::new(),
     )
+    .flips(format!(
+        "{} of requests instead of {}: ten times fewer may be slower",
+        facts::share(1.0 - (1.0 - share) / 10.0),
+        facts::share(share)
+    ))
     .driver(format!("goals.latency.{name}"))
     .effect(Effect::FilesOnly)
     .set("slo_latency", goal.value())
@@ -127,10 +138,13 @@ mod tests {
             &RULE,
             SHOP,
             expect![[r#"
-            availability: 99.95 % of requests answered without a fault of ours in 28 days
-            latency p95: 95 % of requests within 200 ms in 28 days
-            latency p99: 99 % of requests within 500 ms in 28 days
-        "#]],
+                availability: 99.95 % of requests answered without a fault of ours in 28 days
+                  flips at an objective of 99.995 %: 2.02 min in four weeks instead of 20.2 min
+                latency p95: 95 % of requests within 200 ms in 28 days
+                  flips at 99.5 % of requests instead of 95 %: ten times fewer may be slower
+                latency p99: 99 % of requests within 500 ms in 28 days
+                  flips at 99.9 % of requests instead of 99 %: ten times fewer may be slower
+            "#]],
         );
     }
 
@@ -140,8 +154,9 @@ mod tests {
             &RULE,
             NOTES,
             expect![[r#"
-            availability: 99.5 % of requests answered without a fault of ours in 28 days
-        "#]],
+                availability: 99.5 % of requests answered without a fault of ours in 28 days
+                  flips at an objective of 99.95 %: 20.2 min in four weeks instead of 3.36 h
+            "#]],
         );
     }
 }

@@ -68,6 +68,11 @@ fn decide(draft: &Draft<'_>) -> Vec<Decision> {
             },
             Vec::new(),
         )
+        .flips(if sample >= 1.0 {
+            format!("a mean above {}: a sample of the good ones", facts::rps(ENOUGH * 2.0))
+        } else {
+            format!("a mean below {}: every request", facts::rps(ENOUGH * 2.0))
+        })
         .driver("goals.peak")
         .driver("goals.availability")
         .authority(Authority::Advises)
@@ -101,8 +106,9 @@ mod tests {
             &RULE,
             SHOP,
             expect![[r#"
-            system: every error and every answer slower than the p95 goal, and 10 % of the rest
-        "#]],
+                system: every error and every answer slower than the p95 goal, and 10 % of the rest
+                  flips at a mean below 20 rps: every request
+            "#]],
         );
     }
 
@@ -112,8 +118,9 @@ mod tests {
             &RULE,
             CLINIC,
             expect![[r#"
-            system: every request
-        "#]],
+                system: every request
+                  flips at a mean above 20 rps: a sample of the good ones
+            "#]],
         );
     }
 }

@@ -87,6 +87,10 @@ fn on_one_machine(choice: Choice, draft: &Draft<'_>) -> Choice {
             ),
             vec![dependability::composed(draft, true, true, Release::Rolling)],
         )
+        .flips(format!(
+            "availability above {}: PostgreSQL and two nodes",
+            facts::share((one.value * 1e4).floor() / 1e4)
+        ))
         .effect(Effect::RunsHere)
         .set("nodes_min", 1.0)
         .set("release", "restart")
@@ -106,15 +110,16 @@ fn composed(choice: Choice, draft: &Draft<'_>, budget: &Computed) -> Choice {
     let choice = choice
         .choose(name(shape))
         .because(format!(
-            "Balancer {} × application {} × database {} less {} for bad releases is {}, {} a month \
-             of {} allowed.",
+            "Balancer {} × application {} × database {} less {} for bad releases is {}: {} a \
+             month of {} allowed, or about {} requests.",
             facts::share(draft.catalog.value("balancer_availability")),
             facts::share(nodes(draft, shape).value),
             facts::share(database(draft, shape).value),
             facts::share(release.value),
             facts::share(number.value),
             facts::time(algebra::budget_seconds_a_month(number.value)),
-            facts::time(budget.value)
+            facts::time(budget.value),
+            facts::number(unanswered(draft, number.value))
         ))
         .because_if(shape.release != Release::Rolling, || careful(draft, shape, budget))
         .because_if(standby && alone, || {
@@ -195,6 +200,12 @@ fn others(
         choice = choice.alternative(name(*other), lost, vec![value]);
     }
     choice
+}
+
+/// Requests a month that meet the system while it is down.
+fn unanswered(draft: &Draft<'_>, available: f64) -> f64 {
+    let mean = draft.value(Knob::Peak) / draft.value(Knob::PeakToMean);
+    (mean * algebra::budget_seconds_a_month(available)).round()
 }
 
 fn word(release: Release) -> &'static str {
@@ -282,4 +293,48 @@ fn regions(choice: Choice, draft: &Draft<'_>) -> Choice {
         ),
         vec![both],
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::RULE;
+    use crate::tests::{CLINIC, NOTES, SHOP, check};
+    use expect_test::expect;
+
+    #[test]
+    fn three_nines_and_a_half_need_a_standby() {
+        check(
+            &RULE,
+            SHOP,
+            expect![[r#"
+            system: two application nodes, database with standby, rolling releases
+              flips at availability above 99.982 %: careful releases
+        "#]],
+        );
+    }
+
+    #[test]
+    fn four_nines_need_careful_releases() {
+        check(
+            &RULE,
+            CLINIC,
+            expect![[r#"
+            system: two application nodes, database with standby, blue-green releases
+              flips at availability of 99.982 % or less: one step less
+              flips at availability above 99.9919 %: a second region
+        "#]],
+        );
+    }
+
+    #[test]
+    fn one_machine_is_enough_for_little() {
+        check(
+            &RULE,
+            NOTES,
+            expect![[r#"
+                system: one machine, repaired by hand
+                  flips at availability above 99.88 %: PostgreSQL and two nodes
+            "#]],
+        );
+    }
 }

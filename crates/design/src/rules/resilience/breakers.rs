@@ -108,6 +108,12 @@ fn on(draft: &Draft<'_>, integration: &Integration) -> Decision {
             "Open, a step that needs `{name}` waits in its journal and is tried when the breaker \
              closes; nothing is compensated for an outage shorter than the step's own patience."
         ))
+        .flips(format!(
+            "calls {} {}: a window of {}",
+            if rate >= BUSY_RPS { "below" } else { "above" },
+            facts::rps(BUSY_RPS),
+            if rate >= BUSY_RPS { "5" } else { "20" }
+        ))
         .set("breaker_calls_min", least)
         .set("breaker_open_seconds", OPEN_SECONDS);
     choice.done(draft)
@@ -124,4 +130,28 @@ fn false_open(fails: f64, window: f64) -> f64 {
     let calls = window as u32;
     let needed = (window * THRESHOLD).ceil() as u32;
     crate::capacity::availability::quorum(fails, needed, calls)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::RULE;
+    use crate::tests::{CLINIC, SHOP, check};
+    use expect_test::expect;
+
+    #[test]
+    fn the_window_follows_the_rate() {
+        check(
+            &RULE,
+            SHOP,
+            expect![[r#"
+                payments: at 50 % failed or slow of the last 20, for 30 s, then 3 probes
+                  flips at calls below 2 rps: a window of 5
+            "#]],
+        );
+    }
+
+    #[test]
+    fn no_integrations_no_breaker() {
+        check(&RULE, CLINIC, expect![[r#""#]]);
+    }
 }

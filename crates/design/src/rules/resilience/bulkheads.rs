@@ -7,6 +7,7 @@
 //! **Cost**: a call that finds the pool full waits in its journal. **Instead**: one pool for all.
 
 use crate::capacity::Term;
+use crate::draft::inputs::Knob;
 use crate::draft::{Draft, outside, sizing};
 use crate::rules::facts;
 use crate::stages::Rule;
@@ -70,6 +71,11 @@ fn on(draft: &Draft<'_>, integration: &Integration) -> Decision {
             ),
             vec![],
         )
+        .flips(format!(
+            "peak above {}: {} places",
+            facts::rps(draft.value(Knob::Peak) * 2.0),
+            sizing::pool(&(calls.clone() * 2.0), &p95).1
+        ))
         .set("pool", places);
     let choice = match &integration.limit {
         Some(limit) if calls.value() > limit.value => choice.consequence(format!(
@@ -89,4 +95,28 @@ fn on(draft: &Draft<'_>, integration: &Integration) -> Decision {
         )),
     };
     choice.done(draft)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::RULE;
+    use crate::tests::{CLINIC, KIOSK, check};
+    use expect_test::expect;
+
+    #[test]
+    fn places_follow_from_little_and_erlang() {
+        check(
+            &RULE,
+            KIOSK,
+            expect![[r#"
+                terminal: 17, in a pool of their own
+                  flips at peak above 120 rps: 27 places
+            "#]],
+        );
+    }
+
+    #[test]
+    fn no_integrations_no_pool() {
+        check(&RULE, CLINIC, expect![[r#""#]]);
+    }
 }

@@ -68,6 +68,11 @@ fn on(draft: &Draft<'_>, integration: &Integration) -> Decision {
             "the owner of {}: how long may it wait before people are told?",
             if who.is_empty() { format!("`{name}`") } else { listed(&who) }
         ))
+        .flips(format!(
+            "a caller who must have the answer at once: the command is refused instead, {} of the \
+             time",
+            facts::share(1.0 - outside::availability(draft, name).value())
+        ))
         .driver(format!("integrations.{name}"));
     let mean = calls.value() / draft.value(Knob::PeakToMean);
     let choice = match &integration.limit {
@@ -109,4 +114,28 @@ fn on(draft: &Draft<'_>, integration: &Integration) -> Decision {
             vec![],
         )
         .done(draft)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::RULE;
+    use crate::tests::{CLINIC, KIOSK, check};
+    use expect_test::expect;
+
+    #[test]
+    fn what_waits_is_named() {
+        check(
+            &RULE,
+            KIOSK,
+            expect![[r#"
+                terminal: everything but the end of `sell`, which waits
+                  flips at a caller who must have the answer at once: the command is refused instead, 0.5 % of the time
+            "#]],
+        );
+    }
+
+    #[test]
+    fn no_integrations_nothing_waits() {
+        check(&RULE, CLINIC, expect![[r#""#]]);
+    }
 }

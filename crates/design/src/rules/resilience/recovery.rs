@@ -99,6 +99,10 @@ fn standby(choice: Choice, draft: &Draft<'_>, restore: &Computed) -> Choice {
         .consequence(
             "The backup is for mistakes: the standby repeats a wrong `DELETE` within milliseconds.",
         )
+        .flips(format!(
+            "an rpo above 0 s and an rto of {} or more: shipping the log, for half the database",
+            facts::time(draft.catalog.value("promote_by_hand"))
+        ))
         .effect(Effect::AdviceOnly)
         .set("backup_seconds", 300.0)
 }
@@ -140,6 +144,10 @@ fn file(choice: Choice, draft: &Draft<'_>, restore: &Computed) -> Choice {
             ),
             vec![],
         )
+        .flips(format!(
+            "an rpo of 0 s, or an rto below {}: PostgreSQL with a standby",
+            facts::time(repair + restore.value)
+        ))
         .effect(Effect::RunsHere)
         .set("backup_seconds", rpo.max(60.0))
 }
@@ -179,4 +187,35 @@ fn restore(draft: &Draft<'_>) -> Computed {
         "all tables at the horizon",
     );
     (bytes / draft.fact("restore_rate")).named("a restore", Unit::Seconds)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::RULE;
+    use crate::tests::{NOTES, SHOP, check};
+    use expect_test::expect;
+
+    #[test]
+    fn nothing_lost_means_a_synchronous_standby() {
+        check(
+            &RULE,
+            SHOP,
+            expect![[r#"
+                system: synchronous standby, and 14 days of point-in-time backup
+                  flips at an rpo above 0 s and an rto of 30 min or more: shipping the log, for half the database
+            "#]],
+        );
+    }
+
+    #[test]
+    fn minutes_may_be_lost_from_a_copied_file() {
+        check(
+            &RULE,
+            NOTES,
+            expect![[r#"
+                system: `mainstay backup` every 5 min, kept elsewhere
+                  flips at an rpo of 0 s, or an rto below 60 min: PostgreSQL with a standby
+            "#]],
+        );
+    }
 }

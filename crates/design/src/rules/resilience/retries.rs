@@ -36,7 +36,8 @@ fn on(draft: &Draft<'_>, integration: &Integration) -> Decision {
     let retries =
         steps.iter().filter_map(|step| step.retry.as_ref()).map(|retry| f64::from(retry.value));
     let stated = retries.reduce(f64::max);
-    let count = stated.unwrap_or(RETRIES);
+    let none = !integration.operations.iter().any(repeatable);
+    let count = if none { 0.0 } else { stated.unwrap_or(RETRIES) };
     let grade = if stated.is_some() { Grade::Given } else { Grade::Assumed };
     let retries = Term::input("retries", count, Unit::One, grade, "workflows.*.steps.retry");
     let (safe, unsafe_): (Vec<_>, Vec<_>) =
@@ -84,9 +85,12 @@ fn on(draft: &Draft<'_>, integration: &Integration) -> Decision {
             listed(&names(&unsafe_))
         ));
     }
-    if let Some(worst) = worst {
-        choice = goal(choice, draft, &steps, worst);
-    }
+    choice = match worst {
+        Some(worst) => goal(choice, draft, &steps, worst),
+        None => {
+            choice.flips(format!("a step that calls `{name}`: its timeout and goal then decide"))
+        }
+    };
     choice
         .alternative(
             "retries in every layer",
@@ -134,8 +138,9 @@ fn refusals(choice: Choice, integration: &Integration) -> Choice {
         .collect();
     choice.because_if(!refused.is_empty(), || {
         format!(
-            "{} is an answer, not a failure: it is never tried again and counts for no breaker.",
-            listed(&refused)
+            "{} of `{}` is an answer, not a failure: never tried again, counted by no breaker.",
+            listed(&refused),
+            integration.name
         )
     })
 }
@@ -148,7 +153,28 @@ fn goal(choice: Choice, draft: &Draft<'_>, steps: &[&Step], worst: Computed) -> 
     });
     let bound = within.and_then(|workflow| workflow.latency.first().map(|goal| (workflow, goal)));
     let choice = choice.number(worst.clone());
-    let Some((workflow, (percentile, bound))) = bound else { return choice };
+    let Some((workflow, (percentile, bound))) = bound else {
+        return choice.flips("a goal for the workflow: whether all tries fit is then computed");
+    };
+    let tries =
+        worst.inputs.iter().find(|input| input.name == "tries").map_or(1.0, |one| one.value);
+    let waits =
+        worst.inputs.iter().find(|input| input.name == "waits").map_or(0.0, |one| one.value);
+    let fits = (bound.value - waits) / tries;
+    let choice = if fits > 0.0 {
+        choice.flips(format!(
+            "a timeout of {} or less: all tries fit into the {} of `{}`",
+            facts::time(fits),
+            facts::time(bound.value),
+            workflow.name
+        ))
+    } else {
+        choice.flips(format!(
+            "fewer than {} tries: the waits between them alone take {}",
+            facts::number(tries),
+            facts::time(waits)
+        ))
+    };
     if worst.value > bound.value {
         choice.consequence(format!(
             "Every try at its timeout takes {}: longer than the {} that `{}` promises for p{}. The \
@@ -198,4 +224,40 @@ fn worst(draft: &Draft<'_>, name: &str, steps: &[&Step], retries: f64) -> Option
     let waits =
         Term::input("waits", waits, Unit::Seconds, Grade::Derived, "full jitter at its longest");
     Some((timeout * tries + waits).named("all tries at their slowest", Unit::Seconds))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::RULE;
+    use crate::tests::{CLINIC, KIOSK, SHOP, check, with};
+    use expect_test::expect;
+
+    #[test]
+    fn calls_with_a_key_are_tried_again() {
+        check(
+            &RULE,
+            SHOP,
+            expect![[r#"
+                payments: `charge` and `refund` up to 3 times, full jitter from 200 ms, within a budget of 20 %
+                  flips at a timeout of 150 ms or less: all tries fit into the 2 s of `place_order`
+            "#]],
+        );
+    }
+
+    #[test]
+    fn calls_without_one_are_not() {
+        check(
+            &RULE,
+            &with(&with(KIOSK, "        retry: 2\n", ""), "        idempotent: true\n", ""),
+            expect![[r#"
+                terminal: none: a repeated call would repeat its effect
+                  flips at a timeout of 3 s or less: all tries fit into the 3 s of `sell`
+            "#]],
+        );
+    }
+
+    #[test]
+    fn no_integrations_no_retries() {
+        check(&RULE, CLINIC, expect![[r#""#]]);
+    }
 }

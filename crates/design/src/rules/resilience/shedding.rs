@@ -47,7 +47,8 @@ fn decide(draft: &Draft<'_>) -> Vec<Decision> {
         ))
         .because_if(draft.load.writes() > 0.0, || {
             format!(
-                "{} writes may wait for the one writer of SQLite: the last of them waits {}.",
+                "Of {} of writes, {} may wait for the one writer of SQLite: the last of them waits {}.",
+                facts::rps(draft.load.writes()),
                 facts::number(queue.value),
                 facts::time(queue.value * draft.catalog.value("writer_embedded"))
             )
@@ -62,6 +63,11 @@ fn decide(draft: &Draft<'_>) -> Vec<Decision> {
         .number(queue.clone())
         .number(over)
         .alternative("a queue for all of a burst", burst_queued(draft), vec![])
+        .flips(format!(
+            "a burst above {} times ({} now): the room that is kept free is not enough",
+            facts::number(1.0 / draft.catalog.value("utilisation_target")),
+            facts::number(burst.value())
+        ))
         .driver("goals.latency")
         .driver("goals.peak")
         .effect(Effect::RunsHere)
@@ -121,4 +127,35 @@ fn burst_queued(draft: &Draft<'_>) -> String {
     }
     let wait = over / capacity * draft.inputs.burst_time.value();
     format!("its last request would wait {}, and its caller has gone.", facts::time(wait))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::RULE;
+    use crate::tests::{LINKS, NOTES, check};
+    use expect_test::expect;
+
+    #[test]
+    fn the_busiest_read_goes_first() {
+        check(
+            &RULE,
+            LINKS,
+            expect![[r#"
+                system: `openLink` first, writes last; waiting at most half the goal
+                  flips at a burst above 1.67 times (1.5 now): the room that is kept free is not enough
+            "#]],
+        );
+    }
+
+    #[test]
+    fn a_quiet_system_has_an_order_too() {
+        check(
+            &RULE,
+            NOTES,
+            expect![[r#"
+                system: `listNotes` first, writes last; waiting at most half the goal
+                  flips at a burst above 1.67 times (1.5 now): the room that is kept free is not enough
+            "#]],
+        );
+    }
 }

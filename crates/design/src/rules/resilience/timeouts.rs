@@ -75,6 +75,20 @@ fn decide(draft: &Draft<'_>) -> Vec<Decision> {
             "cuts off the slowest one in a hundred even on a good day.",
             vec![],
         )
+        .flips(if deadline.value <= REQUEST_SECONDS.0 {
+            format!(
+                "a goal slower than {} ({} now): a longer deadline",
+                facts::time(REQUEST_SECONDS.0 / PATIENCE),
+                slowest.print()
+            )
+        } else {
+            format!(
+                "a goal of {} or less ({} now): the floor of {}",
+                facts::time(REQUEST_SECONDS.0 / PATIENCE),
+                slowest.print(),
+                facts::time(REQUEST_SECONDS.0)
+            )
+        })
         .driver("goals.latency")
         .effect(Effect::RunsHere)
         .set("request_seconds_max", deadline.value)
@@ -112,4 +126,35 @@ fn deadline(slowest: &Term) -> Computed {
     let wanted = slowest.clone() * PATIENCE;
     let bounded = Term::number(least).max(wanted).min(Term::number(most));
     bounded.named("deadline", Unit::Seconds)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::RULE;
+    use crate::tests::{CLINIC, LINKS, check};
+    use expect_test::expect;
+
+    #[test]
+    fn the_deadline_follows_the_slowest_goal() {
+        check(
+            &RULE,
+            CLINIC,
+            expect![[r#"
+                system: 8 s in all; 4 s for a statement
+                  flips at a goal of 500 ms or less (800 ms now): the floor of 5 s
+            "#]],
+        );
+    }
+
+    #[test]
+    fn and_has_a_floor() {
+        check(
+            &RULE,
+            LINKS,
+            expect![[r#"
+                system: 5 s in all; 2.5 s for a statement
+                  flips at a goal slower than 500 ms (80 ms now): a longer deadline
+            "#]],
+        );
+    }
 }

@@ -68,6 +68,11 @@ fn decide(draft: &Draft<'_>) -> Vec<Decision> {
             "{} a month, kept apart from the rows so that erasing a person does not break the chain.",
             facts::bytes(growth.value)
         ))
+        .flips(format!(
+            "more than {} of changes ({} now): the trail in a store of its own",
+            facts::rps(2_000.0),
+            facts::rps(draft.load.writes())
+        ))
         .effect(Effect::AdviceOnly);
     for regime in regimes {
         choice = choice.driver(format!("constraints.compliance.{regime}"));
@@ -130,8 +135,9 @@ mod tests {
             &RULE,
             CLINIC,
             expect![[r#"
-            system: an append-only audit trail of every change, hash-chained, in the transaction of the change
-        "#]],
+                system: an append-only audit trail of every change, hash-chained, in the transaction of the change
+                  flips at more than 2,000 rps of changes (1.12 rps now): the trail in a store of its own
+            "#]],
         );
     }
 

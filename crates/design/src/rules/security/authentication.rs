@@ -84,6 +84,10 @@ fn decide(draft: &Draft<'_>) -> Vec<Decision> {
         .consequence(
             "An outage of the provider stops logins, not requests: its keys are kept and used stale.",
         )
+        .flips(format!(
+            "revocation within seconds demanded: introspection, {} a second more for the provider",
+            facts::number(proven.value.ceil())
+        ))
         .driver("actors")
         .authority(Authority::Advises)
         .consult(
@@ -123,6 +127,7 @@ mod tests {
             SHOP,
             expect![[r#"
                 system: `shopper` and `staff` by tokens of an OpenID provider, checked in process; `partner` by keys of our own, of which only hashes are stored
+                  flips at revocation within seconds demanded: introspection, 1,200 a second more for the provider
             "#]],
         );
     }
@@ -134,6 +139,7 @@ mod tests {
             CLINIC,
             expect![[r#"
                 system: `patient`, `staff`, `doctor` and `support` by tokens of an OpenID provider, checked in process
+                  flips at revocation within seconds demanded: introspection, 21 a second more for the provider
             "#]],
         );
     }

@@ -54,8 +54,9 @@ fn decide(draft: &Draft<'_>) -> Vec<Decision> {
         .on("system", "where are the rules of access decided?")
         .choose("in process, compiled from `allow` and `by`: a check on one row, a filter in each list")
         .because(format!(
-            "{} rules, {} of them with a condition on the row.",
+            "{} rules in {}, {} of them with a condition on the row.",
             grants.len(),
+            counted(draft.domain.contexts.len() as f64, "context", "contexts"),
             conditional
         ))
         .because_if(!filtered.is_empty(), || {
@@ -94,6 +95,11 @@ fn decide(draft: &Draft<'_>) -> Vec<Decision> {
             "A denial names the rule that denied to those who may read the row, and is a 404 to all \
              others; `mainstay export cedar` gives the same rules to an independent engine.",
         )
+        .flips(format!(
+            "rules that change without a release, or more than 500 of them ({} now): a policy store \
+             that the engine loads",
+            grants.len()
+        ))
         .driver("contexts.*.resources.*.allow")
         .effect(Effect::RunsHere);
     vec![choice.done(draft)]
@@ -124,6 +130,7 @@ mod tests {
             SHOP,
             expect![[r#"
                 system: in process, compiled from `allow` and `by`: a check on one row, a filter in each list
+                  flips at rules that change without a release, or more than 500 of them (20 now): a policy store that the engine loads
             "#]],
         );
     }
@@ -135,6 +142,7 @@ mod tests {
             NOTES,
             expect![[r#"
                 system: in process, compiled from `allow` and `by`: a check on one row, a filter in each list
+                  flips at rules that change without a release, or more than 500 of them (4 now): a policy store that the engine loads
             "#]],
         );
     }

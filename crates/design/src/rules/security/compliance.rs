@@ -26,7 +26,7 @@ fn one(draft: &Draft<'_>, regime: &str) -> Decision {
     let choice = RULE
         .on(regime, format!("what does {} ask of this system?", regime.to_uppercase()))
         .choose(format!(
-            "{} of {} controls are answered here, {} are open",
+            "{} of {} controls answered here, {} open",
             answered.len(),
             answered.len() + open.len(),
             open.len()
@@ -38,6 +38,10 @@ fn one(draft: &Draft<'_>, regime: &str) -> Decision {
             keep_out.1,
             vec![facts::count("fields in scope", personal.len() as f64, "fields", "personal")],
         )
+        .flips(format!(
+            "one of {} answered elsewhere: it closes here when the model or a contract says so",
+            crate::rules::choice::counted(open.len() as f64, "open control", "open controls")
+        ))
         .driver(format!("constraints.compliance.{regime}"))
         .authority(Authority::Validates)
         .consult(format!(
@@ -243,8 +247,10 @@ mod tests {
             &RULE,
             CLINIC,
             expect![[r#"
-                gdpr: 3 of 3 controls are answered here, 0 are open
-                hipaa: 3 of 5 controls are answered here, 2 are open
+                gdpr: 2 of 3 controls answered here, 1 open
+                  flips at one of 1 open control answered elsewhere: it closes here when the model or a contract says so
+                hipaa: 3 of 5 controls answered here, 2 open
+                  flips at one of 2 open controls answered elsewhere: it closes here when the model or a contract says so
             "#]],
         );
     }

@@ -87,6 +87,12 @@ fn one(draft: &Draft<'_>, id: ResourceId, resource: &Resource) -> Option<Decisio
         .authority(Authority::Validates)
         .consult("the data protection officer: is there a duty to keep it, and for how long?")
         .effect(if kept.is_some() { Effect::FilesOnly } else { Effect::RunsHere });
+    choice = choice.flips(match kept {
+        Some(time) => {
+            format!("a duty to keep it for longer than {}: `keep` follows it", facts::time(time))
+        }
+        None => format!("`rows: …, keep …` on `{name}`: it ends without being asked for"),
+    });
     if draft.complies("gdpr") {
         choice = choice.driver("constraints.compliance.gdpr");
     }
@@ -108,9 +114,12 @@ mod tests {
             &RULE,
             CLINIC,
             expect![[r#"
-                people.Patient: `name`, `born`, `email`, `phone` and 1 more redacted in logs and events; erased after 10 years while the rest stays
-                scheduling.Appointment: `reason` redacted in logs and events; deleted with the row after 3 years
+                people.Patient: `name`, `born`, `email`, `phone` and 1 more redacted in logs and events; kept until somebody asks
+                  flips at `rows: …, keep …` on `people.Patient`: it ends without being asked for
+                scheduling.Appointment: `reason` redacted in logs and events; erased after 3 years while the rest stays
+                  flips at a duty to keep it for longer than 3 years: `keep` follows it
                 records.Entry: `summary` and `detail` redacted in logs and events; deleted with the row after 10 years
+                  flips at a duty to keep it for longer than 10 years: `keep` follows it
             "#]],
         );
     }

@@ -96,7 +96,12 @@ fn one(draft: &Draft<'_>, actor: &ir::domain::Actor) -> Decision {
             ))
             .done(draft)
     } else {
-        choice.done(draft)
+        choice
+            .flips(format!(
+                "peak below {}: one at its limit is more than 1 % of it",
+                facts::rps(harmless)
+            ))
+            .done(draft)
     }
 }
 
@@ -157,7 +162,9 @@ mod tests {
             SHOP,
             expect![[r#"
                 shopper: 6 rps each, bursts of 5 s, then 429 with `Retry-After`
+                  flips at peak below 600 rps: one at its limit is more than 1 % of it
                 staff: 6 rps each, bursts of 5 s, then 429 with `Retry-After`
+                  flips at peak below 600 rps: one at its limit is more than 1 % of it
                 partner: 50 rps each, bursts of 10 s, then 429 with `Retry-After`
                   flips at peak above 5,000 rps: one at its limit is below 1 % of it
             "#]],

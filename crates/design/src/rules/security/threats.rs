@@ -50,15 +50,20 @@ fn callers(draft: &Draft<'_>) -> Choice {
     RULE.on("callers", "what can a caller do that it should not?")
         .choose("deny by default, strict bodies, limits on everything")
         .because(if open.is_empty() {
-            "Nothing is answered without a proof of who asks.".to_owned()
+            format!(
+                "None of the {} operations of `{}` is answered without a proof of who asks.",
+                draft.contract.operations.len(),
+                draft.domain.system
+            )
         } else {
             format!("Open to anyone: {}.", listed(&open))
         })
         .because(format!(
             "Broken object level authorization (OWASP API1:2023) is met by the row rule of each of \
-             {} writing operations; mass assignment (API3) by refusing members that are not \
-             writable.",
-            facts::number(writes as f64)
+             {} writing operations of `{}`; mass assignment (API3) by refusing members that are \
+             not writable.",
+            facts::number(writes as f64),
+            draft.domain.system
         ))
         .because_if(!redirects.is_empty(), || {
             format!(
@@ -74,6 +79,10 @@ fn callers(draft: &Draft<'_>) -> Choice {
             "it sees neither rows nor rules; it helps against floods, which the balancer meets too.",
             Vec::new(),
         )
+        .flips(format!(
+            "a first operation more for `anyone` ({} now): its limits are looked at again",
+            open.len()
+        ))
         .consequence("A parameter or member that is not known is refused, never ignored.")
         .driver("contexts.*.resources.*.allow")
         .effect(Effect::RunsHere)
@@ -95,9 +104,15 @@ fn tenants(draft: &Draft<'_>) -> Choice {
         .collect();
     RULE.on("tenants", "what can one tenant learn of another?")
         .choose("the tenant is part of every query, cursor, cache key and idempotency key")
-        .because(
-            "The tenant comes from the token, or the host where there is none; never from a body.",
-        )
+        .because(format!(
+            "The tenant comes from the claim `{}` of the token{}; never from a body.",
+            draft.domain.tenancy.as_ref().map_or("", |one| one.claim.as_str()),
+            if draft.domain.tenancy.as_ref().is_some_and(|one| one.host.is_some()) {
+                ", or the host where there is none"
+            } else {
+                ""
+            }
+        ))
         .because_if(!wide.is_empty(), || {
             format!("{} may enter every tenant, one at a time, by its host.", listed(&wide))
         })
@@ -118,6 +133,11 @@ fn tenants(draft: &Draft<'_>) -> Choice {
             "the one that is forgotten is found by a customer.",
             Vec::new(),
         )
+        .flips(if draft.flag("tenant_files") {
+            "`tenancy: row`: the column in each query is then the only wall on SQLite"
+        } else {
+            "`tenancy: database`: a query could not reach another tenant even by mistake"
+        })
         .consequence("A row of another tenant is a 404, so that not even its existence is told.")
         .driver("tenancy")
         .effect(Effect::RunsHere)
@@ -144,6 +164,7 @@ fn outside(draft: &Draft<'_>, one: &ir::model::Integration) -> Choice {
             format!("unsafe consumption of APIs (OWASP API10:2023): a changed answer of `{name}` would be stored."),
             Vec::new(),
         )
+        .flips(format!("`{name}` calling us: its signature is checked and its address allowed"))
         .consequence(format!("The key to `{name}` is read from the environment and appears in no log."))
         .driver(format!("integrations.{name}"))
         .authority(Authority::Advises)
@@ -160,6 +181,7 @@ fn webhooks(hooks: &[String]) -> Choice {
             "a partner would wait for us with each new address.",
             Vec::new(),
         )
+        .flips("receivers that we run ourselves: no address is typed in by others")
         .consequence("A redirect counts as a failure: it could lead inside (OWASP API7:2023).")
         .driver("events")
         .effect(Effect::AdviceOnly)
@@ -177,11 +199,15 @@ mod tests {
             &RULE,
             SHOP,
             expect![[r#"
-            callers: deny by default, strict bodies, limits on everything
-            tenants: the tenant is part of every query, cursor, cache key and idempotency key
-            payments: its answers are checked against the model; its silence is a state, not an error
-            webhooks: addresses are resolved, then private ones refused; each delivery is signed
-        "#]],
+                callers: deny by default, strict bodies, limits on everything
+                  flips at a first operation more for `anyone` (2 now): its limits are looked at again
+                tenants: the tenant is part of every query, cursor, cache key and idempotency key
+                  flips at `tenancy: database`: a query could not reach another tenant even by mistake
+                payments: its answers are checked against the model; its silence is a state, not an error
+                  flips at `payments` calling us: its signature is checked and its address allowed
+                webhooks: addresses are resolved, then private ones refused; each delivery is signed
+                  flips at receivers that we run ourselves: no address is typed in by others
+            "#]],
         );
     }
 
@@ -191,8 +217,9 @@ mod tests {
             &RULE,
             LINKS,
             expect![[r#"
-            callers: deny by default, strict bodies, limits on everything
-        "#]],
+                callers: deny by default, strict bodies, limits on everything
+                  flips at a first operation more for `anyone` (1 now): its limits are looked at again
+            "#]],
         );
     }
 }

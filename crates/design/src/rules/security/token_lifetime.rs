@@ -83,6 +83,12 @@ fn decide(draft: &Draft<'_>) -> Vec<Decision> {
             vec![day],
         )
         .consequence(format!("A stolen token works for {} at most; revoking sooner needs the provider's keys to change.", facts::time(life)))
+        .flips(format!(
+            "a stolen token that may work for {} at most: {} of refreshes instead of {}",
+            facts::time(life / 4.0),
+            facts::rps(refreshes(draft, life / 4.0).value),
+            facts::rps(refreshes(draft, life).value)
+        ))
         .driver("actors")
         .authority(Authority::Advises)
         .effect(Effect::RunsHere)
@@ -123,6 +129,7 @@ mod tests {
             SHOP,
             expect![[r#"
                 system: 15 min, refreshed by rotation
+                  flips at a stolen token that may work for 3.75 min at most: 160 rps of refreshes instead of 40 rps
             "#]],
         );
     }
@@ -134,6 +141,7 @@ mod tests {
             LINKS,
             expect![[r#"
                 system: 60 min, refreshed by rotation
+                  flips at a stolen token that may work for 15 min at most: 333 rps of refreshes instead of 83.3 rps
             "#]],
         );
     }

@@ -1,0 +1,241 @@
+//! Laws that hold for the decisions of every rule, and for the design as a whole.
+
+use crate::draft::inputs::{Inputs, Knob};
+use crate::draft::{Draft, Ground, bill};
+use crate::tests::{CLINIC, KIOSK, LINKS, NOTES, SHOP, decided, designed, valid, with};
+use crate::{Catalog, lower, stages};
+use ir::decision::Decision;
+use std::collections::{BTreeMap, BTreeSet};
+
+const MODELS: [(&str, &str); 5] =
+    [("shop", SHOP), ("links", LINKS), ("clinic", CLINIC), ("kiosk", KIOSK), ("notes", NOTES)];
+
+fn all() -> Vec<(&'static str, Vec<Decision>)> {
+    MODELS.iter().map(|(name, text)| (*name, decided(text))).collect()
+}
+
+fn sentences(decision: &Decision) -> Vec<&String> {
+    let lost = decision.alternatives.iter().map(|other| &other.lost);
+    decision.because.iter().chain(lost).chain(&decision.consequences).collect()
+}
+
+#[test]
+fn every_decision_answers_a_question_with_reasons_alternatives_and_a_threshold() {
+    let mut faults = Vec::new();
+    for (model, decisions) in all() {
+        for one in decisions {
+            let parts = [
+                ("question", one.question.is_empty()),
+                ("choice", one.choice.is_empty()),
+                ("because", one.because.is_empty()),
+                ("alternatives", one.alternatives.is_empty()),
+                ("flips_at", one.flips_at.is_empty()),
+                ("drivers", one.drivers.is_empty()),
+            ];
+            let missing = parts.iter().filter(|(_, missing)| *missing).map(|(part, _)| *part);
+            let missing: Vec<&str> = missing.collect();
+            if !missing.is_empty() {
+                faults.push(format!(
+                    "{model} {} {}: {}",
+                    one.rule,
+                    one.subject,
+                    missing.join(", ")
+                ));
+            }
+        }
+    }
+    assert!(faults.is_empty(), "{}", faults.join("\n"));
+}
+
+#[test]
+fn no_reason_reads_the_same_for_another_system() {
+    let mut met: BTreeMap<(&str, String), BTreeSet<&str>> = BTreeMap::new();
+    for (model, decisions) in all() {
+        for one in decisions {
+            for reason in one.because {
+                met.entry((one.rule, reason)).or_default().insert(model);
+            }
+        }
+    }
+    let filler: Vec<String> = met
+        .into_iter()
+        .filter(|(_, models)| models.len() > 1)
+        .map(|((rule, reason), models)| format!("{rule} {models:?}: {reason}"))
+        .collect();
+    assert!(filler.is_empty(), "{}", filler.join("\n"));
+}
+
+#[test]
+fn sentences_end_and_numbers_are_numbers() {
+    let mut faults = Vec::new();
+    for (model, decisions) in all() {
+        for one in decisions {
+            let place = format!("{model} {} {}", one.rule, one.subject);
+            for text in sentences(&one) {
+                if !text.ends_with(['.', '?', ':']) {
+                    faults.push(format!("{place} does not end: {text}"));
+                }
+            }
+            let flips = one.flips_at.iter();
+            for text in flips.chain(sentences(&one)).chain([&one.choice, &one.question]) {
+                let odd = ["NaN", "inf ", "unbounded", "undefined", "  ", " -0", "{}", "``"];
+                if odd.iter().any(|odd| text.contains(odd)) {
+                    faults.push(format!("{place} is odd: {text}"));
+                }
+            }
+            let others = one.alternatives.iter().flat_map(|other| &other.numbers);
+            for number in one.numbers.iter().chain(others) {
+                if !number.value.is_finite() || number.value < 0.0 {
+                    faults.push(format!("{place} has a bad number: {} {number}", number.name));
+                }
+            }
+        }
+    }
+    assert!(faults.is_empty(), "{}", faults.join("\n"));
+}
+
+#[test]
+fn a_rule_decides_once_on_a_subject() {
+    for (model, decisions) in all() {
+        let mut met = BTreeSet::new();
+        for one in decisions {
+            assert!(
+                met.insert((one.rule, one.subject.clone())),
+                "{model} {} {}",
+                one.rule,
+                one.subject
+            );
+        }
+    }
+}
+
+#[test]
+fn the_same_model_gives_the_same_architecture() {
+    let model = valid(KIOSK);
+    assert_eq!(crate::design(&model), crate::design(&model));
+}
+
+#[test]
+fn goals_that_cannot_hold_are_found_with_a_cure_and_those_that_hold_are_not() {
+    let goals = |text: &str| -> Vec<(String, usize)> {
+        let found = designed(text);
+        found.infeasible.iter().map(|one| (one.goal.clone(), one.cures.len())).collect()
+    };
+    assert_eq!(
+        goals(KIOSK),
+        [("goals.budget".to_owned(), 2), ("integrations.terminal.limit".to_owned(), 3)]
+    );
+    assert_eq!(goals(SHOP), []);
+}
+
+#[test]
+fn each_cure_of_a_budget_makes_it_feasible() {
+    let budget_holds =
+        |text: &str| designed(text).infeasible.iter().all(|one| one.goal != "goals.budget");
+    let architecture = designed(KIOSK);
+    let found = architecture.infeasible.iter().find(|one| one.goal == "goals.budget");
+    let cures = &found.expect("40 USD do not pay for two nodes and a standby").cures;
+    let raised = cures.iter().find_map(|cure| cure.strip_prefix("`budget: ")?.split('`').next());
+    let raised = raised.expect("one of the cures is a larger budget");
+    assert!(budget_holds(&with(KIOSK, "40 USD per month", raised)), "{raised}");
+    assert!(cures.iter().any(|cure| cure.contains("availability: 99.88 %")), "{cures:?}");
+    let weaker = with(KIOSK, "availability: 99.95%", "availability: 99.88%");
+    let weaker = with(&weaker, "{ rpo: 0 s, rto: 10 min }", "{ rpo: 5 min, rto: 4 h }");
+    assert!(budget_holds(&weaker));
+}
+
+#[test]
+fn a_goal_that_no_pair_reaches_names_what_would() {
+    let hard = with(CLINIC, "availability: 99.99%", "availability: 99.9999%");
+    let architecture = designed(&hard);
+    let found = architecture.infeasible.iter().find(|one| one.goal == "goals.availability");
+    let found = found.expect("six nines cannot hold in one region");
+    assert!(found.cures.iter().any(|cure| cure.contains("second region")), "{found:?}");
+}
+
+#[test]
+fn what_is_missing_is_assumed_and_what_is_given_is_not() {
+    let paths = |text: &str| -> Vec<String> {
+        designed(text).assumptions.iter().map(|one| one.path.clone()).collect()
+    };
+    let shop = paths(SHOP);
+    assert!(shop.contains(&"goals.peak_to_mean".to_owned()), "{shop:?}");
+    assert!(!shop.contains(&"goals.peak".to_owned()), "{shop:?}");
+    assert!(paths(NOTES).contains(&"goals.peak".to_owned()));
+    assert!(!paths(LINKS).contains(&"goals.peak_to_mean".to_owned()));
+}
+
+#[test]
+fn a_model_that_disagrees_with_itself_is_told_so_first() {
+    let architecture = designed(SHOP);
+    let first = architecture.assumptions.first().expect("the shop leaves much open");
+    assert_eq!(first.path, "contexts.ordering.resources.Order.rows");
+    assert!(first.moves.0 > 1.0, "{first:?}");
+}
+
+#[test]
+fn a_pin_overrules_and_says_what_it_costs() {
+    let pinned = format!(
+        "{NOTES}decisions:\n  database: {{ choose: PostgreSQL, because: the platform runs it }}\n"
+    );
+    let decisions = decided(&pinned);
+    let found = decisions.iter().find(|one| one.name == "database").expect("it always decides");
+    let pin = found.pinned.as_ref().expect("the model pins it");
+    assert_eq!(found.choice, "PostgreSQL");
+    assert_eq!(pin.instead_of, "SQLite, in the process");
+    assert_eq!(pin.because, "the platform runs it");
+    assert!(pin.cost.starts_with("monthly cost: "), "{}", pin.cost);
+    assert!(
+        decisions.iter().any(|one| one.choice.contains("4 for each node")),
+        "later stages follow"
+    );
+}
+
+/// Replicas and monthly cost at a factor of the peak.
+fn sized(text: &str, factor: f64) -> (f64, f64) {
+    let model = valid(text);
+    let domain = lower::domain(&model);
+    let contract = lower::contract(&domain);
+    let schema = lower::schema(&model, &domain);
+    let catalog = Catalog::default();
+    let ground = Ground {
+        model: &model,
+        domain: &domain,
+        contract: &contract,
+        schema: &schema,
+        catalog: &catalog,
+    };
+    let inputs = Inputs::read(&model);
+    let peak = inputs.value(Knob::Peak) * factor;
+    let draft = stages::run(Draft::new(ground, inputs.with(Knob::Peak, peak)), false);
+    let replicas = draft.number("replicas", "system").expect("replicas are always decided");
+    (replicas, bill::total(&draft, 1.0).value)
+}
+
+#[test]
+fn more_requests_never_mean_fewer_replicas_or_a_smaller_bill() {
+    for (name, text) in MODELS {
+        let mut last = (0.0, 0.0);
+        for step in 0..24 {
+            let now = sized(text, 0.25 * 1.5_f64.powi(step));
+            assert!(
+                now.0 >= last.0 && now.1 >= last.1 - 1e-6,
+                "{name} at step {step}: {last:?}, {now:?}"
+            );
+            last = now;
+        }
+    }
+}
+
+#[test]
+fn the_order_of_the_journeys_changes_no_decision() {
+    let moved = with(
+        LINKS,
+        "  shorten: { share: 0.3%, as: maker, steps: [create Link] }\n  mend: { share: 0.6%, as: maker, steps: [update Link] }\n",
+        "  mend: { share: 0.6%, as: maker, steps: [update Link] }\n  shorten: { share: 0.3%, as: maker, steps: [create Link] }\n",
+    );
+    let choices = |text: &str| -> Vec<(String, String)> {
+        decided(text).into_iter().map(|one| (one.subject, one.choice)).collect()
+    };
+    assert_eq!(choices(LINKS), choices(&moved));
+}
