@@ -26,6 +26,7 @@ pub use directory::DataDirectory;
 pub use error::OpenError;
 pub use keys::SqliteKeys;
 pub use system::SYSTEM_TABLES;
+pub use writer::WriterFigures;
 
 use crate::adapters::sql::{dialect::Sqlite, list, plan::Plan};
 use crate::ports::clock::Clock;
@@ -84,6 +85,8 @@ pub struct SqliteLimits {
     pub counters_max: usize,
     /// Milliseconds to wait for a lock that another process holds.
     pub lock_wait_ms_max: u32,
+    /// Pages of 4 KiB that a file may have; the disk is full for it then.
+    pub file_pages_max: u32,
 }
 
 impl Default for SqliteLimits {
@@ -99,6 +102,7 @@ impl Default for SqliteLimits {
             tenant_writers: 4,
             counters_max: 65_536,
             lock_wait_ms_max: 2_000,
+            file_pages_max: u32::MAX - 1,
         }
     }
 }
@@ -159,6 +163,11 @@ impl SqliteStore {
             }
         }
         Ok(true)
+    }
+
+    /// What the writers have done since the store was opened.
+    pub fn figures(&self) -> WriterFigures {
+        self.writers.figures()
     }
 
     /// Writes what is buffered, moves the journals into the files and stops the writer. Further

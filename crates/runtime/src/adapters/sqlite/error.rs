@@ -85,8 +85,8 @@ impl std::fmt::Display for OpenError {
                 }
                 write!(
                     f,
-                    "\nin development move the data directory away to begin anew; else run the \
-                     model that the data was written for"
+                    "\nin development move the data directory away to begin anew;\
+                     \nelse run the model that the data was written for"
                 )
             }
             Self::Format { path, found } => write!(

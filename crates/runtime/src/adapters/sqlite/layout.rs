@@ -230,6 +230,11 @@ impl Layout {
 
     fn open_link(&self, file: &File, path: &Path, role: Role) -> rusqlite::Result<Link> {
         let link = Link::open(path, role, self.lock_wait(), self.clock())?;
+        if role == Role::Writer {
+            let pages = self.config.limits.file_pages_max;
+            let cap = format!("PRAGMA max_page_count = {pages}");
+            link.connection.query_row(&cap, [], |_| Ok(()))?;
+        }
         if self.attached && matches!(file, File::Tenant(_)) {
             let service = self.path(&File::Service);
             let service = service.to_string_lossy();

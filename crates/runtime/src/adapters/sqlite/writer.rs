@@ -9,6 +9,7 @@ use crate::ports::store::{Bindings, CommitError, Unavailable, Write, WriteSet};
 use futures::channel::oneshot;
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -33,9 +34,26 @@ struct Commit {
     reply: oneshot::Sender<Result<(), CommitError>>,
 }
 
+/// What the writers have done since the start.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct WriterFigures {
+    /// Sets of changes that were answered, written or not.
+    pub sets: u64,
+    /// Commits that wrote them: one for each group.
+    pub commits: u64,
+}
+
+/// The same, counted by the threads.
+#[derive(Default)]
+struct Counted {
+    sets: AtomicU64,
+    commits: AtomicU64,
+}
+
 /// One thread that writes, or several where each tenant has a file.
 pub(super) struct Writers {
     layout: Arc<Layout>,
+    counted: Arc<Counted>,
     all: Vec<Writer>,
 }
 
@@ -51,8 +69,10 @@ impl Writers {
     pub(super) fn start(layout: Arc<Layout>) -> Result<Self, OpenError> {
         let limits = layout.limits();
         let number = if layout.per_tenant() { limits.tenant_writers.max(1) } else { 1 };
-        let all: Result<_, _> = (0..number).map(|_| Writer::start(Arc::clone(&layout))).collect();
-        Ok(Self { layout, all: all? })
+        let counted = Arc::new(Counted::default());
+        let start = |_| Writer::start(Arc::clone(&layout), Arc::clone(&counted));
+        let all: Result<_, _> = (0..number).map(start).collect();
+        Ok(Self { layout, counted, all: all? })
     }
 
     pub(super) async fn commit(
@@ -88,6 +108,13 @@ impl Writers {
         self.all.iter().try_for_each(Writer::ready)
     }
 
+    pub(super) fn figures(&self) -> WriterFigures {
+        WriterFigures {
+            sets: self.counted.sets.load(Ordering::Relaxed),
+            commits: self.counted.commits.load(Ordering::Relaxed),
+        }
+    }
+
     /// Waits until everything that was queued is written.
     pub(super) fn close(&self) {
         self.all.iter().for_each(Writer::close);
@@ -95,12 +122,13 @@ impl Writers {
 }
 
 impl Writer {
-    fn start(layout: Arc<Layout>) -> Result<Self, OpenError> {
+    fn start(layout: Arc<Layout>, counted: Arc<Counted>) -> Result<Self, OpenError> {
         let (jobs, waiting) = sync_channel(layout.limits().queue_sets_max.max(1));
         let counters = Arc::new(Counters::default());
         let thread = Thread {
             layout: Arc::clone(&layout),
             counters: Arc::clone(&counters),
+            counted,
             links: BTreeMap::new(),
             uses: 0,
             swept: layout.clock().now(),
@@ -186,6 +214,7 @@ impl Writer {
 struct Thread {
     layout: Arc<Layout>,
     counters: Arc<Counters>,
+    counted: Arc<Counted>,
     links: BTreeMap<File, (u64, Link)>,
     uses: u64,
     swept: i64,
@@ -276,6 +305,7 @@ impl Thread {
     /// One commit for the sets of one file; they are answered after it.
     fn group(&mut self, file: &File, commits: Vec<Commit>) {
         let (layout, counters) = (Arc::clone(&self.layout), Arc::clone(&self.counters));
+        let counted = Arc::clone(&self.counted);
         let raised = counters.take(file);
         let link = match self.link(file, !commits.is_empty()) {
             Ok(Some(link)) => link,
@@ -285,6 +315,8 @@ impl Thread {
                 return refuse(commits, &error);
             }
         };
+        counted.sets.fetch_add(commits.len() as u64, Ordering::Relaxed);
+        counted.commits.fetch_add(1, Ordering::Relaxed);
         let group = Group { link, layout: &layout, file };
         // A fault of ours in one set must not take the writer with it: its replies are dropped,
         // which tells the callers.

@@ -130,8 +130,7 @@ fn of_tables(table: &str, was: &Json, is: &Json) -> Vec<Change> {
             }
             _ if column["nullable"] == true => {}
             _ => empty_only.push(format!(
-                "column `{table}.{name}` is new and must have a value, which the rows there lack \
-                 (make it `optional`)"
+                "column `{table}.{name}` is new and must have a value: make it `optional`"
             )),
         }
     }
