@@ -6,9 +6,11 @@
 //! what another transaction may be changing.
 //!
 //! - In a field say when it is copied: `price: money = product.price at write` (kept),
-//!   `at read` (asked each time) or `kept` (a replica fed by events).
+//!   `at read` (asked each time) or `at kept` (a replica fed by events).
 //! - In a command look it up first: `get: { price: product.price }`, then use `price`.
-//! - In a rule keep a copy in a field of the row and compare that.
+//! - In a rule keep a copy in a field of the row (`at kept`) and compare that. A field that is asked
+//!   `at read` is in no table, so neither rules nor computed fields can read it, and a guard never
+//!   reads a replica.
 //!
 //! Wrong:
 //! ```yaml
@@ -17,7 +19,7 @@
 //! ```
 //! Right:
 //! ```yaml
-//! fields: { product: catalog.Product, hidden: bool = product.hidden kept }
+//! fields: { product: catalog.Product, hidden: bool = product.hidden at kept }
 //! allow: { read: staff when not hidden }
 //! ```
 
@@ -25,6 +27,7 @@ use super::place::Place;
 use super::typing::scope::{Scope, Use};
 use super::world::World;
 use ir::domain::ResourceId;
+use ir::model::{At, Field};
 use ir::source::{Name, Span};
 use ir::{Code, Diagnostic};
 
@@ -44,9 +47,11 @@ pub(crate) fn fault(
     let message = format!("{place} reads {what} `{target}`");
     let fault = Diagnostic::error(CODE, span, message);
     match scope.purpose {
-        Use::Field => fault
-            .why("a stored value cannot follow the changes of another aggregate")
-            .help("say when it is copied: end the expression with `at write`, `at read` or `kept`"),
+        Use::Field => {
+            fault.why("a stored value cannot follow the changes of another aggregate").help(
+                "say when it is copied: end the expression with `at write`, `at read` or `at kept`",
+            )
+        }
         Use::Guard | Use::Effect => fault
             .why("guards and effects run in one transaction of one context")
             .help("look it up before: `get: { name: … }`, then use `name` here"),
@@ -55,11 +60,27 @@ pub(crate) fn fault(
             .help("keep a copy in a field of this resource and use that"),
         Use::Allow | Use::Filter => fault
             .why("the condition becomes a filter of this context's own tables")
-            .help("keep a copy in a field of this resource (`… kept`) and compare that"),
+            .help("keep a copy in a field of this resource (`… at kept`) and compare that"),
         Use::FieldAt | Use::Get | Use::ViewKey | Use::ViewValue | Use::Reaction | Use::Step => {
             fault
         }
     }
+}
+
+/// A copy that is not there, or perhaps behind, where it is read.
+pub(crate) fn copy(scope: &Scope<'_, '_>, field: &Field, at: At, span: Span) -> Diagnostic {
+    let (place, name) = (scope.place, &field.name);
+    let fault = |message: String| Diagnostic::error(CODE, span, message);
+    if at == At::Read {
+        return fault(format!("{place} reads `{name}`, which is asked of its owner at each read"))
+            .why("it is in no table of this context, so no query and no transaction can see it")
+            .help(format!(
+                "keep a copy: end the expression of `{name}` with `at write` or `at kept`"
+            ));
+    }
+    fault(format!("{place} reads `{name}`, a replica that may be behind"))
+        .why("guards and effects decide on what is, never on a copy of what was")
+        .help("look it up before: `get: { name: … }`, then use `name` here")
 }
 
 /// A path that goes on after it has left the context.
@@ -105,7 +126,7 @@ mod tests {
             12 |           price: int = part.price
                |                        ^^^^^^^^^^
                = why: a stored value cannot follow the changes of another aggregate
-               = help: say when it is copied: end the expression with `at write`, `at read` or `kept`
+               = help: say when it is copied: end the expression with `at write`, `at read` or `at kept`
 
             error[E051]: `old` of `Sale` is computed from `age`, which changes without a write
               --> mainstay.yaml:13:23
@@ -160,7 +181,49 @@ contexts:
             13 |         allow: { read: staff when part.price > 0, write: staff }
                |                                   ^^^^^^^^^^
                = why: the condition becomes a filter of this context's own tables
-               = help: keep a copy in a field of this resource (`… kept`) and compare that
+               = help: keep a copy in a field of this resource (`… at kept`) and compare that
+        "#]],
+        );
+    }
+
+    #[test]
+    fn copies_that_are_not_there_or_behind() {
+        let resource = "
+            Part:
+              fields: { price: int }
+              allow: { read: anyone, write: staff }
+            Sale:
+              fields: { part: Part, live: int = part.price at read, seen: int = part.price at kept, twice: int = live * 2 }
+              commands:
+                close: { require: seen > 0, by: staff }
+                note: { get: { now_at: part.price }, require: now_at > 0, by: staff }
+              allow: { read: staff when live > 0, write: staff when seen > 0 }";
+        check_resources(
+            resource,
+            expect![[r#"
+            error[E051]: `twice` of `Sale` reads `live`, which is asked of its owner at each read
+              --> mainstay.yaml:10:108
+               |
+            10 | … int = part.price at kept, twice: int = live * 2 }
+               |                                          ^^^^
+               = why: it is in no table of this context, so no query and no transaction can see it
+               = help: keep a copy: end the expression of `live` with `at write` or `at kept`
+
+            error[E051]: `Sale.close` reads `seen`, a replica that may be behind
+              --> mainstay.yaml:12:29
+               |
+            12 |           close: { require: seen > 0, by: staff }
+               |                             ^^^^
+               = why: guards and effects decide on what is, never on a copy of what was
+               = help: look it up before: `get: { name: … }`, then use `name` here
+
+            error[E051]: `allow.read` of `Sale` reads `live`, which is asked of its owner at each read
+              --> mainstay.yaml:14:35
+               |
+            14 |         allow: { read: staff when live > 0, write: staff when seen > 0 }
+               |                                   ^^^^
+               = why: it is in no table of this context, so no query and no transaction can see it
+               = help: keep a copy: end the expression of `live` with `at write` or `at kept`
         "#]],
         );
     }

@@ -17,7 +17,7 @@ use super::e053_pattern;
 use super::place::Place;
 use super::resolve::{Resolved, bounded};
 use ir::domain::{Field, Kind};
-use ir::model::{self, FieldType, OnDelete};
+use ir::model::{self, At, FieldType, OnDelete};
 use ir::source::Span;
 use ir::{Code, Diagnostic};
 
@@ -71,6 +71,13 @@ impl Words<'_> {
         {
             let why = "an index needs a value that can be compared";
             self.fault(span, "unique", why, "make a field of one value unique");
+        }
+        let asked_of_owner = asked.at.as_ref().is_some_and(|at| at.value == At::Read);
+        for (word, span) in [("unique", asked.unique), ("search", asked.search)] {
+            if let (true, Some(span)) = (asked_of_owner, span) {
+                let why = "what is asked of its owner at each read is in no table here";
+                self.fault(span, word, why, "keep a copy: `at write` or `at kept`");
+            }
         }
         if let Some(span) = asked.optional {
             if self.field.state {

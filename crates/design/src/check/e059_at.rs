@@ -1,7 +1,7 @@
 //! # E059 `at` without anything to copy
 //! A field says when it is copied but reads nothing, or has no expression at all.
 //!
-//! **Why**: `at write`, `at read` and `kept` say when a value is taken from another row. A
+//! **Why**: `at write`, `at read` and `at kept` say when a value is taken from another row. A
 //! constant is a default without them.
 //!
 //! Wrong:

@@ -19,7 +19,7 @@ use super::place::Place;
 use super::resolve::Resolved;
 use super::world::{Entry, World};
 use ir::domain::{Kind, ResourceId};
-use ir::source::{Name, Span};
+use ir::source::Span;
 use ir::{Code, Diagnostic};
 
 pub(crate) const CODE: Code = Code("E062");
@@ -30,12 +30,12 @@ const WHY: &str = "a child is written, read and deleted with its root, under its
 pub(crate) fn fault(
     world: &World<'_>,
     child: ResourceId,
-    name: &Name,
+    span: Span,
     place: Place<'_>,
 ) -> Diagnostic {
     let entry = world.entry(child);
     let message = format!("{place} uses `{}` as a root, but it is an owned child", entry.name());
-    let fault = Diagnostic::error(CODE, name.span, message).why(WHY);
+    let fault = Diagnostic::error(CODE, span, message).why(WHY);
     owner_of(world, entry, fault)
 }
 
@@ -56,8 +56,7 @@ pub(crate) fn check(resolved: &Resolved<'_>, found: &mut Vec<Diagnostic>) {
                 && world.entry(*target).owner.is_some()
             {
                 let place = Place::new(entry.name(), declared.name.as_str());
-                let name = Name::new(String::new(), declared.ty.span);
-                found.push(fault(world, *target, &name, place));
+                found.push(fault(world, *target, declared.ty.span, place));
             }
         }
         if world.entry(id).owner.is_some() {

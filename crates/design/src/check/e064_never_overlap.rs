@@ -26,8 +26,8 @@ pub(crate) fn fault(entry: &Entry<'_>, span: Span, spans: usize) -> Diagnostic {
     let message = format!("`never_overlap` of `{}` has {many}", entry.name());
     let fault = Diagnostic::error(CODE, span, message);
     let fault = fault.why("two rows are compared by exactly one span of time");
-    let timespan = entry.model.fields.iter();
-    let timespan = timespan.filter(|f| f.ty.value == ir::model::FieldType::Timespan).next_back();
+    let mut fields = entry.model.fields.iter();
+    let timespan = fields.rfind(|field| field.ty.value == ir::model::FieldType::Timespan);
     match timespan {
         Some(field) => fault.help(format!("name one of them, `{}`", field.name)),
         None => fault.help("declare a field for it: `during: timespan`"),

@@ -94,6 +94,27 @@ fn a_hundred_contexts_with_a_thousand_resources_are_valid() {
     assert!(holds(&large(100, 10)));
 }
 
+#[test]
+fn a_large_rule_that_is_used_everywhere_ends_at_the_limit_of_the_model() {
+    let rule = vec!["count == 1"; 60].join(" || ");
+    let mut text =
+        String::from("system: test\nactors: { user: oidc }\ncontexts:\n  desk:\n    resources:\n");
+    for at in 0..160 {
+        let grants = vec!["user when all"; 20].join(", ");
+        text.push_str(&format!(
+            "      R{at}:
+        rules: {{ some: {rule}, all: some || some }}
+        fields: {{ count: int }}
+        allow: {{ read: [{grants}], write: user }}
+"
+        ));
+    }
+    let (model, _) = formats::requirements::read(&Sources::one("mainstay.yaml", &text));
+    let (valid, found) = check(model);
+    let codes: Vec<&str> = found.iter().map(|fault| fault.code.0).collect();
+    assert_eq!((valid.is_some(), codes), (false, vec!["E052"]));
+}
+
 /// A model of that many contexts with so many resources each, all of whose constructs are used.
 pub(crate) fn large(contexts: usize, resources: usize) -> String {
     let mut text =

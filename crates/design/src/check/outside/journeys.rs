@@ -51,7 +51,7 @@ fn one(
     }
     let Some(resource) = find(outside, &step.resource, place, found) else { return };
     if outside.domain.resource(resource).owner.is_some() {
-        let fault = e062_child_as_root::fault(outside.world, resource, &step.resource, place);
+        let fault = e062_child_as_root::fault(outside.world, resource, step.resource.span, place);
         found.push(fault);
         return;
     }

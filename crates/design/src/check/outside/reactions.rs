@@ -46,7 +46,7 @@ fn one(
                 return;
             };
             if outside.domain.resource(target).owner.is_some() {
-                found.push(e062_child_as_root::fault(outside.world, target, name, place));
+                found.push(e062_child_as_root::fault(outside.world, target, name.span, place));
                 return;
             }
             let create = matches!(reaction.effect, Effect::Create(_));

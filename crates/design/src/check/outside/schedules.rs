@@ -18,7 +18,8 @@ pub(super) fn look(outside: Outside<'_, '_>, doings: &mut Doings, found: &mut Ve
             continue;
         };
         if outside.domain.resource(row).owner.is_some() {
-            let fault = e062_child_as_root::fault(outside.world, row, &schedule.resource, place);
+            let fault =
+                e062_child_as_root::fault(outside.world, row, schedule.resource.span, place);
             found.push(fault);
             continue;
         }

@@ -16,7 +16,6 @@ use ir::Diagnostic;
 use ir::domain::{Kind, ResourceId};
 use ir::expr::{FieldRef, Type};
 use ir::model::{Step, Workflow};
-use ir::source::Name;
 use std::collections::BTreeMap;
 
 /// Looks at every workflow.
@@ -128,7 +127,8 @@ impl<'m> Walk<'_, 'm, '_> {
         let called = step.run.as_ref().and_then(|run| {
             let callee = callee(self.outside, run, self.row, item, place, self.found);
             self.doings.incomplete |= callee.is_none();
-            self.give(step, run, callee?, item, &step.with, false, place);
+            let given = Given { call: run, with: &step.with, shared: false };
+            self.give(step, callee?, given, item, place);
             callee
         });
         let answer =
@@ -140,31 +140,29 @@ impl<'m> Walk<'_, 'm, '_> {
         {
             let shared = step.undo_with.is_empty();
             let with = if shared { &step.with } else { &step.undo_with };
-            self.give(step, undo, callee, item, with, shared, place);
+            self.give(step, callee, Given { call: undo, with, shared }, item, place);
         }
         if step.each.is_some() {
             self.answers.truncate(outer);
         }
     }
 
-    #[allow(clippy::too_many_arguments)]
+    /// Types what a call is given, and notes the call.
     fn give(
         &mut self,
         step: &'m Step,
-        call: &'m Name,
         callee: Callee<'m>,
+        given: Given<'m>,
         item: Option<ResourceId>,
-        with: &'m [(Name, ir::expr::Expression)],
-        shared: bool,
         place: Place<'m>,
     ) {
         let answers = self.answers.clone();
         let base = Scope::row(self.outside.world, place, Use::Step, self.row);
         let scope = Scope { item, steps: &answers, ..base };
-        give(self.outside, &scope, callee, Given { call, with, shared }, self.found);
+        give(self.outside, &scope, callee, given, self.found);
         if let Callee::Command { resource, command, .. } = callee {
             let by = format!("the step `{}` of `{}`", step.name, self.workflow.name);
-            self.doings.calls.push(Call { by, span: call.span, resource, command });
+            self.doings.calls.push(Call { by, span: given.call.span, resource, command });
         }
     }
 

@@ -51,7 +51,7 @@ impl Typing<'_, '_, '_> {
         if let Some(row) = scope.row
             && let Some(field) = scope.world.entry(row).field(root)
         {
-            return self.from_row(row, field, root, at, names, span);
+            return self.in_row(row, field, root, at, names, span);
         }
         match root {
             "event" => self.event(names, at),
@@ -65,7 +65,7 @@ impl Typing<'_, '_, '_> {
         }
     }
 
-    fn from_row(
+    fn in_row(
         &mut self,
         row: ResourceId,
         field: FieldRef,
@@ -169,6 +169,9 @@ impl Typing<'_, '_, '_> {
     fn related(&mut self, reach: Reach, span: Span) -> Option<Expr> {
         let scope = self.scope;
         let Reach { path, target, field, ty, crosses } = reach;
+        if !self.fresh(target, field, span) {
+            return None;
+        }
         if path.is_empty() {
             return Some(Expr { kind: ExprKind::Field(field), ty });
         }
@@ -268,7 +271,8 @@ impl Typing<'_, '_, '_> {
         if ty.is_none() {
             self.found.push(e049_not_here::no_members(root, at, self.scope.place));
         }
-        Some(Expr { kind: ExprKind::Parent(field), ty: ty? })
+        let fresh = self.fresh(owner, field, at);
+        ty.filter(|_| fresh).map(|ty| Expr { kind: ExprKind::Parent(field), ty })
     }
 }
 

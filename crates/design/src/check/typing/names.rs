@@ -3,7 +3,7 @@
 
 use super::{Typing, literal};
 use crate::check::world::Meaning;
-use crate::check::{e049_not_here, e055_rule_cycle};
+use crate::check::{e049_not_here, e051_other_aggregate, e055_rule_cycle};
 use ir::domain::ResourceId;
 use ir::expr::{Expr, ExprKind, FieldRef, Implicit, Type};
 use ir::source::Span;
@@ -86,9 +86,24 @@ impl Typing<'_, '_, '_> {
             return None;
         }
         let ty = self.scope.world.type_of(row, field)?;
+        if !self.fresh(row, field, span) {
+            return None;
+        }
         let kind =
             if self.fold.is_some() { ExprKind::Parent(field) } else { ExprKind::Field(field) };
         Some(Expr { kind, ty })
+    }
+
+    /// May the field be read here, if it is a copy? Tells where not.
+    pub(super) fn fresh(&mut self, resource: ResourceId, field: FieldRef, span: Span) -> bool {
+        let FieldRef::Field(id) = field else { return true };
+        let declared = self.scope.world.entry(resource).declared(id);
+        let Some(at) = &declared.at else { return true };
+        let fresh = self.scope.purpose.reads_copy(at.value);
+        if !fresh {
+            self.found.push(e051_other_aggregate::copy(self.scope, declared, at.value, span));
+        }
+        fresh
     }
 
     /// A named rule, written out where it is used.

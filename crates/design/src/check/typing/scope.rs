@@ -4,6 +4,7 @@ use crate::check::place::Place;
 use crate::check::world::{Meaning, World};
 use ir::domain::{ActorId, ResourceId};
 use ir::expr::Type;
+use ir::model::At;
 use std::collections::BTreeMap;
 
 /// What an expression is for; decides what it may read.
@@ -65,6 +66,18 @@ impl Use {
             Self::Field | Self::UniqueWhen | Self::ViewKey | Self::ViewValue | Self::Reaction => {
                 false
             }
+        }
+    }
+
+    /// May it read a field that is copied at such a moment? What is asked of its owner at each
+    /// read is in no table, and a replica may be behind, which guards and effects must not be.
+    pub(crate) fn reads_copy(self, at: At) -> bool {
+        match (self, at) {
+            (_, At::Write) => true,
+            (Self::FieldAt | Self::Get | Self::Step, At::Read | At::Kept) => true,
+            (Self::Guard | Self::Effect, At::Read | At::Kept) => false,
+            (_, At::Kept) => true,
+            (_, At::Read) => false,
         }
     }
 
