@@ -24,7 +24,7 @@ pub fn format(text: &str) -> Result<String, Vec<Diagnostic>> {
     let (sources, mut faults) =
         super::sources_from_bytes(vec![(String::new(), text.as_bytes().to_vec())]);
     let text = sources.files.first().map_or("", |file| file.text.as_str());
-    let formatted = printed(text).map_err(|found| {
+    let formatted = settled(text).map_err(|found| {
         faults.extend(found);
         std::mem::take(&mut faults)
     })?;
@@ -33,6 +33,22 @@ pub fn format(text: &str) -> Result<String, Vec<Diagnostic>> {
     }
     // A formatter that changes the meaning is worse than none.
     Ok(if means(&formatted) == means(text) { formatted } else { text.to_owned() })
+}
+
+/// Passes until nothing changes: a comment that moves out of `{}` can free a short form, once.
+const PASSES_MAX: usize = 4;
+
+/// The text printed until printing changes nothing.
+fn settled(text: &str) -> Result<String, Vec<Diagnostic>> {
+    let mut settled = printed(text)?;
+    for _ in 1..PASSES_MAX {
+        let again = printed(&settled)?;
+        if again == settled {
+            break;
+        }
+        settled = again;
+    }
+    Ok(settled)
 }
 
 /// The text printed, whatever that does to its meaning.

@@ -1,6 +1,6 @@
 //! What `fmt` changes, and what it must not.
 
-use super::{format, means, printed};
+use super::{format, means, printed, settled};
 use expect_test::{Expect, expect};
 
 fn check(text: &str, expected: Expect) {
@@ -10,7 +10,7 @@ fn check(text: &str, expected: Expect) {
 
 /// The printed text; printing it again changes nothing, and neither changes the meaning.
 fn stable(text: &str) -> String {
-    let once = printed(text).unwrap_or_else(|faults| panic!("{faults:?}\n{text}"));
+    let once = settled(text).unwrap_or_else(|faults| panic!("{faults:?}\n{text}"));
     let twice = printed(&once).unwrap_or_else(|faults| panic!("{faults:?}\n{once}"));
     assert_eq!(once, twice, "printing is idempotent");
     assert_eq!(means(&once), means(text), "printing keeps the meaning of\n{text}\n{once}");
