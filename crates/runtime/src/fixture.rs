@@ -2,6 +2,7 @@
 //! every kind of field, states, commands, routes. Made by hand, for the runtime knows no notation.
 
 mod contract;
+mod review;
 mod schema;
 pub(crate) mod store;
 
@@ -98,7 +99,7 @@ fn domain() -> Domain {
             actor("partner", Proof::ApiKey, &[]),
         ],
         contexts: vec![context("catalog"), context("ordering"), context("desk")],
-        resources: vec![product(), order(), line(), coupon(), room(), booking()],
+        resources: vec![product(), order(), line(), coupon(), room(), booking(), review::review()],
     }
 }
 

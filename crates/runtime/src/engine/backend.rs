@@ -156,3 +156,20 @@ impl Drop for Run<'_> {
         scopes.remove(&self.scope);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_scope_is_taken_once_and_free_again_when_its_call_ends() {
+        let running = Running::default();
+        let first = running.begin([1; 32]);
+        assert!(first.is_some());
+        assert!(running.begin([1; 32]).is_none(), "it is taken, and asking does not free it");
+        assert!(running.begin([1; 32]).is_none());
+        assert!(running.begin([2; 32]).is_some(), "another scope is free");
+        drop(first);
+        assert!(running.begin([1; 32]).is_some());
+    }
+}

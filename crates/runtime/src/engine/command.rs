@@ -154,12 +154,21 @@ fn check_transitions(
         if transition.from.iter().any(|allowed| allowed == from) {
             continue;
         }
-        let allowed: Vec<&str> = transition.from.iter().map(String::as_str).collect();
+        let needed: Vec<String> =
+            transition.from.iter().map(|state| format!("`{state}`")).collect();
+        let moves = resource.commands.iter().flat_map(|command| &command.transitions);
+        let mut allowed: Vec<&str> = Vec::new();
+        for other in moves.filter(|other| other.field == transition.field) {
+            let leads = other.from.iter().any(|state| state == from);
+            if leads && !allowed.contains(&other.to.as_str()) {
+                allowed.push(&other.to);
+            }
+        }
         let detail = format!(
             "`{}` needs `{}` to be {}, and it is `{from}`",
             command.name,
             field.name,
-            allowed.iter().map(|state| format!("`{state}`")).collect::<Vec<_>>().join(" or "),
+            needed.join(" or "),
         );
         let problem = Problem::new(kinds::ILLEGAL_TRANSITION).detail(detail);
         return Err(Box::new(

@@ -2,16 +2,19 @@
 
 use super::query::{self, decode_segment, elements, invalid, parameters, unknown};
 use super::{Asked, etag};
+use crate::engine::access::concerns;
 use crate::engine::represent::{Children, View};
 use crate::engine::rows::Rows;
 use crate::engine::unit::Unit;
 use crate::engine::{Failure, not_found};
 use crate::http::Response;
+use crate::json::read::shorten;
 use crate::plan::list::Expand;
+use crate::plan::resource::{Member, Part};
 use crate::ports::store::{Write, WriteSet};
 use crate::record::Record;
 use http::{StatusCode, header};
-use ir::domain::ResourceId;
+use ir::domain::{Grant, ResourceId};
 use ir::value::Value;
 
 /// What of a representation is asked for.
@@ -37,8 +40,10 @@ impl<'a> Asked<'a> {
                 let members = &self.live.engine.plan.resource(resource).members;
                 let named = elements(name, value)?;
                 for field in &named {
-                    if !members.iter().any(|member| *member.name == **field) {
-                        return Err(invalid(name, format!("`{field}` is no member of the row")));
+                    let known = members.iter().find(|member| *member.name == **field);
+                    if known.is_none_or(|member| !self.may_show(resource, member)) {
+                        let detail = format!("`{}` is no member of the row", shorten(field));
+                        return Err(invalid(name, detail));
                     }
                 }
                 wish.fields = Some(named.into_iter().map(str::to_owned).collect());
@@ -47,13 +52,21 @@ impl<'a> Asked<'a> {
                 for relation in elements(name, value)? {
                     let expands = self.operation.expands.iter();
                     let found = expands.into_iter().find(|expand| expand.name == relation);
-                    let detail = || format!("`{relation}` cannot be expanded here");
+                    let detail = || format!("`{}` cannot be expanded here", shorten(relation));
                     wish.expands.push(found.ok_or_else(|| invalid(name, detail()))?);
                 }
             }
             _ => return Ok(false),
         }
         Ok(true)
+    }
+
+    /// False for a member that no rule ever shows the caller: it is as if it were not there.
+    fn may_show(&self, resource: ResourceId, member: &Member) -> bool {
+        let (Part::Field(field) | Part::Children(field, _)) = member.part else { return true };
+        let grants = &self.live.engine.plan.domain.resource(resource).field(field).read;
+        let concerned = |grants: &Vec<Grant>| concerns(self.call, grants);
+        self.call.is_system() || grants.as_ref().is_none_or(concerned)
     }
 
     /// The resource of the operation.

@@ -8,5 +8,6 @@ mod conditional;
 mod keys;
 mod lists;
 mod races;
+mod relations;
 mod values;
 mod world;

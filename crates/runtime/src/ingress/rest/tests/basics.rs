@@ -64,7 +64,7 @@ async fn an_order_is_filled_priced_and_walks_through_its_states() {
     expect![[r#"
         409
         illegal-transition: `place` needs `status` to be `draft`, and it is `placed`
-          allowed = ["draft"]
+          allowed = ["paid","cancelled"]
           field = "status"
           from = "placed"
           to = "placed""#]]
