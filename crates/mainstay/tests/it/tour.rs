@@ -55,26 +55,23 @@ const MARK: &str = "-- the end of a block --";
 
 /// The blocks of a shell session, run to their ends, and what each printed.
 fn session(blocks: &[String], data: &str) -> Vec<String> {
-    let mut script = String::from("set -euo pipefail\n");
-    for block in blocks {
-        script.push_str(block);
-        script.push_str(&format!("echo; echo '{MARK}'\n"));
-    }
+    let mut script = String::from("set -euo pipefail\nexec 2>&1\n");
     let binary = std::path::Path::new(env!("CARGO_BIN_EXE_mainstay"));
     let folder = binary.parent().expect("in a folder").to_str().expect("a plain name");
-    let path = format!("{folder}:{}", std::env::var("PATH").unwrap_or_default());
+    for block in blocks {
+        script.push_str(&block.replace("$PWD/target/release", folder));
+        script.push_str(&format!("\necho; echo '{MARK}'\n"));
+    }
     let output = Command::new("bash")
         .args(["-c", &script])
         .current_dir(top())
-        .env("PATH", path)
         .env("MAINSTAY_DATA", data)
         .env("NO_COLOR", "1")
         .stdin(Stdio::null())
         .output()
         .expect("bash runs");
     let stdout = String::from_utf8(output.stdout).expect("UTF-8");
-    let stderr = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "the tour stops after\n{stdout}\n{stderr}");
+    assert!(output.status.success(), "the tour stops after\n{stdout}");
     stdout.split(MARK).map(|part| part.trim_matches('\n').to_owned()).collect()
 }
 

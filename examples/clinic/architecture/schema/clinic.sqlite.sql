@@ -1,0 +1,114 @@
+PRAGMA foreign_keys = ON;
+
+CREATE TABLE "people_patients" (
+  "id" BLOB NOT NULL CHECK (length("id") = 16),
+  "row_version" INTEGER NOT NULL CHECK ("row_version" >= 1),
+  "created_at" INTEGER NOT NULL,
+  "updated_at" INTEGER NOT NULL,
+  "account" TEXT NOT NULL,
+  "name" TEXT CHECK (length("name") <= 120),
+  "name_search" TEXT,
+  "born" INTEGER,
+  "email" TEXT,
+  "phone" TEXT CHECK (length("phone") <= 30),
+  "insurance" TEXT CHECK (length("insurance") <= 40),
+  PRIMARY KEY ("id")
+) STRICT;
+
+-- unique `insurance`
+CREATE UNIQUE INDEX "ux_people_patients_insurance" ON "people_patients" ("insurance");
+
+-- `GET /v1/patients` as `patient when own`, newest first
+CREATE INDEX "ix_people_patients_account_id" ON "people_patients" ("account", "id");
+
+-- `q` of `GET /v1/patients`
+CREATE INDEX "ix_people_patients_id_name_search" ON "people_patients" ("id", "name_search");
+
+CREATE TABLE "scheduling_appointments" (
+  "id" BLOB NOT NULL CHECK (length("id") = 16),
+  "row_version" INTEGER NOT NULL CHECK ("row_version" >= 1),
+  "created_at" INTEGER NOT NULL,
+  "updated_at" INTEGER NOT NULL,
+  "patient" TEXT NOT NULL,
+  "doctor" TEXT NOT NULL,
+  "during_start" INTEGER NOT NULL,
+  "during_end" INTEGER NOT NULL,
+  "reason" TEXT CHECK (length("reason") <= 200),
+  "status" TEXT NOT NULL CHECK ("status" IN ('booked', 'arrived', 'seen', 'missed')),
+  PRIMARY KEY ("id"),
+  CHECK ("during_start" < "during_end")
+) STRICT;
+
+-- `GET /v1/appointments` as `patient when own`, newest first
+-- `GET /v1/appointments` of journey `book`, newest first
+CREATE INDEX "ix_scheduling_appointments_patient_id" ON "scheduling_appointments" ("patient", "id");
+
+-- `GET /v1/appointments` as `doctor when doctor == me`, newest first
+-- `GET /v1/appointments` of journey `look`, newest first
+CREATE INDEX "ix_scheduling_appointments_doctor_id" ON "scheduling_appointments" ("doctor", "id");
+
+-- is the span free? (never overlap by `doctor`)
+CREATE INDEX "ix_scheduling_appointments_doctor_during_start" ON "scheduling_appointments" ("doctor", "during_start");
+-- rows of equal "doctor" never overlap from "during_start" to "during_end": the one writer looks before it writes
+
+CREATE TABLE "records_entries" (
+  "id" BLOB NOT NULL CHECK (length("id") = 16),
+  "row_version" INTEGER NOT NULL CHECK ("row_version" >= 1),
+  "created_at" INTEGER NOT NULL,
+  "updated_at" INTEGER NOT NULL,
+  "appointment" BLOB NOT NULL CHECK (length("appointment") = 16),
+  "author" TEXT NOT NULL,
+  "kind" TEXT NOT NULL CHECK ("kind" IN ('finding', 'therapy', 'letter')),
+  "summary" TEXT NOT NULL CHECK (length("summary") <= 300),
+  "detail" TEXT NOT NULL CHECK (length("detail") <= 20000),
+  "signed" TEXT NOT NULL CHECK ("signed" IN ('draft', 'signed_off')),
+  PRIMARY KEY ("id")
+) STRICT;
+
+-- which architecture the tables were made for
+CREATE TABLE IF NOT EXISTS "mainstay_meta" (
+  "name" TEXT NOT NULL PRIMARY KEY,
+  "value" TEXT NOT NULL
+) STRICT;
+
+-- answers that are replayed for an idempotency key, committed with their effect
+CREATE TABLE IF NOT EXISTS "mainstay_idempotency" (
+  "scope" BLOB NOT NULL PRIMARY KEY CHECK (length("scope") = 32),
+  "fingerprint" BLOB NOT NULL CHECK (length("fingerprint") = 32),
+  "status" INTEGER NOT NULL,
+  "headers" TEXT NOT NULL,
+  "body" BLOB NOT NULL,
+  "expires" INTEGER NOT NULL
+) STRICT;
+
+-- deletion of answers whose time is over
+CREATE INDEX IF NOT EXISTS "ix_mainstay_idempotency_expires"
+  ON "mainstay_idempotency" ("expires");
+
+-- events, committed with the change they report, in the order of their commits
+CREATE TABLE IF NOT EXISTS "mainstay_outbox" (
+  "position" INTEGER PRIMARY KEY AUTOINCREMENT,
+  "id" BLOB NOT NULL UNIQUE CHECK (length("id") = 16),
+  "tenant" TEXT,
+  "event" TEXT NOT NULL,
+  "resource" TEXT NOT NULL,
+  "row_id" BLOB NOT NULL CHECK (length("row_id") = 16),
+  "time" INTEGER NOT NULL,
+  "data" TEXT NOT NULL,
+  "trace" TEXT
+) STRICT;
+
+-- keys of actors that call by key: hashes only
+CREATE TABLE IF NOT EXISTS "mainstay_api_keys" (
+  "prefix" TEXT NOT NULL PRIMARY KEY,
+  "hash" BLOB NOT NULL UNIQUE CHECK (length("hash") = 32),
+  "actor" TEXT NOT NULL,
+  "roles" TEXT NOT NULL,
+  "tenant" TEXT,
+  "subject" TEXT NOT NULL,
+  "label" TEXT NOT NULL,
+  "created" INTEGER NOT NULL,
+  "expires" INTEGER,
+  "revoked" INTEGER,
+  "used" INTEGER
+) STRICT;

@@ -1,0 +1,65 @@
+PRAGMA foreign_keys = ON;
+
+CREATE TABLE "tickets_tickets" (
+  "id" BLOB NOT NULL CHECK (length("id") = 16),
+  "row_version" INTEGER NOT NULL CHECK ("row_version" >= 1),
+  "created_at" INTEGER NOT NULL,
+  "updated_at" INTEGER NOT NULL,
+  "kiosk" TEXT NOT NULL,
+  "day" INTEGER NOT NULL,
+  "price" INTEGER NOT NULL,
+  "price_currency" TEXT NOT NULL CHECK ("price_currency" IN ('EUR')),
+  "status" TEXT NOT NULL CHECK ("status" IN ('offered', 'reserved', 'paid', 'used', 'void')),
+  PRIMARY KEY ("id")
+) STRICT;
+
+-- `GET /v1/tickets` as `kiosk when kiosk == me`, newest first
+CREATE INDEX "ix_tickets_tickets_kiosk_id" ON "tickets_tickets" ("kiosk", "id");
+
+-- which architecture the tables were made for
+CREATE TABLE IF NOT EXISTS "mainstay_meta" (
+  "name" TEXT NOT NULL PRIMARY KEY,
+  "value" TEXT NOT NULL
+) STRICT;
+
+-- answers that are replayed for an idempotency key, committed with their effect
+CREATE TABLE IF NOT EXISTS "mainstay_idempotency" (
+  "scope" BLOB NOT NULL PRIMARY KEY CHECK (length("scope") = 32),
+  "fingerprint" BLOB NOT NULL CHECK (length("fingerprint") = 32),
+  "status" INTEGER NOT NULL,
+  "headers" TEXT NOT NULL,
+  "body" BLOB NOT NULL,
+  "expires" INTEGER NOT NULL
+) STRICT;
+
+-- deletion of answers whose time is over
+CREATE INDEX IF NOT EXISTS "ix_mainstay_idempotency_expires"
+  ON "mainstay_idempotency" ("expires");
+
+-- events, committed with the change they report, in the order of their commits
+CREATE TABLE IF NOT EXISTS "mainstay_outbox" (
+  "position" INTEGER PRIMARY KEY AUTOINCREMENT,
+  "id" BLOB NOT NULL UNIQUE CHECK (length("id") = 16),
+  "tenant" TEXT,
+  "event" TEXT NOT NULL,
+  "resource" TEXT NOT NULL,
+  "row_id" BLOB NOT NULL CHECK (length("row_id") = 16),
+  "time" INTEGER NOT NULL,
+  "data" TEXT NOT NULL,
+  "trace" TEXT
+) STRICT;
+
+-- keys of actors that call by key: hashes only
+CREATE TABLE IF NOT EXISTS "mainstay_api_keys" (
+  "prefix" TEXT NOT NULL PRIMARY KEY,
+  "hash" BLOB NOT NULL UNIQUE CHECK (length("hash") = 32),
+  "actor" TEXT NOT NULL,
+  "roles" TEXT NOT NULL,
+  "tenant" TEXT,
+  "subject" TEXT NOT NULL,
+  "label" TEXT NOT NULL,
+  "created" INTEGER NOT NULL,
+  "expires" INTEGER,
+  "revoked" INTEGER,
+  "used" INTEGER
+) STRICT;

@@ -1,0 +1,74 @@
+PRAGMA foreign_keys = ON;
+
+CREATE TABLE "links_links" (
+  "id" BLOB NOT NULL CHECK (length("id") = 16),
+  "row_version" INTEGER NOT NULL CHECK ("row_version" >= 1),
+  "created_at" INTEGER NOT NULL,
+  "updated_at" INTEGER NOT NULL,
+  "code" TEXT NOT NULL CHECK (length("code") BETWEEN 4 AND 16),
+  "target" TEXT NOT NULL,
+  "maker" TEXT NOT NULL,
+  "note" TEXT CHECK (length("note") <= 200),
+  "note_search" TEXT,
+  "hits" INTEGER NOT NULL CHECK ("hits" >= 0),
+  "status" TEXT NOT NULL CHECK ("status" IN ('open', 'closed')),
+  PRIMARY KEY ("id")
+) STRICT;
+
+-- unique `code`
+CREATE UNIQUE INDEX "ux_links_links_code" ON "links_links" ("code");
+
+-- `GET /v1/links` as `maker when own`, newest first
+-- `GET /v1/links` of journey `watch`, newest first
+CREATE INDEX "ix_links_links_maker_id" ON "links_links" ("maker", "id");
+
+-- `q` of `GET /v1/links`
+CREATE INDEX "ix_links_links_id_note_search" ON "links_links" ("id", "note_search");
+
+-- which architecture the tables were made for
+CREATE TABLE IF NOT EXISTS "mainstay_meta" (
+  "name" TEXT NOT NULL PRIMARY KEY,
+  "value" TEXT NOT NULL
+) STRICT;
+
+-- answers that are replayed for an idempotency key, committed with their effect
+CREATE TABLE IF NOT EXISTS "mainstay_idempotency" (
+  "scope" BLOB NOT NULL PRIMARY KEY CHECK (length("scope") = 32),
+  "fingerprint" BLOB NOT NULL CHECK (length("fingerprint") = 32),
+  "status" INTEGER NOT NULL,
+  "headers" TEXT NOT NULL,
+  "body" BLOB NOT NULL,
+  "expires" INTEGER NOT NULL
+) STRICT;
+
+-- deletion of answers whose time is over
+CREATE INDEX IF NOT EXISTS "ix_mainstay_idempotency_expires"
+  ON "mainstay_idempotency" ("expires");
+
+-- events, committed with the change they report, in the order of their commits
+CREATE TABLE IF NOT EXISTS "mainstay_outbox" (
+  "position" INTEGER PRIMARY KEY AUTOINCREMENT,
+  "id" BLOB NOT NULL UNIQUE CHECK (length("id") = 16),
+  "tenant" TEXT,
+  "event" TEXT NOT NULL,
+  "resource" TEXT NOT NULL,
+  "row_id" BLOB NOT NULL CHECK (length("row_id") = 16),
+  "time" INTEGER NOT NULL,
+  "data" TEXT NOT NULL,
+  "trace" TEXT
+) STRICT;
+
+-- keys of actors that call by key: hashes only
+CREATE TABLE IF NOT EXISTS "mainstay_api_keys" (
+  "prefix" TEXT NOT NULL PRIMARY KEY,
+  "hash" BLOB NOT NULL UNIQUE CHECK (length("hash") = 32),
+  "actor" TEXT NOT NULL,
+  "roles" TEXT NOT NULL,
+  "tenant" TEXT,
+  "subject" TEXT NOT NULL,
+  "label" TEXT NOT NULL,
+  "created" INTEGER NOT NULL,
+  "expires" INTEGER,
+  "revoked" INTEGER,
+  "used" INTEGER
+) STRICT;

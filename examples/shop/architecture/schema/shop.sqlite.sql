@@ -1,0 +1,126 @@
+PRAGMA foreign_keys = ON;
+
+CREATE TABLE "catalog_products" (
+  "org" TEXT NOT NULL CHECK (length("org") >= 1),
+  "id" BLOB NOT NULL CHECK (length("id") = 16),
+  "row_version" INTEGER NOT NULL CHECK ("row_version" >= 1),
+  "created_at" INTEGER NOT NULL,
+  "updated_at" INTEGER NOT NULL,
+  "sku" TEXT NOT NULL CHECK (length("sku") <= 40),
+  "name" TEXT NOT NULL CHECK (length("name") <= 200),
+  "name_search" TEXT NOT NULL,
+  "price" INTEGER NOT NULL,
+  "price_currency" TEXT NOT NULL CHECK (length("price_currency") = 3),
+  "stock" INTEGER NOT NULL CHECK ("stock" >= 0),
+  PRIMARY KEY ("org", "id")
+) STRICT;
+
+-- unique `sku`
+CREATE UNIQUE INDEX "ux_catalog_products_org_sku" ON "catalog_products" ("org", "sku");
+
+-- `q` of `GET /v1/products`
+CREATE INDEX "ix_catalog_products_org_id_name_search" ON "catalog_products" ("org", "id", "name_search");
+
+CREATE TABLE "ordering_orders" (
+  "org" TEXT NOT NULL CHECK (length("org") >= 1),
+  "id" BLOB NOT NULL CHECK (length("id") = 16),
+  "row_version" INTEGER NOT NULL CHECK ("row_version" >= 1),
+  "created_at" INTEGER NOT NULL,
+  "updated_at" INTEGER NOT NULL,
+  "shopper" TEXT NOT NULL,
+  "total" INTEGER NOT NULL,
+  "total_currency" TEXT NOT NULL CHECK (length("total_currency") = 3),
+  "note" TEXT CHECK (length("note") <= 500),
+  "status" TEXT NOT NULL CHECK ("status" IN ('draft', 'placed', 'paid', 'shipped', 'cancelled')),
+  PRIMARY KEY ("org", "id")
+) STRICT;
+
+-- `GET /v1/orders` as `shopper when own`, newest first
+-- `GET /v1/orders` of journey `follow`, newest first
+CREATE INDEX "ix_ordering_orders_org_shopper_id" ON "ordering_orders" ("org", "shopper", "id");
+
+-- `GET /v1/orders` of journey `pick` where status == paid, newest first
+-- schedule `abandon_drafts`: status == draft && age > duration('7d')
+CREATE INDEX "ix_ordering_orders_org_status_id" ON "ordering_orders" ("org", "status", "id");
+
+CREATE TABLE "ordering_order_lines" (
+  "org" TEXT NOT NULL CHECK (length("org") >= 1),
+  "id" BLOB NOT NULL CHECK (length("id") = 16),
+  "order_id" BLOB NOT NULL CHECK (length("order_id") = 16),
+  "position" INTEGER NOT NULL CHECK ("position" >= 0),
+  "product" BLOB NOT NULL CHECK (length("product") = 16),
+  "price" INTEGER NOT NULL,
+  "price_currency" TEXT NOT NULL CHECK (length("price_currency") = 3),
+  "quantity" INTEGER NOT NULL CHECK ("quantity" BETWEEN 1 AND 99),
+  "amount" INTEGER NOT NULL,
+  "amount_currency" TEXT NOT NULL CHECK (length("amount_currency") = 3),
+  PRIMARY KEY ("org", "id"),
+  FOREIGN KEY ("org", "order_id") REFERENCES "ordering_orders" ("org", "id") ON DELETE CASCADE
+) STRICT;
+
+-- `lines` of one Order or of a page of them, in their order
+CREATE INDEX "ix_ordering_order_lines_org_order_id_position" ON "ordering_order_lines" ("org", "order_id", "position");
+
+CREATE TABLE "notifications_messages" (
+  "org" TEXT NOT NULL CHECK (length("org") >= 1),
+  "id" BLOB NOT NULL CHECK (length("id") = 16),
+  "row_version" INTEGER NOT NULL CHECK ("row_version" >= 1),
+  "created_at" INTEGER NOT NULL,
+  "updated_at" INTEGER NOT NULL,
+  "shopper" TEXT NOT NULL,
+  "template" TEXT NOT NULL CHECK ("template" IN ('order_paid', 'order_shipped')),
+  "order" BLOB NOT NULL CHECK (length("order") = 16),
+  "sent_at" INTEGER,
+  PRIMARY KEY ("org", "id")
+) STRICT;
+
+-- `GET /v1/messages` as `shopper when shopper == me`, newest first
+CREATE INDEX "ix_notifications_messages_org_shopper_id" ON "notifications_messages" ("org", "shopper", "id");
+
+-- which architecture the tables were made for
+CREATE TABLE IF NOT EXISTS "mainstay_meta" (
+  "name" TEXT NOT NULL PRIMARY KEY,
+  "value" TEXT NOT NULL
+) STRICT;
+
+-- answers that are replayed for an idempotency key, committed with their effect
+CREATE TABLE IF NOT EXISTS "mainstay_idempotency" (
+  "scope" BLOB NOT NULL PRIMARY KEY CHECK (length("scope") = 32),
+  "fingerprint" BLOB NOT NULL CHECK (length("fingerprint") = 32),
+  "status" INTEGER NOT NULL,
+  "headers" TEXT NOT NULL,
+  "body" BLOB NOT NULL,
+  "expires" INTEGER NOT NULL
+) STRICT;
+
+-- deletion of answers whose time is over
+CREATE INDEX IF NOT EXISTS "ix_mainstay_idempotency_expires"
+  ON "mainstay_idempotency" ("expires");
+
+-- events, committed with the change they report, in the order of their commits
+CREATE TABLE IF NOT EXISTS "mainstay_outbox" (
+  "position" INTEGER PRIMARY KEY AUTOINCREMENT,
+  "id" BLOB NOT NULL UNIQUE CHECK (length("id") = 16),
+  "tenant" TEXT,
+  "event" TEXT NOT NULL,
+  "resource" TEXT NOT NULL,
+  "row_id" BLOB NOT NULL CHECK (length("row_id") = 16),
+  "time" INTEGER NOT NULL,
+  "data" TEXT NOT NULL,
+  "trace" TEXT
+) STRICT;
+
+-- keys of actors that call by key: hashes only
+CREATE TABLE IF NOT EXISTS "mainstay_api_keys" (
+  "prefix" TEXT NOT NULL PRIMARY KEY,
+  "hash" BLOB NOT NULL UNIQUE CHECK (length("hash") = 32),
+  "actor" TEXT NOT NULL,
+  "roles" TEXT NOT NULL,
+  "tenant" TEXT,
+  "subject" TEXT NOT NULL,
+  "label" TEXT NOT NULL,
+  "created" INTEGER NOT NULL,
+  "expires" INTEGER,
+  "revoked" INTEGER,
+  "used" INTEGER
+) STRICT;
