@@ -8,9 +8,9 @@
 //! - In a field say when it is copied: `price: money = product.price at write` (kept),
 //!   `at read` (asked each time) or `at kept` (a replica fed by events).
 //! - In a command look it up first: `get: { price: product.price }`, then use `price`.
-//! - In a rule keep a copy in a field of the row (`at kept`) and compare that. A field that is asked
-//!   `at read` is in no table, so neither rules nor computed fields can read it, and a guard never
-//!   reads a replica.
+//! - In a rule keep a copy in a field of the row (`at kept`) and compare that. A field that is
+//!   asked `at read` is in no table, so neither rules nor computed fields can read it, and a guard
+//!   never reads a replica.
 //!
 //! Wrong:
 //! ```yaml
