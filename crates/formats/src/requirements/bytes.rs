@@ -1,13 +1,13 @@
 //! Raw bytes of files become texts; what is not text is said at its place.
 
 use super::FILE_BYTES_MAX;
-use super::faults::{not_text, too_large};
+use super::faults::not_text;
 use ir::source::SourceFile;
 use ir::{Diagnostic, Sources, Span};
 
 /// The files as texts, in the order of their paths. A file that is no UTF-8 is kept up to its first
-/// bad byte, one that is too large is kept empty; both are said. The caller need not read more than
-/// [`FILE_BYTES_MAX`] + 1 bytes of a file.
+/// bad line, and that is said; of one that is too large only so much is kept that the reader can
+/// say so. The caller need not read more than [`FILE_BYTES_MAX`] + 1 bytes of a file.
 pub fn sources_from_bytes(mut files: Vec<(String, Vec<u8>)>) -> (Sources, Vec<Diagnostic>) {
     files.sort();
     let mut sources = Sources::default();
@@ -23,8 +23,7 @@ pub fn sources_from_bytes(mut files: Vec<(String, Vec<u8>)>) -> (Sources, Vec<Di
 fn text(file: u32, bytes: Vec<u8>, faults: &mut Vec<Diagnostic>) -> String {
     let start = Span::new(file, 0, 0);
     if bytes.len() > FILE_BYTES_MAX {
-        faults.push(too_large::file(start, bytes.len(), FILE_BYTES_MAX));
-        return String::new();
+        return String::from_utf8_lossy(&bytes[..=FILE_BYTES_MAX]).into_owned();
     }
     let encodings: [(&[u8], &str); 4] = [
         (&[0xFF, 0xFE, 0, 0], "UTF-32"),

@@ -121,7 +121,9 @@ fn lone_surrogates_nul_and_other_bytes_are_refused() {
 fn a_huge_file_is_never_kept() {
     let bytes = vec![b'#'; 10 * FILE_BYTES_MAX];
     let (sources, faults) = sources_from_bytes(vec![("a.yaml".to_owned(), bytes)]);
-    assert!(sources.files[0].text.is_empty() && faults.len() == 1);
+    assert_eq!((sources.files[0].text.len(), faults), (FILE_BYTES_MAX + 1, Vec::new()));
+    let codes: Vec<&str> = read(&sources).1.iter().map(|fault| fault.code.0).collect();
+    assert_eq!(codes, ["E002"]);
 }
 
 #[test]

@@ -20,8 +20,8 @@ use ir::{Code, Diagnostic, Span};
 pub(crate) const CODE: Code = Code("E002");
 
 /// A file with too many bytes.
-pub(crate) fn file(span: Span, bytes: usize, bytes_max: usize) -> Diagnostic {
-    let message = format!("the file has {bytes} bytes, and {bytes_max} are allowed");
+pub(crate) fn file(span: Span, bytes_max: usize) -> Diagnostic {
+    let message = format!("the file has more than {bytes_max} bytes");
     Diagnostic::error(CODE, span, message).help("give each context a file in one directory")
 }
 
@@ -77,13 +77,13 @@ mod tests {
         check(
             &"# a comment\n".repeat(900_000),
             expect![[r#"
-            error[E002]: the file has 10800000 bytes, and 1048576 are allowed
-             --> mainstay.yaml:1:1
-              |
-            1 | # a comment
-              | ^
-              = help: give each context a file in one directory
-        "#]],
+                error[E002]: the file has more than 1048576 bytes
+                 --> mainstay.yaml:1:1
+                  |
+                1 | # a comment
+                  | ^
+                  = help: give each context a file in one directory
+            "#]],
         );
     }
 

@@ -36,7 +36,7 @@ pub fn read_with_environment(base: &Sources, overlay: &Sources) -> (Model, Vec<D
         let number = u32::try_from(at).unwrap_or(u32::MAX);
         if file.text.len() > FILE_BYTES_MAX {
             let place = Span::new(number, 0, 0);
-            faults.push(too_large::file(place, file.text.len(), FILE_BYTES_MAX));
+            faults.push(too_large::file(place, FILE_BYTES_MAX));
             partial = true;
             continue;
         }
