@@ -3,7 +3,7 @@
 mod choice;
 pub(crate) mod facts;
 #[cfg(test)]
-mod laws;
+mod law_tests;
 
 pub use choice::{Choice, Settings};
 pub use facts::{Relation, relations};

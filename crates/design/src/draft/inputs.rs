@@ -172,7 +172,8 @@ fn defaults() -> Vec<Fallback> {
             count("rows"),
             10_000.0,
             "contexts.*.resources.*.rows",
-            "ten thousand rows a tenant: small enough to need nothing, large enough to need an index",
+            "ten thousand rows a tenant: small enough to need nothing, large enough to need an \
+             index",
         ),
         row(
             Knob::Children,

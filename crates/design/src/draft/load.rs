@@ -4,11 +4,14 @@
 //! The peak is client requests a second and a share is a share of journeys, so an operation's rate
 //! is `peak × calls of it in a mean journey / requests of a mean journey`.
 
+mod names;
+
+use self::names::{Names, Target};
 use crate::capacity::Term;
 use crate::draft::inputs::{Inputs, Knob};
 use ir::contract::{Contract, OperationKind};
-use ir::domain::{Change, CommandId, Domain, Kind, ResourceId};
-use ir::model::{Effect, Journey, JourneyStep, Model, Step, Verb};
+use ir::domain::{Change, Domain, ResourceId};
+use ir::model::{Effect, Journey, Model, Step};
 use ir::quantity::{Computed, Grade, Unit};
 use std::collections::BTreeMap;
 
@@ -77,6 +80,19 @@ pub struct Load {
     pub requests_per_journey: f64,
     /// No workload is given: every resource gets the same.
     pub assumed: bool,
+    /// Sums of the flows by resource id.
+    sums: Vec<Sums>,
+    /// Sums of all flows, and of the clients' alone, by kind of work.
+    all: [f64; 4],
+    clients: [f64; 4],
+}
+
+/// Requests a second on one resource.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+struct Sums {
+    by_work: [f64; 4],
+    creates: f64,
+    edits: f64,
 }
 
 impl Load {
@@ -92,29 +108,57 @@ impl Load {
         load.workflows(model, &names, inputs);
         load.count_events(domain);
         load.reactions(model, &names, inputs);
+        load.sum_up(domain.resources.len());
         load
     }
 
-    /// Client requests of that work a second.
+    fn sum_up(&mut self, resources: usize) {
+        let mut sums = vec![Sums::default(); resources];
+        for flow in &self.flows {
+            self.all[flow.work as usize] += flow.rate.value;
+            if !flow.internal {
+                self.clients[flow.work as usize] += flow.rate.value;
+            }
+            let Some(own) = flow.resource.and_then(|id| sums.get_mut(id.index())) else { continue };
+            own.by_work[flow.work as usize] += flow.rate.value;
+            match flow.kind {
+                Some(OperationKind::Create) => own.creates += flow.rate.value,
+                Some(OperationKind::Update | OperationKind::Replace) => {
+                    own.edits += flow.rate.value;
+                }
+                Some(
+                    OperationKind::List
+                    | OperationKind::Get
+                    | OperationKind::Delete
+                    | OperationKind::Command(_)
+                    | OperationKind::Route(_)
+                    | OperationKind::Batch,
+                )
+                | None => {}
+            }
+        }
+        self.sums = sums;
+    }
+
+    /// Requests of that work a second, those of workflows and reactions among them.
     pub fn rate_of(&self, work: Work) -> f64 {
-        self.flows.iter().filter(|flow| flow.work == work).map(|flow| flow.rate.value).sum()
+        self.all[work as usize]
+    }
+
+    /// Requests of that work a second that clients make.
+    pub fn client_rate(&self, work: Work) -> f64 {
+        self.clients[work as usize]
     }
 
     /// All requests a second that clients make.
     pub fn clients(&self) -> f64 {
-        self.flows.iter().filter(|flow| !flow.internal).map(|flow| flow.rate.value).sum()
+        self.clients.iter().sum()
     }
 
     /// Share of the clients' requests that read.
     pub fn reads(&self) -> f64 {
         let clients = self.clients();
-        let reads: f64 = self
-            .flows
-            .iter()
-            .filter(|flow| !flow.internal && flow.work != Work::Write)
-            .map(|flow| flow.rate.value)
-            .sum();
-        if clients > 0.0 { reads / clients } else { 1.0 }
+        if clients > 0.0 { 1.0 - self.client_rate(Work::Write) / clients } else { 1.0 }
     }
 
     /// Transactions a second, those of workflows and reactions among them.
@@ -124,17 +168,17 @@ impl Load {
 
     /// Requests a second on a resource, by kind of work.
     pub fn on(&self, resource: ResourceId, work: Work) -> f64 {
-        let flows = self.flows.iter().filter(|flow| flow.resource == Some(resource));
-        flows.filter(|flow| flow.work == work).map(|flow| flow.rate.value).sum()
+        self.sums[resource.index()].by_work[work as usize]
     }
 
     /// Rows a second that clients or reactions make of a resource.
     pub fn creates(&self, resource: ResourceId) -> f64 {
-        let flows = self.flows.iter().filter(|flow| flow.resource == Some(resource));
-        flows
-            .filter(|flow| flow.kind == Some(OperationKind::Create))
-            .map(|flow| flow.rate.value)
-            .sum()
+        self.sums[resource.index()].creates
+    }
+
+    /// Plain changes a second: a command decides on the row as it is and overwrites nothing.
+    pub fn edits(&self, resource: ResourceId) -> f64 {
+        self.sums[resource.index()].edits
     }
 
     /// Calls a second to an integration.
@@ -371,154 +415,5 @@ fn work_of(kind: OperationKind) -> Work {
         | OperationKind::Delete
         | OperationKind::Command(_)
         | OperationKind::Batch => Work::Write,
-    }
-}
-
-/// What a journey's step asks for.
-struct Target {
-    operation: String,
-    resource: Option<ResourceId>,
-    kind: Option<OperationKind>,
-    work: Work,
-    anonymous: bool,
-    page: f64,
-}
-
-impl Target {
-    fn flow(self, rate: Computed, internal: bool) -> Flow {
-        Flow {
-            operation: self.operation,
-            resource: self.resource,
-            kind: self.kind,
-            work: self.work,
-            internal,
-            anonymous: self.anonymous,
-            page: self.page,
-            rate,
-        }
-    }
-}
-
-/// Names of the model, found without walking it again.
-struct Names<'a> {
-    domain: &'a Domain,
-    resources: BTreeMap<&'a str, ResourceId>,
-    qualified: BTreeMap<String, ResourceId>,
-    operations: BTreeMap<(ResourceId, OperationKind), &'a str>,
-    integrations: Vec<&'a str>,
-}
-
-impl<'a> Names<'a> {
-    fn new(model: &'a Model, domain: &'a Domain, contract: &'a Contract) -> Self {
-        let mut names = Self {
-            domain,
-            resources: BTreeMap::new(),
-            qualified: BTreeMap::new(),
-            operations: BTreeMap::new(),
-            integrations: model.integrations.iter().map(|one| one.name.as_str()).collect(),
-        };
-        for (id, resource) in domain.resources() {
-            names.resources.entry(&resource.name).or_insert(id);
-            names.qualified.insert(domain.full_name(id), id);
-        }
-        for operation in &contract.operations {
-            if let Some(resource) = operation.resource {
-                names.operations.insert((resource, operation.kind), &operation.id);
-            }
-        }
-        names
-    }
-
-    fn resource(&self, name: &str, context: Option<&str>) -> Option<ResourceId> {
-        let qualified =
-            context.and_then(|context| self.qualified.get(&format!("{context}.{name}")));
-        let found = qualified.or_else(|| self.qualified.get(name));
-        found.or_else(|| self.resources.get(name)).copied()
-    }
-
-    /// `Order.place`, `ordering.Order.place`
-    fn command(&self, text: &str) -> Option<(ResourceId, CommandId)> {
-        let (resource, command) = text.rsplit_once('.')?;
-        let resource = self.resource(resource, None)?;
-        self.command_of(resource, command)
-    }
-
-    fn command_of(&self, resource: ResourceId, name: &str) -> Option<(ResourceId, CommandId)> {
-        let commands = &self.domain.resource(resource).commands;
-        let at = commands.iter().position(|command| command.name == name)?;
-        Some((resource, CommandId::of(at)))
-    }
-
-    /// `item.product.reserve`: from the child or the root along references to a command.
-    fn follow(
-        &self,
-        parts: &[&str],
-        root: ResourceId,
-        child: Option<ResourceId>,
-    ) -> Option<(ResourceId, CommandId)> {
-        let (command, path) = parts.split_last()?;
-        let mut at = root;
-        for part in path {
-            if *part == "item" {
-                at = child?;
-                continue;
-            }
-            let (_, field) = self.domain.resource(at).field_named(part)?;
-            match field.kind {
-                Kind::Reference { target, .. } => at = target,
-                Kind::Scalar | Kind::Enum(_) | Kind::Actor(_) | Kind::Children { .. } => {
-                    return None;
-                }
-            }
-        }
-        self.command_of(at, command)
-    }
-
-    fn child(&self, root: ResourceId, field: &str) -> Option<ResourceId> {
-        let resource = self.domain.resource(root);
-        let (id, _) = resource.field_named(field)?;
-        resource.children().find(|(known, _)| *known == id).map(|(_, child)| child)
-    }
-
-    fn operation_id(&self, resource: ResourceId, kind: OperationKind) -> String {
-        match self.operations.get(&(resource, kind)) {
-            Some(id) => (*id).to_owned(),
-            None => format!("{}:{kind:?}", self.domain.full_name(resource)),
-        }
-    }
-
-    fn target(&self, step: &JourneyStep, journey: &Journey) -> Target {
-        let resource = self.resource(step.resource.as_str(), None);
-        let kind = resource.and_then(|id| match &step.verb {
-            Verb::List => Some(OperationKind::List),
-            Verb::Get => Some(OperationKind::Get),
-            Verb::Create => Some(OperationKind::Create),
-            Verb::Update => Some(OperationKind::Update),
-            Verb::Delete => Some(OperationKind::Delete),
-            Verb::Open => Some(OperationKind::Route(0)),
-            Verb::Command(name) => self
-                .command_of(id, name.as_str())
-                .map(|(_, command)| OperationKind::Command(command)),
-        });
-        let operation = match (resource, kind) {
-            (Some(id), Some(kind)) => self.operation_id(id, kind),
-            _ => format!("list{}", step.resource.value),
-        };
-        let redirects = resource.is_some_and(|id| {
-            let route = self.domain.resource(id).routes.first();
-            route.is_some_and(|route| route.redirect.is_some())
-        });
-        let work = match kind {
-            Some(OperationKind::Route(_)) if !redirects => Work::Get,
-            Some(kind) => work_of(kind),
-            None => Work::List,
-        };
-        let anyone = journey.actor.as_ref().is_some_and(|actor| actor.actor == "anyone");
-        let anonymous = anyone || matches!(kind, Some(OperationKind::Route(_)));
-        let page = match work {
-            Work::List => step.limit.as_ref().map_or(PAGE_ITEMS, |limit| f64::from(limit.value)),
-            Work::Get | Work::Write | Work::Redirect => 1.0,
-        };
-        Target { operation, resource, kind, work, anonymous, page }
     }
 }

@@ -96,19 +96,17 @@ fn scaled(draft: &Draft<'_>, demand: Term) -> Term {
 
 /// Requests a second of a kind of work that reach the database: caches answer the rest.
 pub fn reaching_database(draft: &Draft<'_>, work: Work) -> f64 {
+    let key = match work {
+        Work::Get => "hit_ratio_get",
+        Work::Redirect => "hit_ratio_redirect",
+        Work::List | Work::Write => return draft.load.rate_of(work),
+    };
+    if !draft.has(key) {
+        return draft.load.rate_of(work);
+    }
     let mut reaching = 0.0;
     for flow in draft.load.flows.iter().filter(|flow| flow.work == work) {
-        let key = match flow.work {
-            Work::Get => "hit_ratio_get",
-            Work::Redirect => "hit_ratio_redirect",
-            Work::List | Work::Write => "",
-        };
-        let name = || flow.resource.map(|id| draft.name(id));
-        let hits = if draft.has(key) {
-            name().and_then(|name| draft.number(key, &name)).unwrap_or(0.0)
-        } else {
-            0.0
-        };
+        let hits = flow.resource.and_then(|id| draft.number(key, &draft.name(id))).unwrap_or(0.0);
         reaching += flow.rate.value * (1.0 - hits);
     }
     reaching
@@ -234,7 +232,7 @@ fn chain(draft: &Draft<'_>, replicas: f64, factor: f64) -> Chain {
     let mut parts = Vec::new();
     let mut works = Vec::new();
     for work in WORKS {
-        let rate: f64 = client_rate(draft, work);
+        let rate = draft.load.client_rate(work);
         if rate <= 0.0 {
             continue;
         }
@@ -266,11 +264,6 @@ fn chain(draft: &Draft<'_>, replicas: f64, factor: f64) -> Chain {
         database_utilisation: database.map_or(0.0, |database| database.utilisation()),
         works,
     }
-}
-
-fn client_rate(draft: &Draft<'_>, work: Work) -> f64 {
-    let flows = draft.load.flows.iter().filter(|flow| flow.work == work && !flow.internal);
-    flows.map(|flow| flow.rate.value).sum()
 }
 
 /// Share of the requests of a kind of work that a cache answers.

@@ -4,8 +4,8 @@
 //! **Why**: a unit of its own buys a release train, a scale and a blast radius of its own. Team,
 //! traffic and isolation say whether somebody needs them; contexts keep their tables apart either
 //! way, so that a later split moves code and data but redesigns nothing.
-//! **Cost** of a split: two more nodes, a network trip for each call that crosses, and the upkeep of
-//! one more pipeline and pager. **Instead**: a modular monolith.
+//! **Cost** of a split: two more nodes, a network trip for each call that crosses, and the upkeep
+//! of one more pipeline and pager. **Instead**: a modular monolith.
 
 use crate::capacity::Term;
 use crate::draft::inputs::Knob;
@@ -165,7 +165,8 @@ fn alternatives(
         let each: Vec<Vec<ContextId>> = (0..contexts).map(|at| vec![ContextId::of(at)]).collect();
         let upkeep = upkeep(draft, contexts);
         let lost = format!(
-            "{} more to release, watch and page for: {} of {} for nothing that the load asks for{}.",
+            "{} more to release, watch and page for: {} of {} for nothing that the load asks \
+             for{}.",
             counted((contexts - groups.len()) as f64, "unit", "units"),
             facts::number(upkeep.value - upkeep_of(draft, groups.len())),
             draft.input(Knob::Team).print(),

@@ -42,7 +42,8 @@ fn decide(draft: &Draft<'_>) -> Vec<Decision> {
         .on("system", "which context would leave first?")
         .choose(format!("`{}` first, then `{}`", name(first), name(second)))
         .because(format!(
-            "`{}` carries {} of the load and {} across its border a second; `{}` carries {} and {}.",
+            "`{}` carries {} of the load and {} across its border a second; `{}` carries {} and \
+             {}.",
             name(first),
             facts::about(rates[first] / total),
             counted((calls[first] * 10.0).round() / 10.0, "call", "calls"),

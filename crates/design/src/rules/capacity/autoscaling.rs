@@ -1,8 +1,8 @@
 //! # D054 autoscaling
 //! Whether nodes come and go with the load.
 //!
-//! **Why**: nodes that follow the day cost less than nodes for the peak, where the day is uneven and
-//! there are enough of them to take away.
+//! **Why**: nodes that follow the day cost less than nodes for the peak, where the day is uneven
+//! and there are enough of them to take away.
 //! **Cost**: a node takes a minute to come, so room for that minute must be there anyway.
 //! **Instead**: a fixed number.
 
@@ -74,7 +74,8 @@ fn decide(draft: &Draft<'_>) -> Vec<Decision> {
                 facts::number(most)
             ))
             .because(format!(
-                "The availability goal keeps {} whatever the load is, and {} carry {}: there is none \
+                "The availability goal keeps {} whatever the load is, and {} carry {}: there is \
+                 none \
                  to take away at night.",
                 facts::number(least),
                 facts::number(replicas.value),

@@ -85,7 +85,8 @@ fn server(choice: Choice, draft: &Draft<'_>) -> Choice {
     choice
         .choose(format!("{} for each node, {} in all", facts::number(each), facts::number(open)))
         .because(format!(
-            "{} of queries at {} each keep {} connections busy (Little); {} leave one in a thousand \
+            "{} of queries at {} each keep {} connections busy (Little); {} leave one in a \
+             thousand \
              without a free one (Erlang B).",
             facts::rps(rate.value()),
             facts::time(times.value),
@@ -115,10 +116,7 @@ fn server(choice: Choice, draft: &Draft<'_>) -> Choice {
         )
         .alternative(
             "a pooler in front",
-            format!(
-                "{} connections are far below what one server holds.",
-                facts::number(open)
-            ),
+            format!("{} connections are far below what one server holds.", facts::number(open)),
             vec![],
         )
         .flips("more than 400 connections in all: a pooler in front")

@@ -1,9 +1,9 @@
 //! # D050 replicas
 //! How many application nodes serve the peak, with one of them lost.
 //!
-//! **Why**: the utilisation law: busy cores are requests a second times CPU seconds of each. Kept at
-//! or below 60 % the queue stays short and a burst finds room; one node more, and a lost one is not
-//! noticed.
+//! **Why**: the utilisation law: busy cores are requests a second times CPU seconds of each. Kept
+//! at or below 60 % the queue stays short and a burst finds room; one node more, and a lost one is
+//! not noticed.
 //! **Cost**: the spare node. **Instead**: fewer, and shedding on the day one is lost.
 
 use crate::capacity::Term;
@@ -123,7 +123,8 @@ fn nodes(
         choice
             .because_if(load.value <= 1.0, || {
                 format!(
-                    "Load alone asks for one, {} busy; the second is there because one may be lost.",
+                    "Load alone asks for one, {} busy; the second is there because one may be \
+                     lost.",
                     facts::about(cpu.value)
                 )
             })

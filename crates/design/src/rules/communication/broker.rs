@@ -1,8 +1,8 @@
 //! # D025 broker
 //! What carries the events from the outbox to their consumers.
 //!
-//! **Why**: a broker is one more thing that must be there, patched and paid; the table of the outbox
-//! already holds every event in order.
+//! **Why**: a broker is one more thing that must be there, patched and paid; the table of the
+//! outbox already holds every event in order.
 //! **Cost** of none: consumers read from the database. **Instead**: NATS, RabbitMQ or Kafka.
 
 use crate::capacity::Term;
@@ -76,7 +76,8 @@ fn decide(draft: &Draft<'_>) -> Vec<Decision> {
         choice
             .choose(none)
             .because(format!(
-                "{} at the peak for {} are {} of reads by the end of the horizon, of {} that a table \
+                "{} at the peak for {} are {} of reads by the end of the horizon, of {} that a \
+                 table \
                  serves unnoticed; {}.",
                 facts::rps(rate),
                 counted(consumers, "consumer", "consumers"),
@@ -99,7 +100,8 @@ fn decide(draft: &Draft<'_>) -> Vec<Decision> {
     let choice = choice.alternative(
         "Kafka, three brokers",
         format!(
-            "{} events a day do not fill one partition; it pays from replay of weeks by many teams.",
+            "{} events a day do not fill one partition; it pays from replay of weeks by many \
+             teams.",
             facts::number((rate / draft.value(Knob::PeakToMean) * 86_400.0).round())
         ),
         Vec::new(),

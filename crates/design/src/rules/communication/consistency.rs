@@ -64,7 +64,8 @@ fn decide(draft: &Draft<'_>) -> Vec<Decision> {
         })
         .number(facts::count("aggregates", roots, "aggregates", "contexts"))
         .flips(if beyond {
-            "a reader who may not see a step of a workflow or an old view: that part moves into one \
+            "a reader who may not see a step of a workflow or an old view: that part moves into \
+             one \
              aggregate"
                 .to_owned()
         } else {

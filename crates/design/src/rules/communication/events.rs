@@ -43,7 +43,14 @@ fn decide(draft: &Draft<'_>) -> Vec<Decision> {
     let users = users(draft);
     let busiest = draft.load.events.iter().max_by(|a, b| a.1.total_cmp(b.1).then(b.0.cmp(a.0)));
     let choice = RULE
-        .on("system", format!("how do {} leave their transactions?", counted(events.len() as f64, "event", "events")))
+        .on(
+            "system",
+            format!(
+                "how do {} leave their \
+                               transactions?",
+                counted(events.len() as f64, "event", "events")
+            ),
+        )
         .choose("transactional outbox, at least once, in order for each aggregate")
         .because_if(!users.is_empty(), || {
             format!("{} act on them: a lost event is work that never happens.", listed(&users))
@@ -69,7 +76,8 @@ fn decide(draft: &Draft<'_>) -> Vec<Decision> {
         .alternative(
             "change data capture",
             format!(
-                "saves {} vCPU, needs a replication slot that must never be forgotten, and publishes \
+                "saves {} vCPU, needs a replication slot that must never be forgotten, and \
+                 publishes \
                  rows where {} name facts.",
                 facts::number(cpu.value),
                 counted(events.len() as f64, "event", "events")
@@ -77,7 +85,10 @@ fn decide(draft: &Draft<'_>) -> Vec<Decision> {
             Vec::new(),
         )
         .consequence("A consumer may see an event twice: the inbox drops the second by its id.")
-        .consequence("`up` commits the rows of the outbox; relay, reactions and webhooks do not run yet.")
+        .consequence(
+            "`up` commits the rows of the outbox; relay, reactions and webhooks do not \
+                      run yet.",
+        )
         .flips(format!(
             "peak below {}: less than one event a year would be lost without it",
             facts::rps(draft.value(Knob::Peak) / lost_a_year.max(1e-9))

@@ -127,7 +127,8 @@ fn by_copy(
     if !write.is_empty() {
         parts.push(format!("{} copied when it is written", listed(&write)));
         choice = choice.because(format!(
-            "{} must stay what it was when the row was written: a later change of `{to}` ({} at the \
+            "{} must stay what it was when the row was written: a later change of `{to}` ({} at \
+             the \
              peak) may not reach back.",
             listed(&write),
             facts::rps(changes)

@@ -1,8 +1,8 @@
 //! # D026 sagas
 //! Who keeps a workflow over several aggregates whole.
 //!
-//! **Why**: a transaction ends at an aggregate and at a company's border. What goes beyond is either
-//! undone step by step or left half done.
+//! **Why**: a transaction ends at an aggregate and at a company's border. What goes beyond is
+//! either undone step by step or left half done.
 //! **Cost**: others see the steps; each needs an undo that can be repeated. **Instead**:
 //! choreography, where nobody holds the whole, or two-phase commit, where everybody waits.
 

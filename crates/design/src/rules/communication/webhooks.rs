@@ -72,7 +72,8 @@ fn decide(draft: &Draft<'_>) -> Vec<Decision> {
             facts::number(f64::from(places))
         ))
         .because(format!(
-            "A receiver that is away for a day is owed {} events if it is the largest tenant's: they \
+            "A receiver that is away for a day is owed {} events if it is the largest tenant's: \
+             they \
              wait in the outbox, in order.",
             facts::number(backlog.value.ceil())
         ))
@@ -83,7 +84,8 @@ fn decide(draft: &Draft<'_>) -> Vec<Decision> {
         .alternative(
             "partners poll `/v1/events`",
             format!(
-                "{} of questions in the mean, of which {} would find nothing; it stays as the way to \
+                "{} of questions in the mean, of which {} would find nothing; it stays as the way \
+                 to \
                  catch up.",
                 facts::rps(polling.value),
                 facts::about(empty)

@@ -20,7 +20,7 @@ pub(super) const RULE: Rule =
     Rule { id: "D008", name: "concurrency", stage: Stage::Contracts, each: false, decide };
 
 fn decide(draft: &Draft<'_>) -> Vec<Decision> {
-    let changed = |id| changes(draft, id);
+    let changed = |id| draft.load.edits(id);
     let most = facts::most(draft, changed);
     let required: Vec<String> = draft
         .domain
@@ -73,7 +73,10 @@ fn decide(draft: &Draft<'_>) -> Vec<Decision> {
             ),
             vec![locks.named("time a row is held", Unit::Seconds)],
         )
-        .consequence("Commands check the version again at commit: a lost update needs no discipline to avoid.");
+        .consequence(
+            "Commands check the version again at commit: a lost update needs no \
+                      discipline to avoid.",
+        );
     vec![choice.done(draft)]
 }
 
@@ -124,21 +127,18 @@ fn hottest(
         .number(daily.clone())
         .alternative(
             "the last one wins",
-            format!("about {} changes a day of `{name}` lost without a word.", facts::number(daily.value.round())),
+            format!(
+                "about {} changes a day of `{name}` lost without a \
+                     word.",
+                facts::number(daily.value.round())
+            ),
             vec![daily],
         )
         .flips(format!(
-            "more than one change a second of one row of `{name}`: a command that adds (`set: x: x + \
+            "more than one change a second of one row of `{name}`: a command that adds (`set: x: x \
+             + \
              n`) instead of a PATCH that overwrites"
         ))
-}
-
-/// Plain changes a second: a command decides on the row as it is and overwrites nothing.
-fn changes(draft: &Draft<'_>, id: ResourceId) -> f64 {
-    let flows = draft.load.flows.iter().filter(|flow| flow.resource == Some(id));
-    let plain = flows
-        .filter(|flow| matches!(flow.kind, Some(OperationKind::Update | OperationKind::Replace)));
-    plain.map(|flow| flow.rate.value).sum()
 }
 
 /// Changes a second that meet another change of the most popular row within the think time.

@@ -104,7 +104,8 @@ fn decide(draft: &Draft<'_>) -> Vec<Decision> {
             vec![(Term::from(&stored) / 24.0).named("stored answers", Unit::Bytes)],
         )
         .consequence(format!(
-            "The idempotency table holds {} of the last day; only successes are stored, so a failed \
+            "The idempotency table holds {} of the last day; only successes are stored, so a \
+             failed \
              call may be tried again with its key.",
             facts::bytes(stored.value)
         ))

@@ -54,7 +54,8 @@ fn decide(draft: &Draft<'_>) -> Vec<Decision> {
         .on("system", format!("how is `{name}` with {} rows read to its end?", facts::number(rows)))
         .choose("signed cursor, 20 a page, 100 at most")
         .because(format!(
-            "The longest list is `{name}`: {} rows in one caller's reach at the end of the horizon, \
+            "The longest list is `{name}`: {} rows in one caller's reach at the end of the \
+             horizon, \
              {} pages.",
             facts::number(rows),
             facts::number((rows / PAGE_ITEMS).ceil())
@@ -92,7 +93,10 @@ fn decide(draft: &Draft<'_>) -> Vec<Decision> {
             format!("an answer of {} for `{name}`.", facts::bytes(all.value)),
             vec![all],
         )
-        .consequence("A list has no total and no page numbers: screens show `more`, not `page 7 of 900`.")
+        .consequence(
+            "A list has no total and no page numbers: screens show `more`, not `page 7 of \
+                      900`.",
+        )
         .driver(format!("contexts.{}.rows", name.replacen('.', ".resources.", 1)))
         .flips(format!(
             "a screen that must jump to a page of `{name}`: an offset for that screen, capped at \

@@ -76,7 +76,8 @@ fn asked(draft: &Draft<'_>, id: ResourceId, cache: &Cache, gets: f64, redirects:
         .set("cache_seconds", cache.time);
     if gets + redirects <= 0.0 {
         choice = choice.because(format!(
-            "The model asks for {kept}; the workload never reads a single `{name}`, so the hit ratio \
+            "The model asks for {kept}; the workload never reads a single `{name}`, so the hit \
+             ratio \
              is unknown: measure it before spending memory."
         ));
     } else {
@@ -165,7 +166,8 @@ fn tiers(
         .option(
             "a shared cache (Redis)",
             format!(
-                "one cache for all nodes would hit {} instead of {}: {} fewer for the database, for \
+                "one cache for all nodes would hit {} instead of {}: {} fewer for the database, \
+                 for \
                  {} and a network trip on each hit.",
                 facts::about(shared.value),
                 facts::about(near.value),
@@ -197,7 +199,10 @@ fn tiers(
         }
     }
     choice = in_front(choice, draft, id);
-    choice.consequence("`up` has no cache tier yet: there every read reaches the database, and `ETag` saves the body.")
+    choice.consequence(
+        "`up` has no cache tier yet: there every read reaches the database, and \
+                        `ETag` saves the body.",
+    )
 }
 
 fn unasked(draft: &Draft<'_>, id: ResourceId, reads: f64) -> Decision {

@@ -40,10 +40,18 @@ fn decide(draft: &Draft<'_>) -> Vec<Decision> {
             .named("database CPU", Unit::Count("vCPU".to_owned()));
         let fsync = draft.catalog.value("sync_write");
         let choice = RULE
-            .on(&name, format!("how is `{field}` of `{name}` raised {} times a second?", facts::number(reads)))
+            .on(
+                &name,
+                format!(
+                    "how is `{field}` of `{name}` raised {} times a \
+                                second?",
+                    facts::number(reads)
+                ),
+            )
             .choose("gathered in memory, written once a second")
             .because(format!(
-                "{} raise `{field}`; within a second they meet {} different rows, so {} row changes \
+                "{} raise `{field}`; within a second they meet {} different rows, so {} row \
+                 changes \
                  replace {} transactions.",
                 facts::rps(reads),
                 facts::number(distinct.value.round()),
@@ -51,7 +59,8 @@ fn decide(draft: &Draft<'_>) -> Vec<Decision> {
                 facts::number(reads)
             ))
             .because(format!(
-                "The most popular row alone is raised {} times a second; one transaction each would \
+                "The most popular row alone is raised {} times a second; one transaction each \
+                 would \
                  hold its lock {} of the time at {} a commit{}.",
                 facts::number(reads * zipf.top()),
                 facts::about(hot.value),

@@ -190,7 +190,8 @@ fn sqlite(choice: Choice, draft: &Draft<'_>, reasons: &[String]) -> Choice {
         .set("standby", false);
     choice = if reasons.is_empty() {
         choice.because(format!(
-            "{} of writes keep the one writer busy {} of the time at the end of the horizon, and one machine \
+            "{} of writes keep the one writer busy {} of the time at the end of the horizon, and \
+             one machine \
              repaired within {} reaches {} against {} asked.",
             facts::rps(draft.load.writes()),
             facts::about(busy.value),

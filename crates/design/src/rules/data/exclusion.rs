@@ -35,7 +35,10 @@ fn decide(draft: &Draft<'_>) -> Vec<Decision> {
             let server = draft.word("database") == "postgresql";
             let choice = RULE
                 .on(&subject, format!("what keeps two `{name}` of the same {what} apart in time?"))
-                .choose("checked inside the write: `EXCLUDE` on PostgreSQL, the single writer on SQLite")
+                .choose(
+                    "checked inside the write: `EXCLUDE` on PostgreSQL, the single writer on \
+                         SQLite",
+                )
                 .because(format!(
                     "Callers look ({} of lists) and then book: {} at the peak would pass a check \
                      that is made before the write, about {} of them in each other's way a month.",
@@ -52,8 +55,11 @@ fn decide(draft: &Draft<'_>) -> Vec<Decision> {
                 .alternative(
                     format!("a lock on {what} for the day"),
                     format!(
-                        "correct, but every writer must remember it; `{name}` is written by {} grants.",
-                        facts::number((resource.access.create.len() + resource.access.update.len()) as f64)
+                        "correct, but every writer must remember it; `{name}` is written by {} \
+                         grants.",
+                        facts::number(
+                            (resource.access.create.len() + resource.access.update.len()) as f64
+                        )
                     ),
                     Vec::new(),
                 )
@@ -63,18 +69,19 @@ fn decide(draft: &Draft<'_>) -> Vec<Decision> {
                 ))
                 .consequence(if server {
                     format!(
-                        "`schema/postgresql.sql` holds `EXCLUDE USING gist` over {} and `{span}`: it \
+                        "`schema/postgresql.sql` holds `EXCLUDE USING gist` over {} and `{span}`: \
+                         it \
                          needs the extension `btree_gist`.",
                         listed(&equal)
                     )
                 } else {
                     "On SQLite the one writer looks and writes in the same transaction.".to_owned()
                 })
-                .consequence("The loser of a race gets 409 with the pointer of the span, and can offer the next free one.")
-                .driver(format!(
-                    "contexts.{}.never_overlap",
-                    name.replacen('.', ".resources.", 1)
-                ))
+                .consequence(
+                    "The loser of a race gets 409 with the pointer of the span, and can \
+                              offer the next free one.",
+                )
+                .driver(format!("contexts.{}.never_overlap", name.replacen('.', ".resources.", 1)))
                 .effect(Effect::RunsHere);
             decisions.push(choice.done(draft));
         }

@@ -50,7 +50,8 @@ fn decide(draft: &Draft<'_>) -> Vec<Decision> {
         .on("system", "what does an id look like?")
         .choose("UUIDv7, made by the application")
         .because(format!(
-            "`{name}` grows by {} at the peak: ids that begin with the time append to the last page \
+            "`{name}` grows by {} at the peak: ids that begin with the time append to the last \
+             page \
              of the key; random ones would touch {} a second, anywhere in {}.",
             facts::rps(creates),
             counted(pages.ceil(), "page", "pages"),
@@ -58,7 +59,8 @@ fn decide(draft: &Draft<'_>) -> Vec<Decision> {
         ))
         .because_if(exposed(draft).len() > 1, || {
             format!(
-                "{} are addressed by id from outside: a counting number would tell every caller how \
+                "{} are addressed by id from outside: a counting number would tell every caller \
+                 how \
                  many there are and how fast they grow.",
                 listed(&exposed(draft))
             )
@@ -68,7 +70,8 @@ fn decide(draft: &Draft<'_>) -> Vec<Decision> {
         .alternative(
             "counting numbers",
             format!(
-                "{} smaller in all, but known only after the insert, so a batch or a saga could not \
+                "{} smaller in all, but known only after the insert, so a batch or a saga could \
+                 not \
                  name a row it is about to make.",
                 facts::bytes(extra.value)
             ),
@@ -76,7 +79,11 @@ fn decide(draft: &Draft<'_>) -> Vec<Decision> {
         )
         .alternative(
             "random UUID",
-            format!("the whole key of `{name}`, {}, has to stay in memory.", facts::bytes(index.value)),
+            format!(
+                "the whole key of `{name}`, {}, has to stay in \
+                     memory.",
+                facts::bytes(index.value)
+            ),
             vec![index],
         )
         .flips(format!(
@@ -102,7 +109,10 @@ fn plain(draft: &Draft<'_>, extra: ir::quantity::Computed) -> Decision {
             facts::bytes(extra.value)
         ))
         .number(extra)
-        .flips("more than 1 rps created of one resource: the pages that random ids touch are then counted")
+        .flips(
+            "more than 1 rps created of one resource: the pages that random ids touch are then \
+                counted",
+        )
         .driver("contexts")
         .alternative("counting numbers", "tell a caller how many rows there are.", Vec::new())
         .effect(Effect::RunsHere)

@@ -15,7 +15,7 @@ use ir::decision::{Decision, Effect, Stage};
 use ir::quantity::{Computed, Grade, Unit};
 
 pub(super) const RULE: Rule =
-    Rule { id: "D019", name: "search", stage: Stage::Data, each: false, decide };
+    Rule { id: "D019", name: "search", stage: Stage::Data, each: true, decide };
 
 fn decide(draft: &Draft<'_>) -> Vec<Decision> {
     let mut decisions = Vec::new();
@@ -63,10 +63,16 @@ fn decide(draft: &Draft<'_>) -> Vec<Decision> {
                 vec![engine],
             )
             .alternative(
-                if small { "the database's full-text index" } else { "prefix match on a folded column" },
+                if small {
+                    "the database's full-text index"
+                } else {
+                    "prefix match on a folded \
+                                                                      column"
+                },
                 if small {
                     format!(
-                        "stems and ranks, differently on SQLite and PostgreSQL; {} rows need neither.",
+                        "stems and ranks, differently on SQLite and PostgreSQL; {} rows need \
+                         neither.",
                         facts::number(rows.value)
                     )
                 } else {

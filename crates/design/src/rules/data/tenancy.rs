@@ -79,7 +79,8 @@ fn by_row(choice: Choice, draft: &Draft<'_>, claim: &str) -> Choice {
         .alternative(
             "schema for each tenant",
             format!(
-                "{} tables in one catalogue: {} statements for each release and planning that slows \
+                "{} tables in one catalogue: {} statements for each release and planning that \
+                 slows \
                  with them.",
                 facts::number(tenants.value() * tables as f64),
                 facts::number(migrations(draft).value)
@@ -87,10 +88,14 @@ fn by_row(choice: Choice, draft: &Draft<'_>, claim: &str) -> Choice {
             vec![migrations(draft)],
         )
         .consequence(format!(
-            "A query without `{claim}` would reach every tenant: the engine adds it to each, and on \
+            "A query without `{claim}` would reach every tenant: the engine adds it to each, and \
+             on \
              PostgreSQL row-level security holds it a second time."
         ))
-        .flips("a contract that demands a database, a key or a region of its own: `tenancy: database`")
+        .flips(
+            "a contract that demands a database, a key or a region of its own: `tenancy: \
+                database`",
+        )
 }
 
 fn by_database(choice: Choice, draft: &Draft<'_>, tenancy: &Tenancy) -> Choice {
@@ -102,7 +107,8 @@ fn by_database(choice: Choice, draft: &Draft<'_>, tenancy: &Tenancy) -> Choice {
     choice
         .choose("a database for each tenant; on SQLite a file for each")
         .because(format!(
-            "`tenancy: database by {}` asks for it: a query can only reach the tenant whose database \
+            "`tenancy: database by {}` asks for it: a query can only reach the tenant whose \
+             database \
              is open, whatever it forgot.",
             tenancy.claim
         ))

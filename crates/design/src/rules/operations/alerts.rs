@@ -59,14 +59,16 @@ fn decide(draft: &Draft<'_>) -> Vec<Decision> {
         ))
         .because(if quiet {
             format!(
-                "In the mean the short window of the first alert holds {} failures at its threshold, \
+                "In the mean the short window of the first alert holds {} failures at its \
+                 threshold, \
                  too few to tell from chance: it asks for {} failures as well.",
                 facts::number(in_short),
                 facts::number(FAILURES_MIN)
             )
         } else {
             format!(
-                "In the mean the short window of the first alert holds {} failures at its threshold: \
+                "In the mean the short window of the first alert holds {} failures at its \
+                 threshold: \
                  enough to be no chance.",
                 facts::number(in_short.round())
             )

@@ -41,7 +41,9 @@ fn decide(draft: &Draft<'_>) -> Vec<Decision> {
             facts::money(draft, functions.value)
         ))
         .because_if(embedded, || {
-            "The database lives in the process: it must keep its volume, which a function does not.".to_owned()
+            "The database lives in the process: it must keep its volume, which a function does \
+             not."
+                .to_owned()
         })
         .because_if(cheaper, || {
             format!(
@@ -54,15 +56,27 @@ fn decide(draft: &Draft<'_>) -> Vec<Decision> {
         .alternative(
             "functions",
             if ratio > 1.0 {
-                format!("{} times the price at this load, and cold starts inside the latency goal.", facts::number(ratio))
+                format!(
+                    "{} times the price at this load, and cold starts inside the latency \
+                         goal.",
+                    facts::number(ratio)
+                )
             } else {
-                format!("{} of the price, with a proxy for connections and cold starts inside the latency goal.", facts::about(ratio))
+                format!(
+                    "{} of the price, with a proxy for connections and cold starts inside the \
+                         latency goal.",
+                    facts::about(ratio)
+                )
             },
             vec![functions],
         )
         .alternative(
             "machines of one's own",
-            format!("patches, disks and reboots take about {} of an engineer.", facts::about(draft.catalog.value("service_upkeep"))),
+            format!(
+                "patches, disks and reboots take about {} of an \
+                     engineer.",
+                facts::about(draft.catalog.value("service_upkeep"))
+            ),
             vec![upkeep],
         )
         .driver("goals.peak")

@@ -52,7 +52,8 @@ fn decide(draft: &Draft<'_>) -> Vec<Decision> {
         (
             "canary, then rolling",
             format!(
-                "a rolling release would spend {} of the {} that releases may; a canary shows a bad one to {} of callers first",
+                "a rolling release would spend {} of the {} that releases may; a canary shows a \
+                 bad one to {} of callers first",
                 facts::time(rolling.value),
                 facts::time(allowed),
                 facts::share(draft.catalog.value("canary_share"))
@@ -62,7 +63,8 @@ fn decide(draft: &Draft<'_>) -> Vec<Decision> {
         (
             "blue-green, switched by the balancer",
             format!(
-                "a rolling release would spend {} of the {} that releases may, and a canary would see only {} requests in ten minutes, too few to judge by",
+                "a rolling release would spend {} of the {} that releases may, and a canary would \
+                 see only {} requests in ten minutes, too few to judge by",
                 facts::time(rolling.value),
                 facts::time(allowed),
                 facts::number(seen.round())
@@ -82,13 +84,27 @@ fn decide(draft: &Draft<'_>) -> Vec<Decision> {
             "more than {} releases a month at {} bad ones: {}",
             facts::number((per_month * allowed / rolling_seconds.max(1e-9)).floor()),
             facts::about(draft.catalog.value("bad_release_share")),
-            if name.starts_with("rolling") { "a careful release" } else { "the budget is spent even so" }
+            if name.starts_with("rolling") {
+                "a careful release"
+            } else {
+                "the budget is spent \
+                                                                           even so"
+            }
         ))
         .number(if embedded { restart } else { rolling.clone() })
         .alternative(
-            if name.starts_with("rolling") { "canary, then rolling" } else { "rolling, one replica at a time" },
             if name.starts_with("rolling") {
-                format!("would spend {}; the difference is not worth judging each release.", facts::time(canary.value))
+                "canary, then rolling"
+            } else {
+                "rolling, one replica \
+                                                                              at a time"
+            },
+            if name.starts_with("rolling") {
+                format!(
+                    "would spend {}; the difference is not worth judging each \
+                         release.",
+                    facts::time(canary.value)
+                )
             } else if embedded {
                 "there is no second replica to roll to.".to_owned()
             } else {
@@ -108,9 +124,13 @@ fn decide(draft: &Draft<'_>) -> Vec<Decision> {
             Vec::new(),
         )
         .consequence(if embedded {
-            "Callers see 503 with `Retry-After` for the time of a restart; with a key they may send again.".to_owned()
+            "Callers see 503 with `Retry-After` for the time of a restart; with a key they may \
+             send again."
+                .to_owned()
         } else {
-            "Two versions serve side by side: schema changes expand first and contract a release later.".to_owned()
+            "Two versions serve side by side: schema changes expand first and contract a release \
+             later."
+                .to_owned()
         })
         .driver("goals.availability")
         .driver("goals.peak")

@@ -20,6 +20,9 @@ pub(super) const RULE: Rule =
 const RESOURCES_A_WEEK: f64 = 2.0;
 
 fn decide(draft: &Draft<'_>) -> Vec<Decision> {
+    if draft.quick {
+        return Vec::new();
+    }
     let phases = phases(draft);
     let team = draft.value(Knob::Team);
     let weeks = |work: f64| (work / RESOURCES_A_WEEK / team.max(1.0)).ceil().max(1.0);
@@ -41,7 +44,8 @@ fn decide(draft: &Draft<'_>) -> Vec<Decision> {
             Vec::new(),
         )
         .consequence(format!(
-            "About {} for {} in all, at {} resources an engineer and week; measure it in the first phase.",
+            "About {} for {} in all, at {} resources an engineer and week; measure it in the first \
+             phase.",
             counted(total, "week", "weeks"),
             counted(team, "engineer", "engineers"),
             facts::number(RESOURCES_A_WEEK)

@@ -43,7 +43,11 @@ fn decide(draft: &Draft<'_>) -> Vec<Decision> {
             if window {
                 format!("which callers wait out; the objective leaves {}", facts::time(budget))
             } else {
-                format!("longer than callers wait; the objective leaves {} in 28 days", facts::time(budget))
+                format!(
+                    "longer than callers wait; the objective leaves {} in 28 \
+                         days",
+                    facts::time(budget)
+                )
             }
         ))
         .number(rewrite.clone())
@@ -52,11 +56,18 @@ fn decide(draft: &Draft<'_>) -> Vec<Decision> {
             if window {
                 "two releases for what one does here.".to_owned()
             } else {
-                format!("spends {} of the budget for each change of `{name}`.", facts::about(rewrite.value / budget.max(1e-9)))
+                format!(
+                    "spends {} of the budget for each change of \
+                         `{name}`.",
+                    facts::about(rewrite.value / budget.max(1e-9))
+                )
             },
             vec![rewrite],
         )
-        .consequence("`was:` makes a rename a rename; without it a removed and a new column are what they look like.")
+        .consequence(
+            "`was:` makes a rename a rename; without it a removed and a new column are \
+                      what they look like.",
+        )
         .driver("goals.availability")
         .driver("contexts.*.resources.*.rows")
         .effect(Effect::AdviceOnly)

@@ -35,7 +35,11 @@ fn decide(draft: &Draft<'_>) -> Vec<Decision> {
         .choose(if sample >= 1.0 {
             "every request".to_owned()
         } else {
-            format!("every error and every answer slower than the p95 goal, and {} of the rest", facts::share(sample))
+            format!(
+                "every error and every answer slower than the p95 goal, and {} of the \
+                     rest",
+                facts::share(sample)
+            )
         })
         .because(format!(
             "{} in the mean; about {} traces a second show every path and its times.",
@@ -44,7 +48,8 @@ fn decide(draft: &Draft<'_>) -> Vec<Decision> {
         ))
         .because_if(!flows.is_empty(), || {
             format!(
-                "{} goes on after its request was answered: its trace runs through events and calls, \
+                "{} goes on after its request was answered: its trace runs through events and \
+                 calls, \
                  and is kept whole.",
                 listed(&flows)
             )
@@ -55,7 +60,11 @@ fn decide(draft: &Draft<'_>) -> Vec<Decision> {
             if sample >= 1.0 {
                 "the rare path that support asks for would be missing.".to_owned()
             } else {
-                format!("{} of spans a month, of which nearly all say the same.", facts::bytes(volume(draft, 1.0).value))
+                format!(
+                    "{} of spans a month, of which nearly all say the \
+                         same.",
+                    facts::bytes(volume(draft, 1.0).value)
+                )
             },
             vec![volume(draft, if sample >= 1.0 { 0.1 } else { 1.0 })],
         )
@@ -64,7 +73,11 @@ fn decide(draft: &Draft<'_>) -> Vec<Decision> {
             if sample >= 1.0 {
                 "there is nothing to choose at this rate.".to_owned()
             } else {
-                format!("of the errors that the objective allows, {} an hour would leave no trace.", facts::number(head_lost))
+                format!(
+                    "of the errors that the objective allows, {} an hour would leave no \
+                         trace.",
+                    facts::number(head_lost)
+                )
             },
             Vec::new(),
         )

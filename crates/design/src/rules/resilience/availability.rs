@@ -1,8 +1,8 @@
 //! # D040 availability
 //! How many of everything the availability goal asks for.
 //!
-//! **Why**: what is needed together multiplies, what stands in for each other adds up; a goal is met
-//! by arithmetic or not at all. Bad releases count as much as broken machines.
+//! **Why**: what is needed together multiplies, what stands in for each other adds up; a goal is
+//! met by arithmetic or not at all. Bad releases count as much as broken machines.
 //! **Cost**: every nine about doubles the nodes. **Instead**: a lower goal, which is a real choice.
 
 use crate::capacity::{Term, availability as algebra};
@@ -272,7 +272,8 @@ fn beside(choice: Choice, draft: &Draft<'_>) -> Choice {
     let oidc = draft.domain.actors.iter().any(|actor| actor.proof == ir::model::Proof::Oidc);
     if oidc {
         choice = choice.consequence(
-            "The identity provider is not in the product: tokens are verified with its cached keys, \
+            "The identity provider is not in the product: tokens are verified with its cached \
+             keys, \
              so its outage stops new sign-ins, not signed-in callers.",
         );
     }

@@ -82,7 +82,8 @@ fn on(draft: &Draft<'_>, integration: &Integration) -> Decision {
     let by_half = counted(least * THRESHOLD, "failure", "failures");
     let choice = choice
         .because(format!(
-            "{} of its calls fail on a good day: {by_half} of {} by chance come once in {} windows.",
+            "{} of its calls fail on a good day: {by_half} of {} by chance come once in {} \
+             windows.",
             facts::share(fails.value),
             facts::number(least),
             rarely(false_open)
@@ -90,7 +91,8 @@ fn on(draft: &Draft<'_>, integration: &Integration) -> Decision {
         .alternative(
             "consecutive failures, 5",
             format!(
-                "opens by chance once in {} runs of five, and never for a service that answers every \
+                "opens by chance once in {} runs of five, and never for a service that answers \
+                 every \
                  second call.",
                 rarely(fails.value.powi(5))
             ),

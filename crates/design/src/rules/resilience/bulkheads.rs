@@ -49,7 +49,8 @@ fn on(draft: &Draft<'_>, integration: &Integration) -> Decision {
         .driver("workload")
         .because_if(calls.value() > 0.0, || {
             format!(
-                "{} at {} keep {} in flight; with {places} places one call in a thousand finds none \
+                "{} at {} keep {} in flight; with {places} places one call in a thousand finds \
+                 none \
                  free.",
                 facts::rps(calls.value()),
                 p95.print(),

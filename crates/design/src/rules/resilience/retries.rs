@@ -69,7 +69,8 @@ fn on(draft: &Draft<'_>, integration: &Integration) -> Decision {
     if !safe.is_empty() {
         choice = choice
             .because(format!(
-                "`{name}` answers {} of the time; {} tries that fail independently would answer {}. \
+                "`{name}` answers {} of the time; {} tries that fail independently would answer \
+                 {}. \
                  A real outage fails them together, which is what the breaker is for.",
                 facts::share(available.value()),
                 facts::number(count + 1.0),

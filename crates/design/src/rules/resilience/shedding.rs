@@ -1,8 +1,8 @@
 //! # D047 shedding
 //! What is turned away when more comes than can be served.
 //!
-//! **Why**: above capacity a queue only adds waiting to every answer until all of them are too late.
-//! Turning away early and in order of worth keeps the rest inside the goal.
+//! **Why**: above capacity a queue only adds waiting to every answer until all of them are too
+//! late. Turning away early and in order of worth keeps the rest inside the goal.
 //! **Cost**: 503 for some. **Instead**: a longer queue.
 
 use crate::capacity::Term;
@@ -47,7 +47,8 @@ fn decide(draft: &Draft<'_>) -> Vec<Decision> {
         ))
         .because_if(draft.load.writes() > 0.0, || {
             format!(
-                "Of {} of writes, {} may wait for the one writer of SQLite: the last of them waits {}.",
+                "Of {} of writes, {} may wait for the one writer of SQLite: the last of them waits \
+                 {}.",
                 facts::rps(draft.load.writes()),
                 facts::number(queue.value),
                 facts::time(queue.value * draft.catalog.value("writer_embedded"))
@@ -75,7 +76,8 @@ fn decide(draft: &Draft<'_>) -> Vec<Decision> {
         .set("write_queue_max", queue.value);
     let choice = match first {
         Some((name, rate)) => choice.because(format!(
-            "`{name}` makes {} of the requests and loses nobody's work when it is answered 503 with \
+            "`{name}` makes {} of the requests and loses nobody's work when it is answered 503 \
+             with \
              `Retry-After`.",
             facts::about(rate / draft.load.clients().max(1e-9))
         )),
@@ -83,7 +85,10 @@ fn decide(draft: &Draft<'_>) -> Vec<Decision> {
     };
     vec![
         choice
-            .consequence("Probes and what drains are never turned away. By priority is advice: `up` bounds the write queue and the time of a request.")
+            .consequence(
+                "Probes and what drains are never turned away. By priority is advice: \
+                          `up` bounds the write queue and the time of a request.",
+            )
             .done(draft),
     ]
 }

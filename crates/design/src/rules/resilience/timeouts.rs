@@ -47,7 +47,8 @@ fn decide(draft: &Draft<'_>) -> Vec<Decision> {
             facts::time(statement.value)
         ))
         .because(format!(
-            "The slowest goal is {}; a caller who hears nothing for {} has gone, so what still runs \
+            "The slowest goal is {}; a caller who hears nothing for {} has gone, so what still \
+             runs \
              then is stopped, in the database too.",
             slowest.print(),
             facts::time(deadline.value)

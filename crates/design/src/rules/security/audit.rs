@@ -40,7 +40,10 @@ fn decide(draft: &Draft<'_>) -> Vec<Decision> {
     let growth = growth(draft);
     let mut choice = RULE
         .on("system", "whose deeds are written down?")
-        .choose("an append-only audit trail of every change, hash-chained, in the transaction of the change")
+        .choose(
+            "an append-only audit trail of every change, hash-chained, in the transaction of \
+                 the change",
+        )
         .because_if(!wide.is_empty(), || {
             format!("{} may look into every tenant: each look is an entry, too.", listed(&wide))
         })
@@ -65,7 +68,8 @@ fn decide(draft: &Draft<'_>) -> Vec<Decision> {
             Vec::new(),
         )
         .consequence(format!(
-            "{} a month, kept apart from the rows so that erasing a person does not break the chain.",
+            "{} a month, kept apart from the rows so that erasing a person does not break the \
+             chain.",
             facts::bytes(growth.value)
         ))
         .flips(format!(

@@ -55,7 +55,11 @@ fn decide(draft: &Draft<'_>) -> Vec<Decision> {
             facts::rps(draft.load.clients())
         ))
         .because_if(anonymous > 0.5, || {
-            format!("{} come without any: only what `anyone` may is open to them.", facts::rps(anonymous))
+            format!(
+                "{} come without any: only what `anyone` may is open to \
+                     them.",
+                facts::rps(anonymous)
+            )
         })
         .because_if(!machines.is_empty(), || {
             format!(
@@ -78,11 +82,16 @@ fn decide(draft: &Draft<'_>) -> Vec<Decision> {
         )
         .alternative(
             "sessions in a cookie",
-            format!("{} would need a store of sessions that each request reads.", listed(&[people, machines].concat())),
+            format!(
+                "{} would need a store of sessions that each request \
+                     reads.",
+                listed(&[people, machines].concat())
+            ),
             vec![sessions(draft, &proven)],
         )
         .consequence(
-            "An outage of the provider stops logins, not requests: its keys are kept and used stale.",
+            "An outage of the provider stops logins, not requests: its keys are kept and used \
+             stale.",
         )
         .flips(format!(
             "revocation within seconds demanded: introspection, {} a second more for the provider",

@@ -52,7 +52,10 @@ fn decide(draft: &Draft<'_>) -> Vec<Decision> {
         .collect();
     let choice = RULE
         .on("system", "where are the rules of access decided?")
-        .choose("in process, compiled from `allow` and `by`: a check on one row, a filter in each list")
+        .choose(
+            "in process, compiled from `allow` and `by`: a check on one row, a filter in each \
+                 list",
+        )
         .because(format!(
             "{} rules in {}, {} of them with a condition on the row.",
             grants.len(),
@@ -92,11 +95,13 @@ fn decide(draft: &Draft<'_>) -> Vec<Decision> {
             Vec::new(),
         )
         .consequence(
-            "A denial names the rule that denied to those who may read the row, and is a 404 to all \
+            "A denial names the rule that denied to those who may read the row, and is a 404 to \
+             all \
              others; `mainstay export cedar` gives the same rules to an independent engine.",
         )
         .flips(format!(
-            "rules that change without a release, or more than 500 of them ({} now): a policy store \
+            "rules that change without a release, or more than 500 of them ({} now): a policy \
+             store \
              that the engine loads",
             grants.len()
         ))

@@ -89,7 +89,8 @@ fn gdpr(
         );
     } else {
         answered.push(format!(
-            "Articles 5 and 25, minimisation: marked personal, and so kept out of logs and events: {}.",
+            "Articles 5 and 25, minimisation: marked personal, and so kept out of logs and events: \
+             {}.",
             listed(personal)
         ));
     }
@@ -200,7 +201,8 @@ fn keep_out(draft: &Draft<'_>, regime: &str) -> (&'static str, String) {
         _ => (
             "keeping the regulated data in another system",
             format!(
-                "{} would then refer to it by id, and every list that shows a name would ask twice.",
+                "{} would then refer to it by id, and every list that shows a name would ask \
+                 twice.",
                 listed(&holders(draft))
             ),
         ),

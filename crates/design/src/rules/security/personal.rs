@@ -79,7 +79,8 @@ fn one(draft: &Draft<'_>, id: ResourceId, resource: &Resource) -> Option<Decisio
             Vec::new(),
         )
         .consequence(format!(
-            "No event, log line or trace may carry {}; a search for it leaves only the field's name \
+            "No event, log line or trace may carry {}; a search for it leaves only the field's \
+             name \
              in the log.",
             listed(&fields)
         ))

@@ -34,7 +34,8 @@ fn one(draft: &Draft<'_>, actor: &ir::domain::Actor) -> Decision {
     let greedy_load = worst_case(draft, &limit);
     let machine = actor.proof == Proof::ApiKey;
     let greedy = (1.0 / share.value.max(1e-9)).ceil();
-    let choice = RULE.on(&actor.name, format!("how much may one `{}` ask for?", actor.name))
+    let choice = RULE
+        .on(&actor.name, format!("how much may one `{}` ask for?", actor.name))
         .choose(format!(
             "{} each, bursts of {} s, then 429 with `Retry-After`",
             facts::rps(limit.value),
@@ -48,8 +49,10 @@ fn one(draft: &Draft<'_>, actor: &ir::domain::Actor) -> Decision {
             )
         } else {
             format!(
-                "Nothing is given; a person pauses {} between two journeys, and {} times that pace, \
-                 or more than the {} requests of one page each second, is a program. One of them at \
+                "Nothing is given; a person pauses {} between two journeys, and {} times that \
+                 pace, \
+                 or more than the {} requests of one page each second, is a program. One of them \
+                 at \
                  the limit is {} of the peak.",
                 facts::time(draft.catalog.value("think_time")),
                 facts::number(PERSON_FACTOR),
@@ -58,16 +61,25 @@ fn one(draft: &Draft<'_>, actor: &ir::domain::Actor) -> Decision {
             )
         })
         .because(if greedy <= 1.0 {
-            format!("One `{}` alone at its limit takes the whole planned peak: the limit guards against two, not against one.", actor.name)
+            format!(
+                "One `{}` alone at its limit takes the whole planned peak: the limit guards \
+                     against two, not against one.",
+                actor.name
+            )
         } else {
-            format!("{} of them at the limit together reach the planned peak.", facts::number(greedy))
+            format!(
+                "{} of them at the limit together reach the planned \
+                     peak.",
+                facts::number(greedy)
+            )
         })
         .number(limit)
         .number(share)
         .alternative(
             "no limit",
             format!(
-                "a hundred greedy `{}` would ask for {} times the peak that the store is sized for.",
+                "a hundred greedy `{}` would ask for {} times the peak that the store is sized \
+                 for.",
                 actor.name,
                 facts::number((greedy_load.value * 100.0).round() / 100.0)
             ),
@@ -76,13 +88,20 @@ fn one(draft: &Draft<'_>, actor: &ir::domain::Actor) -> Decision {
         .alternative(
             "a limit for each tenant alone",
             if draft.tenants() {
-                format!("the largest of the tenants would starve its own users first, by {}.", facts::about(draft.value(Knob::Largest)))
+                format!(
+                    "the largest of the tenants would starve its own users first, by \
+                         {}.",
+                    facts::about(draft.value(Knob::Largest))
+                )
             } else {
                 "there are no tenants to divide by.".to_owned()
             },
             Vec::new(),
         )
-        .consequence("Counters live in the process now; shared by all replicas once there is a second one.")
+        .consequence(
+            "Counters live in the process now; shared by all replicas once there is a \
+                      second one.",
+        )
         .driver(format!("actors.{}", actor.name))
         .driver("goals.peak")
         .effect(Effect::AdviceOnly)

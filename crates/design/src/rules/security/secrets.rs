@@ -43,7 +43,8 @@ fn decide(draft: &Draft<'_>) -> Vec<Decision> {
             "the environment of the process, checked at start"
         })
         .because(format!(
-            "{} for {}; in production a missing one is a refusal to start, in development a warning.",
+            "{} for {}; in production a missing one is a refusal to start, in development a \
+             warning.",
             listed(&names),
             listed(&users)
         ))

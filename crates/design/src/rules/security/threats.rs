@@ -76,7 +76,8 @@ fn callers(draft: &Draft<'_>) -> Choice {
         .number(facts::count("writing operations", writes as f64, "operations", "contract"))
         .alternative(
             "a firewall with signatures in front",
-            "it sees neither rows nor rules; it helps against floods, which the balancer meets too.",
+            "it sees neither rows nor rules; it helps against floods, which the balancer meets \
+             too.",
             Vec::new(),
         )
         .flips(format!(
@@ -156,16 +157,26 @@ fn outside(draft: &Draft<'_>, one: &ir::model::Integration) -> Choice {
         .choose("its answers are checked against the model; its silence is a state, not an error")
         .because(format!("{} calls a second at the peak leave with our key.", facts::number(calls)))
         .because_if(!unguarded.is_empty(), || {
-            format!("{} has no idempotency key: an answer that is lost may mean a deed done twice.", listed(&unguarded))
+            format!(
+                "{} has no idempotency key: an answer that is lost may mean a deed done \
+                     twice.",
+                listed(&unguarded)
+            )
         })
         .number(facts::count("calls a second", calls, "calls", "workload"))
         .alternative(
             "trusting what it answers",
-            format!("unsafe consumption of APIs (OWASP API10:2023): a changed answer of `{name}` would be stored."),
+            format!(
+                "unsafe consumption of APIs (OWASP API10:2023): a changed answer of `{name}` \
+                     would be stored."
+            ),
             Vec::new(),
         )
         .flips(format!("`{name}` calling us: its signature is checked and its address allowed"))
-        .consequence(format!("The key to `{name}` is read from the environment and appears in no log."))
+        .consequence(format!(
+            "The key to `{name}` is read from the environment and appears in no \
+                              log."
+        ))
         .driver(format!("integrations.{name}"))
         .authority(Authority::Advises)
         .effect(Effect::FilesOnly)

@@ -54,7 +54,11 @@ fn decide(draft: &Draft<'_>) -> Vec<Decision> {
         .on("system", "how long does an access token live?")
         .choose(format!("{}, refreshed by rotation", facts::time(life)))
         .because_if(!strict.is_empty(), || {
-            format!("{} asks that a lost credential stops working soon.", listed(&strict).to_uppercase())
+            format!(
+                "{} asks that a lost credential stops working \
+                     soon.",
+                listed(&strict).to_uppercase()
+            )
         })
         .because_if(!wide.is_empty(), || {
             format!("A token of {} opens every tenant, so it must not live long.", listed(&wide))
@@ -68,7 +72,11 @@ fn decide(draft: &Draft<'_>) -> Vec<Decision> {
         .alternative(
             facts::time(other),
             if short {
-                format!("saves refreshes down to {}, and gives a thief four times as long.", facts::rps(hour.value))
+                format!(
+                    "saves refreshes down to {}, and gives a thief four times as \
+                         long.",
+                    facts::rps(hour.value)
+                )
             } else {
                 format!(
                     "{} refreshes a second for a gain that no regime in the model asks for.",
@@ -79,10 +87,15 @@ fn decide(draft: &Draft<'_>) -> Vec<Decision> {
         )
         .alternative(
             "a day, with a revocation list",
-            "every node would have to hold the list within seconds, which is a second session store.",
+            "every node would have to hold the list within seconds, which is a second session \
+             store.",
             vec![day],
         )
-        .consequence(format!("A stolen token works for {} at most; revoking sooner needs the provider's keys to change.", facts::time(life)))
+        .consequence(format!(
+            "A stolen token works for {} at most; revoking sooner needs the \
+                              provider's keys to change.",
+            facts::time(life)
+        ))
         .flips(format!(
             "a stolen token that may work for {} at most: {} of refreshes instead of {}",
             facts::time(life / 4.0),
