@@ -12,9 +12,17 @@ const URL_CHARACTERS_MAX: i64 = 2_048;
 const EMAIL_CHARACTERS_MAX: i64 = 254;
 /// Any text but one with the character NUL, which no store takes.
 pub(super) const NO_NUL: &str = "^[^\\x00]*$";
-/// An absolute http(s) address with a host.
-const URL: &str = "^https?://(?:[!$-.0-;=@-\\[\\]_a-z~]*@)?[!$-.0-9;=A-\\[\\]_a-z~]\
-                   [!$-.0-;=A-\\[\\]_a-z~]*(?:[/?#][!#-;=?-\\[\\]_a-z~]*)?$";
+/// An absolute http(s) address: user, host or IPv6 address, port, the rest.
+const URL: &str = "^https?://(?:[!$-.0-;=A-Z_a-z~]*@)?(?:[!$-.0-9;=A-Z_a-z~]+|\\[(?:\
+(?:[0-9A-Fa-f]{1,4}:){7}[0-9A-Fa-f]{1,4}|(?:[0-9A-Fa-f]{1,4}:){1,7}:|\
+(?:[0-9A-Fa-f]{1,4}:){1,6}:[0-9A-Fa-f]{1,4}|\
+(?:[0-9A-Fa-f]{1,4}:){1,5}(?::[0-9A-Fa-f]{1,4}){1,2}|\
+(?:[0-9A-Fa-f]{1,4}:){1,4}(?::[0-9A-Fa-f]{1,4}){1,3}|\
+(?:[0-9A-Fa-f]{1,4}:){1,3}(?::[0-9A-Fa-f]{1,4}){1,4}|\
+(?:[0-9A-Fa-f]{1,4}:){1,2}(?::[0-9A-Fa-f]{1,4}){1,5}|\
+[0-9A-Fa-f]{1,4}:(?::[0-9A-Fa-f]{1,4}){1,6}|:(?::[0-9A-Fa-f]{1,4}){1,7}|::)\\])\
+(?::(?:[0-5]?[0-9]{0,4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5]))?\
+(?:[/?#][!#-;=?-\\[\\]_a-z~]*)?$";
 /// Hours, minutes, perhaps seconds with six decimals.
 const TIME: &str = "^(?:[01][0-9]|2[0-3]):[0-5][0-9](?::[0-5][0-9](?:\\.[0-9]{1,6})?)?$";
 /// Weeks, days and time; years and months have no fixed length.

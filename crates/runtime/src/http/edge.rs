@@ -197,8 +197,10 @@ impl Edge {
             return Err(problem.detail("`Host` is not the `:authority`"));
         }
         match head.method {
-            Method::CONNECT | Method::TRACE => Err(Problem::new(kinds::NOT_IMPLEMENTED)
-                .detail(format!("the server does not know {}", head.method))),
+            // What TRACE may do, each path says itself: nothing.
+            Method::CONNECT => {
+                Err(Problem::new(kinds::NOT_IMPLEMENTED).detail("the server is no proxy"))
+            }
             _ => Ok(()),
         }
     }

@@ -6,6 +6,7 @@ use super::write::currency_decimals;
 use super::{Json, time};
 use ir::value::{Currency, Value};
 use std::borrow::Cow;
+use std::net::Ipv6Addr;
 
 /// Characters of a URL at most.
 const URL_CHARACTERS_MAX: usize = 2_048;
@@ -179,11 +180,31 @@ pub(super) fn is_url(text: &str) -> bool {
     let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
     let Some(rest) = rest else { return false };
     let authority = rest.split(['/', '?', '#']).next().unwrap_or("");
-    let host = authority.rsplit('@').next().unwrap_or("");
-    let named =
-        host.starts_with('[') || host.split(':').next().is_some_and(|name| !name.is_empty());
     let sound = |byte: u8| byte.is_ascii_graphic() && !b"\"<>\\^`{|}".contains(&byte);
-    named && text.len() <= URL_CHARACTERS_MAX && text.bytes().all(sound)
+    text.len() <= URL_CHARACTERS_MAX && text.bytes().all(sound) && is_authority(authority)
+}
+
+/// `[user@]host[:port]`, where the host is a name or an IPv6 address in brackets.
+fn is_authority(authority: &str) -> bool {
+    let (user, place) = authority.split_once('@').unwrap_or(("", authority));
+    let (host_is_sound, port) = match place.strip_prefix('[') {
+        Some(literal) => {
+            let Some((address, port)) = literal.split_once(']') else { return false };
+            (!address.contains('.') && address.parse::<Ipv6Addr>().is_ok(), port)
+        }
+        None => {
+            let (host, port) = place.split_at(place.find(':').unwrap_or(place.len()));
+            (!host.is_empty() && !host.contains(['@', '[', ']']), port)
+        }
+    };
+    let digits = port.strip_prefix(':').unwrap_or(port);
+    let port_is_sound = port.is_empty()
+        || digits.is_empty()
+        || (port.starts_with(':')
+            && digits.len() <= 5
+            && digits.bytes().all(|byte| byte.is_ascii_digit())
+            && digits.parse::<u16>().is_ok());
+    host_is_sound && port_is_sound && !user.contains(['[', ']'])
 }
 
 pub(super) fn is_email(text: &str) -> bool {

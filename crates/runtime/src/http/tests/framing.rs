@@ -136,8 +136,16 @@ fn head_and_options_have_no_body() {
     let answer = talk(&server, "OPTIONS * HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
     assert!(answer.starts_with("HTTP/1.1 204"), "{answer}");
     assert!(answer.contains("allow: GET, HEAD"), "{answer}");
-    let answer = talk(&server, "TRACE / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
+}
+
+#[test]
+fn no_tunnel_is_opened_and_nothing_is_traced() {
+    let server = start(config());
+    let answer = talk(&server, "CONNECT a:1 HTTP/1.1\r\nHost: a:1\r\nConnection: close\r\n\r\n");
     assert!(problem(&answer).starts_with("501 not-implemented"), "{answer}");
+    let answer = talk(&server, "TRACE /livez HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
+    assert!(problem(&answer).starts_with("405 method-not-allowed"), "{answer}");
+    assert!(answer.contains("allow: GET, HEAD"), "{answer}");
 }
 
 #[test]

@@ -36,8 +36,16 @@ pub(super) fn hash(bytes: &[u8]) -> u64 {
     hash
 }
 
-/// The tags of a header, `*` as an empty list.
-fn tags(request: &Request, name: &HeaderName) -> Result<Option<Vec<Tag>>, Failure> {
+/// What a conditional header names.
+enum Tags {
+    /// `*`
+    Any,
+    /// These, perhaps none.
+    These(Vec<Tag>),
+}
+
+/// The tags of a header; elements of the list may be empty (RFC 9110, 5.6.1).
+fn tags(request: &Request, name: &HeaderName) -> Result<Option<Tags>, Failure> {
     let mut values = request.headers.get_all(name).iter().peekable();
     if values.peek().is_none() {
         return Ok(None);
@@ -46,33 +54,42 @@ fn tags(request: &Request, name: &HeaderName) -> Result<Option<Vec<Tag>>, Failur
     let mut any = false;
     for value in values {
         let text = value.to_str().map_err(|_| broken(name))?;
-        let mut rest = text.trim();
-        if rest == "*" {
+        if text.trim() == "*" {
             any = true;
             continue;
         }
-        loop {
+        let mut rest = text.trim_start_matches(BETWEEN);
+        while !rest.is_empty() {
             let (weak, quoted) = match rest.strip_prefix("W/") {
                 Some(quoted) => (true, quoted),
                 None => (false, rest),
             };
             let quoted = quoted.strip_prefix('"').ok_or_else(|| broken(name))?;
             let (opaque, after) = quoted.split_once('"').ok_or_else(|| broken(name))?;
-            if tags.len() == TAGS_MAX {
+            let apart = after.trim_start_matches([' ', '\t']);
+            if tags.len() == TAGS_MAX
+                || !sound(opaque)
+                || !(apart.is_empty() || apart.starts_with(','))
+            {
                 return Err(broken(name));
             }
             tags.push(Tag { weak, opaque: opaque.to_owned() });
-            rest = after.trim_start();
-            if rest.is_empty() {
-                break;
-            }
-            rest = rest.strip_prefix(',').ok_or_else(|| broken(name))?.trim_start();
+            rest = after.trim_start_matches(BETWEEN);
         }
     }
-    if any && !tags.is_empty() {
-        return Err(broken(name));
+    match (any, tags.is_empty()) {
+        (true, true) => Ok(Some(Tags::Any)),
+        (true, false) => Err(broken(name)),
+        (false, _) => Ok(Some(Tags::These(tags))),
     }
-    Ok(Some(tags))
+}
+
+/// What may stand between the elements of a list.
+const BETWEEN: [char; 3] = [' ', '\t', ','];
+
+/// Visible characters of ASCII.
+fn sound(opaque: &str) -> bool {
+    opaque.bytes().all(|byte| byte.is_ascii_graphic())
 }
 
 struct Tag {
@@ -103,8 +120,8 @@ pub(super) fn versions(request: &Request, name: HeaderName) -> Result<Match, Fai
     let strong = name == header::IF_MATCH;
     Ok(match tags(request, &name)? {
         None => Match::Absent,
-        Some(tags) if tags.is_empty() => Match::Any,
-        Some(tags) => Match::Versions(
+        Some(Tags::Any) => Match::Any,
+        Some(Tags::These(tags)) => Match::Versions(
             tags.iter().filter(|tag| !(strong && tag.weak)).filter_map(Tag::version).collect(),
         ),
     })
@@ -116,6 +133,9 @@ pub(super) fn version_of(text: &str) -> Option<Match> {
         return Some(Match::Any);
     }
     let opaque = text.strip_prefix('"')?.strip_suffix('"')?;
+    if opaque.contains('"') || !sound(opaque) {
+        return None;
+    }
     let tag = Tag { weak: false, opaque: opaque.to_owned() };
     Some(Match::Versions(tag.version().into_iter().collect()))
 }
@@ -125,9 +145,12 @@ pub(super) fn version_of(text: &str) -> Option<Match> {
 /// # Errors
 /// 400 where it cannot be read.
 pub(super) fn unchanged(request: &Request, tag: &HeaderValue) -> Result<bool, Failure> {
-    let Some(tags) = tags(request, &header::IF_NONE_MATCH)? else { return Ok(false) };
     let opaque = tag.to_str().unwrap_or_default().trim_matches('"');
-    Ok(tags.is_empty() || tags.iter().any(|tag| tag.opaque == opaque))
+    Ok(match tags(request, &header::IF_NONE_MATCH)? {
+        None => false,
+        Some(Tags::Any) => true,
+        Some(Tags::These(tags)) => tags.iter().any(|tag| tag.opaque == opaque),
+    })
 }
 
 /// `If-Match` of a read must name the version.

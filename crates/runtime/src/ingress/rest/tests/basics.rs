@@ -128,6 +128,7 @@ async fn paths_and_methods_are_answered_as_http_says() {
         "manager GET /v1/nothing",
         "manager PUT /v1/products",
         "manager OPTIONS /v1/products",
+        "manager TRACE /v1/products",
         "manager DELETE /v1/orders/0190a5c4-0000-7000-8000-000000000001",
         "manager GET /v1/products/17",
         "manager GET /v1/products/0190a5c4-0000-7000-8000-000000000001",
@@ -150,6 +151,9 @@ async fn paths_and_methods_are_answered_as_http_says() {
         manager OPTIONS /v1/products: 204
         allow: GET, HEAD, POST
 
+        manager TRACE /v1/products: 405
+        allow: GET, HEAD, POST
+        method-not-allowed
         manager DELETE /v1/orders/0190a5c4-0000-7000-8000-000000000001: 405
         allow: GET, HEAD, PUT, PATCH
         method-not-allowed

@@ -26,6 +26,11 @@ async fn preconditions_are_asked_in_the_order_of_rfc_9110() {
         ("manager PATCH", "if-match", weak.as_str()),
         ("manager PATCH", "if-match", "\"abc\""),
         ("manager PATCH", "if-match", "abc"),
+        ("manager PATCH", "if-match", ""),
+        ("manager PATCH", "if-match", "\"a b\""),
+        ("manager PATCH", "if-match", "\"a\" \"b\""),
+        ("manager PATCH", "if-match", "*, \"a\""),
+        ("manager GET", "if-none-match", " ,, "),
         ("manager PATCH", "if-none-match", "*"),
         ("manager PATCH", "if-match", both.as_str()),
         ("manager PATCH", "if-match", "*"),
@@ -55,6 +60,11 @@ async fn preconditions_are_asked_in_the_order_of_rfc_9110() {
         manager PATCH if-match: W/TAG: 412 version-mismatch 
         manager PATCH if-match: "abc": 412 version-mismatch 
         manager PATCH if-match: abc: 400 invalid-parameter 
+        manager PATCH if-match: : 412 version-mismatch 
+        manager PATCH if-match: "a b": 400 invalid-parameter 
+        manager PATCH if-match: "a" "b": 400 invalid-parameter 
+        manager PATCH if-match: *, "a": 400 invalid-parameter 
+        manager GET if-none-match:  ,, : 200 a row "1
         manager PATCH if-none-match: *: 412 version-mismatch 
         manager PATCH if-match: "8.x", TAG: 200 a row "2
         manager PATCH if-match: *: 200 a row "3
