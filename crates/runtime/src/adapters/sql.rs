@@ -11,3 +11,6 @@ pub mod list;
 pub mod plan;
 pub mod shape;
 pub mod term;
+
+#[cfg(test)]
+mod tests;

@@ -380,8 +380,8 @@ impl<'p> Compiler<'p> {
         format!("CASE WHEN {fault} THEN {} ELSE {made} END", self.dialect().fault())
     }
 
-    /// `starts_with(text, prefix)`, null for null text; with a constant prefix a range that an index
-    /// can serve.
+    /// `starts_with(text, prefix)`, null for null text; with a constant prefix a range that an
+    /// index can serve.
     pub(super) fn starts_with(
         &mut self,
         text: Term,

@@ -213,9 +213,12 @@ fn a_new_unique_key_is_refused_where_rows_collide() {
     };
     let error = reopen(&place, Layout::NoTenants, unique).err().expect("they collide");
     let text = error.to_string().replace(&place.path().display().to_string(), "DATA");
+    let text = text.replace(" (", "\n    (");
     expect![[r#"
         the data in `DATA/everything.db` belongs to another model
-          rows of `lab_things` break `ux_name` of the model (UNIQUE constraint failed: lab_things.name)
+          rows of `lab_things` break `ux_name` of the model
+            (UNIQUE constraint failed: lab_things.name)
         in development move the data directory away to begin anew;
-        else run the model that the data was written for"#]].assert_eq(&text);
+        else run the model that the data was written for"#]]
+    .assert_eq(&text);
 }
