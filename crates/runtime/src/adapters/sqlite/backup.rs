@@ -25,8 +25,6 @@ const DEPTH_MAX: usize = 4;
 pub enum BackupError {
     /// The target holds something.
     NotEmpty(PathBuf),
-    /// There is data that would be replaced.
-    HasData(PathBuf),
     /// There is nothing to copy.
     NoData(PathBuf),
     /// No list of files: not a backup, or one that was broken off.
@@ -57,11 +55,6 @@ impl std::fmt::Display for BackupError {
             Self::NotEmpty(path) => {
                 write!(f, "`{}` is not empty: choose a directory that is", path.display())
             }
-            Self::HasData(path) => write!(
-                f,
-                "there is data in `{}`: restore to another directory, or replace it with `--force`",
-                path.display()
-            ),
             Self::NoData(path) => write!(f, "there is no data in `{}`", path.display()),
             Self::NotABackup(path) => write!(
                 f,
@@ -139,7 +132,7 @@ pub fn restore(from: &Path, data: &Path, replace: bool) -> Result<Vec<Copied>, B
     let there = |name: &String| name != LOCK && name != STAGE;
     let old: Vec<String> = entries(data)?.into_iter().filter(there).collect();
     if !old.is_empty() && !replace {
-        return Err(BackupError::HasData(data.to_owned()));
+        return Err(BackupError::NotEmpty(data.to_owned()));
     }
     let stage = data.join(STAGE);
     remove(&stage)?;
