@@ -22,12 +22,8 @@ pub(crate) const PRODUCT: ResourceId = ResourceId(0);
 pub(crate) const ORDER: ResourceId = ResourceId(1);
 /// `ordering.OrderLine`, a child of [`ORDER`].
 pub(crate) const LINE: ResourceId = ResourceId(2);
-/// `ordering.Coupon`, with a public route and a counter.
-pub(crate) const COUPON: ResourceId = ResourceId(3);
 /// `desk.Room`, changed only with `If-Match`.
 pub(crate) const ROOM: ResourceId = ResourceId(4);
-/// `desk.Booking`: every kind of field, never overlapping, refused without a key.
-pub(crate) const BOOKING: ResourceId = ResourceId(5);
 
 const SHOPPER: ActorId = ActorId(0);
 const STAFF: ActorId = ActorId(1);

@@ -3,7 +3,6 @@
 pub mod adapters;
 pub mod engine;
 #[cfg(test)]
-#[allow(dead_code)]
 pub(crate) mod fixture;
 pub mod http;
 pub mod identity;

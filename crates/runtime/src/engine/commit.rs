@@ -19,7 +19,7 @@ pub(crate) type Seal<'s> = &'s mut (dyn FnMut(&Unit<'_>, &[Done]) -> Option<Stor
 #[derive(Debug)]
 pub(crate) enum Committed {
     /// It is done.
-    Done(Vec<Done>),
+    Done,
     /// Another process did it with the same key: read its answer.
     Elsewhere,
 }
@@ -47,12 +47,12 @@ impl Engine {
             }
             let answer = seal(&unit, &done);
             if unit.is_idle() && answer.is_none() {
-                return Ok(Committed::Done(done));
+                return Ok(Committed::Done);
             }
             let service = unit.service().unwrap_or(0);
             let (set, marks) = unit.into_set(answer);
             let conflict = match self.stores()[service].commit(set, &call.bindings).await {
-                Ok(()) => return Ok(Committed::Done(done)),
+                Ok(()) => return Ok(Committed::Done),
                 Err(CommitError::AnswerExists) => return Ok(Committed::Elsewhere),
                 Err(CommitError::Conflict { write }) => write,
                 Err(error) => {

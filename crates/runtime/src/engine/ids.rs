@@ -32,7 +32,7 @@ impl Ids {
     pub(crate) fn next(&self, now: i64) -> u128 {
         let micros = u64::try_from(now).unwrap_or(0);
         // 12 bits under the millisecond: 1/4096 ms.
-        let wanted = (micros / 1_000) << 12 | (micros % 1_000) * 4_096 / 1_000;
+        let wanted = ((micros / 1_000) << 12) | ((micros % 1_000) * 4_096 / 1_000);
         let step = |last: u64| Some(wanted.max(last + 1));
         let last = self.last.fetch_update(Ordering::Relaxed, Ordering::Relaxed, step);
         let time = wanted.max(last.unwrap_or_else(|last| last) + 1);

@@ -27,11 +27,6 @@ impl Rows {
         self.slots.get(&(resource, id))?.record.as_ref()
     }
 
-    /// Takes a row out.
-    pub(crate) fn take(&mut self, resource: ResourceId, id: u128) -> Option<Record> {
-        self.slots.remove(&(resource, id))?.record
-    }
-
     /// The row as this call leaves it; none: deleted.
     pub(crate) fn put(&mut self, resource: ResourceId, id: u128, record: Option<Record>) {
         self.slots.insert((resource, id), Slot { record, whole: true });

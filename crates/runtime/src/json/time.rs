@@ -194,7 +194,7 @@ pub(crate) fn write_time(out: &mut Vec<u8>, micros: i64) {
     unsigned(out, seconds / 60 % 60, 2);
     out.push(b':');
     unsigned(out, seconds % 60, 2);
-    if micros % 1_000_000 > 0 {
+    if !micros.is_multiple_of(1_000_000) {
         out.push(b'.');
         unsigned(out, micros % 1_000_000, 6);
     }
@@ -222,7 +222,7 @@ pub(crate) fn write_duration(out: &mut Vec<u8>, micros: i64) {
         unsigned(out, days, 1);
         out.push(b'D');
     }
-    if micros > 0 && seconds % 86_400 == 0 && fraction == 0 {
+    if micros > 0 && seconds.is_multiple_of(86_400) && fraction == 0 {
         return;
     }
     out.push(b'T');
@@ -237,7 +237,7 @@ pub(crate) fn write_duration(out: &mut Vec<u8>, micros: i64) {
         unsigned(out, rest, 1);
         if fraction > 0 {
             let (mut fraction, mut width) = (fraction, 6);
-            while fraction % 10 == 0 {
+            while fraction.is_multiple_of(10_u64) {
                 (fraction, width) = (fraction / 10, width - 1);
             }
             out.push(b'.');

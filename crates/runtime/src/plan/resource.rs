@@ -10,8 +10,6 @@ use ir::model::{At, Model};
 /// A resource made ready to serve.
 #[derive(Debug)]
 pub(crate) struct ResourcePlan {
-    /// Which.
-    pub(crate) id: ResourceId,
     /// `/v1/orders`
     pub(crate) base: String,
     /// Compiled fields, by [`FieldId`].
@@ -20,8 +18,6 @@ pub(crate) struct ResourcePlan {
     names: Vec<(Box<str>, FieldId)>,
     /// Members of a representation in order.
     pub(crate) members: Vec<Member>,
-    /// Some member may be hidden from who reads the row.
-    pub(crate) guarded: bool,
     /// Children fields with their bounds.
     pub(crate) children: Vec<ChildPlan>,
     /// The same as the store wants them.
@@ -161,11 +157,9 @@ impl ResourcePlan {
             Kind::Actor(_) | Kind::Children { .. } => None,
         });
         Self {
-            id,
             base: format!("/v1/{}", resource.path),
             fields: resource.fields.iter().map(FieldPlan::of).collect(),
             names,
-            guarded: members.iter().any(|member| member.guarded),
             members,
             children: children(resource),
             child_fields: resource.children().map(|(field, _)| field).collect(),
@@ -230,8 +224,10 @@ impl EventPlan {
     fn of(model: &Model, resource: &Resource, name: &str) -> Self {
         let declared = model.events.iter().find(|event| event.name == name);
         let data = declared.map(|event| event.data.as_slice()).unwrap_or_default();
-        let mut members: Vec<Member> =
-            data.iter().filter_map(|name| member(resource, name.as_str())).collect();
+        // A secret leaves the store by no way, this one neither.
+        let secret = |name: &str| resource.field_named(name).is_some_and(|(_, field)| field.secret);
+        let shown = data.iter().map(|name| name.as_str()).filter(|name| !secret(name));
+        let mut members: Vec<Member> = shown.filter_map(|name| member(resource, name)).collect();
         if members.is_empty() {
             members.extend(member(resource, "id"));
         }

@@ -5,6 +5,7 @@ mod basics;
 mod batch;
 mod children;
 mod conditional;
+mod events;
 mod keys;
 mod lists;
 mod races;

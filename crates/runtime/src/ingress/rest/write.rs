@@ -105,7 +105,7 @@ impl Asked<'_> {
             engine.write(self.call, writes, batch.is_some(), &mut seal).await?
         };
         match (committed, key) {
-            (Committed::Done(_), _) => answer.ok_or_else(|| problem(kinds::INTERNAL)),
+            (Committed::Done, _) => answer.ok_or_else(|| problem(kinds::INTERNAL)),
             (Committed::Elsewhere, Some(key)) => match self.stored(first.resource, &key).await? {
                 Some(stored) => self.replay(&key, stored),
                 None => Err(running()),

@@ -145,3 +145,23 @@ async fn tenants_never_meet() {
         call.unwrap();
     }
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn one_key_has_one_effect_over_two_processes() {
+    let one = Arc::new(World::new());
+    let other = Arc::new(one.twin());
+    let product = one.product("a-1", "1", 1).await;
+    let body = format!(r#"{{"lines":[{{"product":"{product}","quantity":1}}]}}"#);
+    for round in 0..10 {
+        let calls = [&one, &other].map(|world| {
+            let (world, body) = (Arc::clone(world), body.clone());
+            let key = format!("idempotency-key: {round}");
+            tokio::spawn(async move { world.send("alice POST /v1/orders", &[&key], &body).await })
+        });
+        let answers: Vec<_> = join_all(calls).await.into_iter().map(Result::unwrap).collect();
+        assert_eq!((answers[0].status, answers[1].status), (201, 201));
+        assert_eq!(answers[0].body, answers[1].body, "both are told of the one order");
+    }
+    let list = other.ask("alice GET /v1/orders?limit=100", "").await;
+    assert_eq!(list.json()["items"].as_array().unwrap().len(), 10);
+}

@@ -1,5 +1,6 @@
 //! A shop that is served in the process, with callers by name, a clock and ids that are known.
 
+use crate::adapters::sqlite::SqliteStore;
 use crate::fixture::shop;
 use crate::fixture::store::{Place, shop_store};
 use crate::http::response::Body;
@@ -8,14 +9,18 @@ use crate::identity::{Principal, Who};
 use crate::ingress::rest::{Backend, Identify, Identity, Rest, Surroundings};
 use crate::plan::plan;
 use crate::ports::clock::{Clock, Randomness};
+use crate::ports::store::{
+    Bindings, CommitError, ListQuery, Store, StoredAnswer, Tenant, Unavailable, WriteSet,
+};
 use crate::problem::{Problem, kinds};
+use crate::record::Record;
 use crate::telemetry::metrics::Metrics;
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use http::{HeaderName, HeaderValue};
-use ir::domain::ActorId;
-use std::sync::Arc;
+use ir::domain::{ActorId, FieldId, ResourceId};
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 
 /// 2030-01-01T00:00:00Z
 const START: i64 = 1_893_456_000_000_000;
@@ -23,8 +28,65 @@ const START: i64 = 1_893_456_000_000_000;
 /// A served shop.
 pub(super) struct World {
     rest: Rest,
+    store: Arc<Recorder>,
     clock: Arc<Hand>,
-    _place: Place,
+    place: Arc<Place>,
+}
+
+/// A store that remembers the events it was given and committed.
+struct Recorder {
+    store: SqliteStore,
+    outbox: Mutex<Vec<String>>,
+}
+
+impl Store for Recorder {
+    fn get<'a>(
+        &'a self,
+        tenant: &'a Tenant,
+        resource: ResourceId,
+        ids: &'a [u128],
+        children: &'a [FieldId],
+        bindings: &'a Bindings,
+    ) -> BoxFuture<'a, Result<Vec<Record>, Unavailable>> {
+        self.store.get(tenant, resource, ids, children, bindings)
+    }
+
+    fn list<'a>(
+        &'a self,
+        tenant: &'a Tenant,
+        query: &'a ListQuery<'a>,
+        bindings: &'a Bindings,
+    ) -> BoxFuture<'a, Result<Vec<Record>, Unavailable>> {
+        self.store.list(tenant, query, bindings)
+    }
+
+    fn answer<'a>(
+        &'a self,
+        tenant: &'a Tenant,
+        scope: &'a [u8; 32],
+        now: i64,
+    ) -> BoxFuture<'a, Result<Option<StoredAnswer>, Unavailable>> {
+        self.store.answer(tenant, scope, now)
+    }
+
+    fn commit<'a>(
+        &'a self,
+        set: WriteSet,
+        bindings: &'a Bindings,
+    ) -> BoxFuture<'a, Result<(), CommitError>> {
+        async move {
+            let events: Vec<String> =
+                set.outbox.iter().map(|row| format!("{} {}", row.event, row.data)).collect();
+            self.store.commit(set, bindings).await?;
+            self.outbox.lock().expect("nobody panicked").extend(events);
+            Ok(())
+        }
+        .boxed()
+    }
+
+    fn ready(&self) -> BoxFuture<'_, Result<(), Unavailable>> {
+        self.store.ready()
+    }
 }
 
 /// A clock that is turned by hand.
@@ -167,21 +229,33 @@ impl Answer {
 impl World {
     /// An empty shop.
     pub(super) fn new() -> Self {
-        let place = Place::new();
-        let store = Arc::new(shop_store(place.path()));
+        let place = Arc::new(Place::new());
+        let store = Recorder { store: shop_store(place.path()), outbox: Mutex::default() };
         let clock = Arc::new(Hand(AtomicI64::new(START)));
-        let backend = Backend::new(
-            Arc::new(plan(&shop())),
-            vec![store],
-            Surroundings {
-                identify: Arc::new(Names),
-                clock: clock.clone(),
-                randomness: Arc::new(Counted(AtomicU64::new(0))),
-                cursor_key: [7; 32],
-                metrics: Arc::new(Metrics::default()),
-            },
-        );
-        Self { rest: Rest::new(Arc::new(backend)), clock, _place: place }
+        Self::over(Arc::new(store), clock, place, 0)
+    }
+
+    /// Another process over the same store.
+    pub(super) fn twin(&self) -> Self {
+        let (store, clock) = (Arc::clone(&self.store), Arc::clone(&self.clock));
+        Self::over(store, clock, Arc::clone(&self.place), 1 << 40)
+    }
+
+    fn over(store: Arc<Recorder>, clock: Arc<Hand>, place: Arc<Place>, random: u64) -> Self {
+        let around = Surroundings {
+            identify: Arc::new(Names),
+            clock: clock.clone(),
+            randomness: Arc::new(Counted(AtomicU64::new(random))),
+            cursor_key: [7; 32],
+            metrics: Arc::new(Metrics::default()),
+        };
+        let backend = Backend::new(Arc::new(plan(&shop())), vec![store.clone()], around);
+        Self { rest: Rest::new(Arc::new(backend)), store, clock, place }
+    }
+
+    /// What was published, each as name and data.
+    pub(super) fn published(&self) -> Vec<String> {
+        self.store.outbox.lock().expect("nobody panicked").clone()
     }
 
     /// Turns the clock.
