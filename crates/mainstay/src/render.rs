@@ -50,6 +50,11 @@ fn coloured(terminal: bool) -> bool {
     terminal && !refused && !dumb
 }
 
+/// True where a person reads what goes to stderr.
+pub(crate) fn for_people() -> bool {
+    std::io::stderr().is_terminal()
+}
+
 fn out_coloured() -> bool {
     coloured(std::io::stdout().is_terminal())
 }

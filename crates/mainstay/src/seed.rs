@@ -17,6 +17,9 @@ pub(crate) use plausible::plausible;
 use formats::seed::{Members, Tree};
 use ir::domain::{Domain, Field, Kind, ResourceId};
 
+/// Gives a token for a caller in a tenant, or says why not.
+pub(crate) type Mint<'a> = dyn Fn(&Caller, Option<&str>) -> Result<String, String> + 'a;
+
 /// A row that is to be made, and what happens to it then.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Row {

@@ -63,7 +63,8 @@ pub(crate) fn design(
         }
         changes.push((stale, Change::Removed));
     }
-    if !check && !(changes.is_empty() && out.join(LIST).exists()) {
+    let listed = changes.is_empty() && out.join(LIST).exists();
+    if !check && !listed {
         let list: String = names.iter().map(|name| format!("{name}\n")).collect();
         write(&out.join(LIST), &list)?;
     }

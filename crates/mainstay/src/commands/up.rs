@@ -103,7 +103,7 @@ struct Running {
     stores: Stores,
     /// None in production.
     key: Option<Arc<DevelopmentKey>>,
-    jwks: Option<String>,
+    callers: Arc<Callers>,
     backend: Arc<Backend>,
     site: Arc<Site>,
     metrics: Arc<Metrics>,
@@ -125,10 +125,10 @@ impl Running {
             Callers::new(arguments, domain, key.clone(), Arc::new(keys)).map_err(|cause| {
                 start_failure(cause).hint("`mainstay up --help` lists what tells callers apart")
             })?;
-        let jwks = callers.authenticator.jwks();
+        let callers = Arc::new(callers);
         let metrics = Arc::new(Metrics::default());
         let around = rest::Surroundings {
-            identify: Arc::new(callers),
+            identify: Arc::clone(&callers) as _,
             clock: Arc::new(SystemClock),
             randomness: Arc::new(SystemRandomness),
             cursor_key: stores::cursor_key(&directory)?,
@@ -138,7 +138,7 @@ impl Running {
         let backend = Arc::new(Backend::new(plan, stores.ports(), around));
         let api: Arc<dyn Service> = Arc::new(Rest::new(Arc::clone(&backend)));
         let site = Arc::new(Site::new(architecture, api));
-        Ok(Self { stores, key, jwks, backend, site, metrics, designed })
+        Ok(Self { stores, key, callers, backend, site, metrics, designed })
     }
 
     fn domain(&self) -> &Domain {
@@ -204,13 +204,14 @@ impl Running {
             metrics: Arc::clone(&self.metrics),
             health,
             log: Some(log),
-            jwks: self.jwks.clone().map(Into::into),
+            jwks: self.callers.authenticator.jwks().map(Into::into),
         };
         let site: Arc<dyn Service> = Arc::clone(&self.site) as _;
         let server = serve(config, site, around).map_err(|cause| {
             start_failure(cause)
                 .hint("give another address with `--listen`, or port 0 for a free one")
         })?;
+        callers::warm(&self.callers);
         let url = server.url();
         if let Some(fd) = arguments.ready_fd {
             announce(fd, &url).map_err(|cause| {

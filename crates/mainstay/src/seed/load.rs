@@ -1,7 +1,7 @@
 //! Rows into the store, through the API.
 
 use super::wire::{self, Made};
-use super::{Caller, Row, caller};
+use super::{Caller, Mint, Row, caller};
 use formats::seed::Members;
 use futures::FutureExt;
 use http::{HeaderValue, Method, StatusCode, Uri, header};
@@ -27,7 +27,7 @@ struct Loader<'a> {
     architecture: &'a Architecture,
     api: &'a dyn Service,
     /// A token for a caller in a tenant.
-    token: &'a dyn Fn(&Caller, Option<&str>) -> Result<String, String>,
+    token: &'a Mint<'a>,
     tokens: BTreeMap<(Caller, Option<String>), String>,
     /// Ids by tenant.
     made: BTreeMap<Option<String>, Made>,
@@ -38,7 +38,7 @@ struct Loader<'a> {
 pub(crate) async fn load(
     architecture: &Architecture,
     api: &dyn Service,
-    token: &dyn Fn(&Caller, Option<&str>) -> Result<String, String>,
+    token: &Mint<'_>,
     rows: &[Row],
 ) -> Result<Loaded, String> {
     let (tokens, made) = (BTreeMap::new(), BTreeMap::new());
@@ -49,10 +49,10 @@ pub(crate) async fn load(
             Ok(refused) => {
                 loaded.rows += 1;
                 loaded.refused += refused;
-                if let Some(tenant) = &row.tenant {
-                    if !loaded.tenants.contains(tenant) {
-                        loaded.tenants.push(tenant.clone());
-                    }
+                if let Some(tenant) = &row.tenant
+                    && !loaded.tenants.contains(tenant)
+                {
+                    loaded.tenants.push(tenant.clone());
                 }
             }
             Err(_) if row.may_fail => loaded.refused += 1,

@@ -182,7 +182,7 @@ fn what_is_no_model_says_what_to_do() {
           |
         1 |
           | ^
-          = help: begin with `system: name`; `mainstay new` writes a first model
+          = help: begin with `system: name`
 
         -- stderr
         1 error
@@ -219,11 +219,11 @@ fn a_code_is_explained_and_an_unknown_one_is_refused() {
         &folder,
         "explain E999",
         expect![[r#"
-        exit 2
-        -- stderr
-        Error: there is no code `E999`
-        Hint: codes go from `E001` to `E094`
-    "#]],
+            exit 2
+            -- stderr
+            Error: there is no code `E999`
+            Hint: codes go from `E001` to `E099`
+        "#]],
     );
     check(
         &folder,

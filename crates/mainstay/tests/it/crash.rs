@@ -31,14 +31,14 @@ fn write_until(server: &Server, token: &str, ledger: &Ledger, stop: &AtomicBool)
                         match post.header("idempotency-key", &sku).try_send() {
                             Ok(answer) if answer.status == 201 => {
                                 let id = text(&answer.json(), "id");
-                                ledger.acknowledged.lock().unwrap().insert(sku.clone(), id);
+                                ledger.acknowledged.lock().expect("whole").insert(sku.clone(), id);
                             }
                             Ok(answer) => assert!(
                                 answer.status == 409 || answer.status >= 500,
                                 "{}",
                                 answer.text()
                             ),
-                            Err(_) => ledger.unknown.lock().unwrap().push(sku.clone()),
+                            Err(_) => ledger.unknown.lock().expect("whole").push(sku.clone()),
                         }
                     }
                 }

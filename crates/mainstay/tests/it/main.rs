@@ -10,6 +10,7 @@ mod house;
 mod links;
 mod races;
 mod scenes;
+mod seeds;
 mod shop;
 mod tenants;
 mod tidy;

@@ -23,8 +23,7 @@ pub(crate) const CODE: Code = Code("E029");
 
 /// The place where something should stand.
 pub(crate) fn at(span: Span) -> Diagnostic {
-    Diagnostic::error(CODE, span, "there is nothing in the model")
-        .help("begin with `system: name`; `mainstay new` writes a first model")
+    Diagnostic::error(CODE, span, "there is nothing in the model").help("begin with `system: name`")
 }
 
 #[cfg(test)]
@@ -44,7 +43,7 @@ mod tests {
               |
             1 |
               | ^
-              = help: begin with `system: name`; `mainstay new` writes a first model
+              = help: begin with `system: name`
         "#]],
         );
         check(
@@ -55,7 +54,7 @@ mod tests {
               |
             1 | # only a comment
               | ^
-              = help: begin with `system: name`; `mainstay new` writes a first model
+              = help: begin with `system: name`
         "#]],
         );
         let none = Sources::default();
@@ -64,7 +63,7 @@ mod tests {
             &read(&none).1,
             expect![[r#"
             error[E029]: there is nothing in the model
-              = help: begin with `system: name`; `mainstay new` writes a first model
+              = help: begin with `system: name`
         "#]],
         );
     }

@@ -52,6 +52,18 @@ impl Callers {
     }
 }
 
+/// Fetches the keys of the issuers while the server begins to serve, so that the first caller does
+/// not wait for that; a caller who comes earlier asks again.
+pub(super) fn warm(callers: &Arc<Callers>) {
+    let callers = Arc::clone(callers);
+    std::thread::spawn(move || {
+        let known = crate::commands::wait(callers.authenticator.warm());
+        if !matches!(known, Ok(true)) {
+            tracing::warn!("the keys of an issuer can't be fetched yet: see that it is reachable");
+        }
+    });
+}
+
 impl Identify for Callers {
     fn identify<'a>(
         &'a self,

@@ -1,13 +1,13 @@
 //! Flags and decisions become the server's configuration.
 
 use crate::arguments::up::{Forwarded, LogFormat, Up};
+use crate::render;
 use ir::architecture::Settings;
 use runtime::http::ServerConfig;
 use runtime::http::config::{Drain, Limits, Operator, TlsFiles};
 use runtime::http::cors::Cors;
 use runtime::http::forwarded::{ForwardedHeader, Proxies};
 use runtime::telemetry::logs::Format;
-use std::io::IsTerminal;
 use std::time::Duration;
 
 /// How often certificate files are looked at.
@@ -53,7 +53,7 @@ pub(super) fn log_format(asked: Option<LogFormat>) -> Format {
     match asked {
         Some(LogFormat::Text) => Format::Text,
         Some(LogFormat::Json) => Format::Json,
-        None if std::io::stderr().is_terminal() => Format::Text,
+        None if render::for_people() => Format::Text,
         None => Format::Json,
     }
 }

@@ -1,6 +1,6 @@
 //! What to try next: lines that work as they stand, in the shell that reads them.
 
-use crate::seed::{self, Caller};
+use crate::seed::{self, Caller, Mint};
 use ir::architecture::Architecture;
 use ir::contract::{Operation, OperationKind};
 use ir::domain::{Caller as Named, ResourceId};
@@ -19,7 +19,7 @@ pub(super) struct Setting<'a> {
     /// Seed of the example body.
     pub(super) seed: u64,
     /// A token for a caller.
-    pub(super) token: &'a dyn Fn(&Caller, Option<&str>) -> Result<String, String>,
+    pub(super) token: &'a Mint<'a>,
 }
 
 /// Shell lines with a remark above each.

@@ -4,16 +4,21 @@ use ir::model::{At, Effect, FieldType, Model};
 
 /// One line for each kind of thing that is designed and documented but waits.
 pub(crate) fn waiting(model: &Model) -> Vec<String> {
+    let mut lines = flows(model);
+    lines.extend(upkeep(model));
+    lines
+}
+
+/// The line of a kind; none where the model has nothing of it.
+fn line(what: &str, names: Vec<String>, effect: &str) -> Option<String> {
+    (!names.is_empty()).then(|| format!("{what} ({}): {effect}", names.join(", ")))
+}
+
+/// What happens after or beside a request.
+fn flows(model: &Model) -> Vec<String> {
     let mut lines = Vec::new();
     let mut say = |what: &str, names: Vec<String>, effect: &str| {
-        if !names.is_empty() {
-            lines.push(format!("{what} ({}): {effect}", names.join(", ")));
-        }
-    };
-    let resources = || {
-        model.contexts.iter().flat_map(|context| {
-            context.resources.iter().map(move |resource| (context.name.as_str(), resource))
-        })
+        lines.extend(line(what, names, effect));
     };
     let full = |context: &str, name: &ir::Name| format!("{context}.{name}");
     say(
@@ -46,6 +51,21 @@ pub(crate) fn waiting(model: &Model) -> Vec<String> {
         model.schedules.iter().map(|schedule| schedule.name.value.clone()).collect(),
         "they do not fire",
     );
+    lines
+}
+
+/// What keeps data fresh, small and callers in bounds.
+fn upkeep(model: &Model) -> Vec<String> {
+    let mut lines = Vec::new();
+    let mut say = |what: &str, names: Vec<String>, effect: &str| {
+        lines.extend(line(what, names, effect));
+    };
+    let resources = || {
+        model.contexts.iter().flat_map(|context| {
+            context.resources.iter().map(move |resource| (context.name.as_str(), resource))
+        })
+    };
+    let full = |context: &str, name: &ir::Name| format!("{context}.{name}");
     let cached = resources().filter(|(_, resource)| resource.cache.is_some());
     say(
         "caches",
