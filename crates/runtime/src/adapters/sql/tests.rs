@@ -39,6 +39,7 @@ fn lines(text: &str) -> String {
     ]
     .iter()
     .fold(text.to_owned(), |text, word| text.replace(&format!(" {word}"), &format!("\n{word}")))
+    .replace("coalesce(mainstay", "\ncoalesce(mainstay")
 }
 
 fn query(resource: ResourceId) -> ListQuery<'static> {
@@ -253,11 +254,13 @@ fn conditions_that_may_fault_are_asked_in_order() {
 
             FROM "ordering_orders" r
             WHERE r."org" = ?1 AND
-            CASE (CASE WHEN typeof((SELECT coalesce(mainstay_fold('sum|int|int', t2."quantity", NULL), 0)
+            CASE (CASE WHEN typeof((SELECT
+            coalesce(mainstay_fold('sum|int|int', t2."quantity", NULL), 0)
             FROM "ordering_order_lines" t2
             WHERE t2."org" = ?1
             AND t2."order_id" = r."id")) = 'real'
-            THEN NULL ELSE coalesce((SELECT coalesce(mainstay_fold('sum|int|int', t2."quantity", NULL), 0)
+            THEN NULL ELSE coalesce((SELECT
+            coalesce(mainstay_fold('sum|int|int', t2."quantity", NULL), 0)
             FROM "ordering_order_lines" t2
             WHERE t2."org" = ?1
             AND t2."order_id" = r."id") > ?2, FALSE) END) WHEN TRUE
@@ -351,8 +354,7 @@ fn statements_of_a_root_and_of_a_child() {
         FROM "ordering_order_lines" r
         WHERE r."org" = ?1
         AND r."order_id" = ?2
-        ORDER BY r."position",
-          r."id"
+        ORDER BY r."position"
 
         INSERT INTO "ordering_order_lines" ("org",
           "id",

@@ -31,7 +31,7 @@ pub(super) fn table(
         let column = tenant.as_deref().map(|tenant| format!("r.{tenant}"));
         let mut all = Where::new(dialect, 1, column.as_deref());
         all.equal(&format!("r.{owner}"));
-        let order = "ORDER BY r.\"position\", r.\"id\"";
+        let order = "ORDER BY r.\"position\"";
         format!("SELECT {select_list} FROM {name} r{} {order}", all.finish())
     });
     let with_version = || {
