@@ -39,7 +39,7 @@ fn lines(text: &str) -> String {
     ]
     .iter()
     .fold(text.to_owned(), |text, word| text.replace(&format!(" {word}"), &format!("\n{word}")))
-    .replace("coalesce(mainstay", "\ncoalesce(mainstay")
+    .replace(" coalesce(mainstay", "\ncoalesce(mainstay")
 }
 
 fn query(resource: ResourceId) -> ListQuery<'static> {
