@@ -201,7 +201,8 @@ fn parts(body: &str) -> Vec<&str> {
     parts
 }
 
-fn unit_of(text: &str) -> Unit {
+/// The unit of a word in a list; other words count things.
+pub(crate) fn unit_of(text: &str) -> Unit {
     match text {
         "seconds" => Unit::Seconds,
         "share" => Unit::Share,

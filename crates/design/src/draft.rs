@@ -202,18 +202,18 @@ impl<'a> Draft<'a> {
     /// The technology that the constraints prefer for a subject.
     pub fn preferred(&self, subject: &str) -> Option<&'a str> {
         let wishes = &self.model.constraints.prefer;
-        wishes.iter().find(|(known, _)| known == &subject).map(|(_, wish)| wish.as_str())
+        wishes.iter().find(|(known, _)| known == subject).map(|(_, wish)| wish.as_str())
     }
 
     /// Whether the constraints rule a technology out.
     pub fn forbidden(&self, subject: &str, technology: &str) -> bool {
         let bans = &self.model.constraints.forbid;
-        bans.iter().any(|(known, banned)| known == &subject && banned == &technology)
+        bans.iter().any(|(known, banned)| known == subject && banned == technology)
     }
 
     /// Whether a regime of compliance is asked for.
     pub fn complies(&self, regime: &str) -> bool {
-        self.model.constraints.compliance.iter().any(|known| known == &regime)
+        self.model.constraints.compliance.iter().any(|known| known == regime)
     }
 
     /// The workflow of a name.

@@ -35,7 +35,10 @@ mod operations;
 mod resilience;
 mod security;
 
-const STAGES: &[(&[&Rule], &[(&str, &str)])] = &[
+/// The rules of a stage, and id and page of each.
+type Registered = (&'static [&'static Rule], &'static [(&'static str, &'static str)]);
+
+const STAGES: &[Registered] = &[
     (boundaries::RULES, boundaries::PAGES),
     (contracts::RULES, contracts::PAGES),
     (data::RULES, data::PAGES),

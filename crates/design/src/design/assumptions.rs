@@ -245,8 +245,8 @@ fn rows(ground: Ground<'_>, draft: &Draft<'_>, base: &Outcome) -> Option<Assumpt
         path: format!("contexts.{}.rows", name.replacen('.', ".resources.", 1)),
         value: format!("{} rows a month, as `rows` says", facts::number(stated.round())),
         because: format!(
-            "the workload makes {} a month of `{name}` at this peak-to-mean: {} times as many; one \
-             of the two is wrong",
+            "the workload makes {} a month of `{name}` at this peak-to-mean: {} times as many; \
+             one of the two is wrong",
             facts::number(made.round()),
             facts::number((made / stated).max(stated / made).round())
         ),

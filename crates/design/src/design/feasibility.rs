@@ -268,8 +268,8 @@ fn integrations(draft: &Draft<'_>) -> Vec<Infeasible> {
         )];
         if mean < limit.value {
             cures.push(format!(
-                "no goal for the workflow at the peak: the mean is {}, so what waits is done after \
-                 it",
+                "no goal for the workflow at the peak: the mean is {}, so what waits is done \
+                 after it",
                 facts::rps(mean)
             ));
         }

@@ -1,6 +1,7 @@
 //! The inputs of the design: what the goals give, and a default for each that they do not.
 
 use crate::capacity::Term;
+use crate::catalog::unit_of;
 use crate::draft::{MONTH_SECONDS, YEAR_SECONDS};
 use ir::model::Model;
 use ir::quantity::{Grade, Unit};
@@ -77,154 +78,143 @@ pub struct Inputs {
 struct Fallback {
     knob: Knob,
     name: &'static str,
-    unit: Unit,
+    unit: &'static str,
     value: f64,
     path: &'static str,
     because: &'static str,
 }
 
-fn defaults() -> Vec<Fallback> {
-    let row = |knob, name, unit, value, path, because| Fallback {
-        knob,
-        name,
-        unit,
-        value,
-        path,
-        because,
-    };
-    let count = |thing: &str| Unit::Count(thing.to_owned());
-    vec![
-        row(
-            Knob::Peak,
-            "peak",
-            Unit::PerSecond,
-            50.0,
-            "goals.peak",
-            "an internal system with some hundred users at work",
-        ),
-        row(
-            Knob::Growth,
-            "growth",
-            Unit::One,
-            2.0,
-            "goals.growth",
-            "doubling in two years: what most products plan for",
-        ),
-        row(
-            Knob::Tenants,
-            "tenants",
-            count("tenants"),
-            20.0,
-            "goals.tenants",
-            "a product past its pilot customers",
-        ),
-        row(
-            Knob::Largest,
-            "largest_tenant",
-            Unit::Share,
-            0.2,
-            "goals.tenants",
-            "one customer in five requests is usual for business software",
-        ),
-        row(
-            Knob::PeakToMean,
-            "peak_to_mean",
-            Unit::One,
-            4.0,
-            "goals.peak_to_mean",
-            "a day with office hours: 3 for consumers, 8 for one time zone's offices",
-        ),
-        row(
-            Knob::Burst,
-            "burst",
-            Unit::One,
-            1.5,
-            "goals.burst",
-            "what a utilisation of 60 % carries without a queue that grows",
-        ),
-        row(
-            Knob::Popularity,
-            "popularity",
-            Unit::One,
-            0.8,
-            "goals.popularity",
-            "Zipf exponents of web objects are measured between 0.6 and 1",
-        ),
-        row(
-            Knob::Payload,
-            "payload",
-            Unit::Bytes,
-            2_000.0,
-            "goals.payload",
-            "a JSON object of a dozen fields, or a short page of small ones",
-        ),
-        row(
-            Knob::ServiceTime,
-            "service_factor",
-            Unit::One,
-            1.0,
-            "goals.service_time",
-            "the catalogue's measured CPU times, times four for caution",
-        ),
-        row(
-            Knob::Rows,
-            "rows_unstated",
-            count("rows"),
-            10_000.0,
-            "contexts.*.resources.*.rows",
-            "ten thousand rows a tenant: small enough to need nothing, large enough to need an \
-             index",
-        ),
-        row(
-            Knob::Children,
-            "children_per_owner",
-            Unit::One,
-            3.0,
-            "contexts.*.resources.*.fields",
-            "baskets and forms hold about three lines",
-        ),
-        row(
-            Knob::Availability,
-            "availability_goal",
-            Unit::Share,
-            0.995,
-            "goals.availability",
-            "one machine, repaired by hand in working hours",
-        ),
-        row(
-            Knob::Rpo,
-            "rpo",
-            Unit::Seconds,
-            300.0,
-            "goals.recovery.rpo",
-            "a copy that follows the log within minutes costs nearly nothing",
-        ),
-        row(
-            Knob::Rto,
-            "rto",
-            Unit::Seconds,
-            14_400.0,
-            "goals.recovery.rto",
-            "half a working day: restored by hand",
-        ),
-        row(
-            Knob::Latency,
-            "p95_goal",
-            Unit::Seconds,
-            0.3,
-            "goals.latency",
-            "what a person takes for prompt",
-        ),
-        row(
-            Knob::Team,
-            "team",
-            count("engineers"),
-            4.0,
-            "constraints.team",
-            "a usual product team",
-        ),
-    ]
-}
+/// Every input with its name, unit, default, model path and the reason for the default.
+const FALLBACKS: [Fallback; 16] = [
+    Fallback {
+        knob: Knob::Peak,
+        name: "peak",
+        unit: "rps",
+        value: 50.0,
+        path: "goals.peak",
+        because: "an internal system with some hundred users at work",
+    },
+    Fallback {
+        knob: Knob::Growth,
+        name: "growth",
+        unit: "factor",
+        value: 2.0,
+        path: "goals.growth",
+        because: "doubling in two years: what most products plan for",
+    },
+    Fallback {
+        knob: Knob::Tenants,
+        name: "tenants",
+        unit: "tenants",
+        value: 20.0,
+        path: "goals.tenants",
+        because: "a product past its pilot customers",
+    },
+    Fallback {
+        knob: Knob::Largest,
+        name: "largest_tenant",
+        unit: "share",
+        value: 0.2,
+        path: "goals.tenants",
+        because: "one customer in five requests is usual for business software",
+    },
+    Fallback {
+        knob: Knob::PeakToMean,
+        name: "peak_to_mean",
+        unit: "factor",
+        value: 4.0,
+        path: "goals.peak_to_mean",
+        because: "a day with office hours: 3 for consumers, 8 for one time zone's offices",
+    },
+    Fallback {
+        knob: Knob::Burst,
+        name: "burst",
+        unit: "factor",
+        value: 1.5,
+        path: "goals.burst",
+        because: "what a utilisation of 60 % carries without a queue that grows",
+    },
+    Fallback {
+        knob: Knob::Popularity,
+        name: "popularity",
+        unit: "factor",
+        value: 0.8,
+        path: "goals.popularity",
+        because: "Zipf exponents of web objects are measured between 0.6 and 1",
+    },
+    Fallback {
+        knob: Knob::Payload,
+        name: "payload",
+        unit: "bytes",
+        value: 2_000.0,
+        path: "goals.payload",
+        because: "a JSON object of a dozen fields, or a short page of small ones",
+    },
+    Fallback {
+        knob: Knob::ServiceTime,
+        name: "service_factor",
+        unit: "factor",
+        value: 1.0,
+        path: "goals.service_time",
+        because: "the catalogue's measured CPU times, times four for caution",
+    },
+    Fallback {
+        knob: Knob::Rows,
+        name: "rows_unstated",
+        unit: "rows",
+        value: 10_000.0,
+        path: "contexts.*.resources.*.rows",
+        because: "ten thousand rows a tenant: small enough to need nothing, large enough to need an index",
+    },
+    Fallback {
+        knob: Knob::Children,
+        name: "children_per_owner",
+        unit: "factor",
+        value: 3.0,
+        path: "contexts.*.resources.*.fields",
+        because: "baskets and forms hold about three lines",
+    },
+    Fallback {
+        knob: Knob::Availability,
+        name: "availability_goal",
+        unit: "share",
+        value: 0.995,
+        path: "goals.availability",
+        because: "one machine, repaired by hand in working hours",
+    },
+    Fallback {
+        knob: Knob::Rpo,
+        name: "rpo",
+        unit: "seconds",
+        value: 300.0,
+        path: "goals.recovery.rpo",
+        because: "a copy that follows the log within minutes costs nearly nothing",
+    },
+    Fallback {
+        knob: Knob::Rto,
+        name: "rto",
+        unit: "seconds",
+        value: 14_400.0,
+        path: "goals.recovery.rto",
+        because: "half a working day: restored by hand",
+    },
+    Fallback {
+        knob: Knob::Latency,
+        name: "p95_goal",
+        unit: "seconds",
+        value: 0.3,
+        path: "goals.latency",
+        because: "what a person takes for prompt",
+    },
+    Fallback {
+        knob: Knob::Team,
+        name: "team",
+        unit: "engineers",
+        value: 4.0,
+        path: "constraints.team",
+        because: "a usual product team",
+    },
+];
 
 impl Inputs {
     /// Reads the goals and fills what is missing.
@@ -232,8 +222,8 @@ impl Inputs {
         let goals = &model.goals;
         let mut values = Vec::new();
         let mut missing = Vec::new();
-        for default in defaults() {
-            let Fallback { knob, name, unit, value, path, because } = default;
+        for Fallback { knob, name, unit, value, path, because } in FALLBACKS {
+            let unit = unit_of(unit);
             let given = given(model, knob);
             let term = match given {
                 Some(given) => Term::input(name, given, unit, Grade::Given, path),

@@ -1,6 +1,6 @@
 //! What is one deployable unit, and what would leave first.
 
-mod boundaries;
 mod extraction;
+mod units;
 
-rules!["boundaries": boundaries, extraction];
+rules!["boundaries": units, extraction];

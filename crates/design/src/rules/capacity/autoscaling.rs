@@ -9,6 +9,7 @@
 use crate::capacity::Term;
 use crate::draft::inputs::Knob;
 use crate::draft::{Draft, sizing};
+use crate::rules::Choice;
 use crate::rules::facts;
 use crate::stages::Rule;
 use ir::decision::{Decision, Effect, Stage};
@@ -44,52 +45,11 @@ fn decide(draft: &Draft<'_>) -> Vec<Decision> {
     let growth = draft.value(Knob::Growth);
     let most = (nodes_at(draft, cpu.value * growth) + 1.0).max(replicas.value);
     let choice = choice.set("replicas_max", most);
+    let nodes = Nodes { peak: replicas.value, night, most, least, mean: mean.value };
     let choice = if scaling {
-        choice
-            .choose(format!(
-                "from {} to {}, at {} of CPU",
-                facts::number(night),
-                facts::number(most),
-                facts::about(target)
-            ))
-            .because(format!(
-                "The mean needs {} of the {} nodes of the peak: {} saved.",
-                facts::number(night),
-                facts::number(replicas.value),
-                facts::money(draft, saved.value)
-            ))
-            .alternative(
-                "a fixed number",
-                format!(
-                    "{} for nodes that idle most of the day.",
-                    facts::money(draft, saved.value)
-                ),
-                vec![saved],
-            )
+        follows(choice, draft, nodes, saved)
     } else {
-        choice
-            .choose(format!(
-                "no: {} all day, {} set as the ceiling",
-                facts::number(replicas.value),
-                facts::number(most)
-            ))
-            .because(format!(
-                "The availability goal keeps {} whatever the load is, and {} carry {}: there is \
-                 none \
-                 to take away at night.",
-                facts::number(least),
-                facts::number(replicas.value),
-                facts::rps(draft.load.clients())
-            ))
-            .alternative(
-                "scaling down at night",
-                format!(
-                    "would save nothing: {} vCPU in the mean still need {} for the pair.",
-                    facts::number(mean.value),
-                    facts::number(night)
-                ),
-                vec![saved],
-            )
+        stays(choice, draft, nodes, saved)
     };
     let choice = choice
         .because(format!(
@@ -112,6 +72,62 @@ fn decide(draft: &Draft<'_>) -> Vec<Decision> {
         choice.flips(format!("peak above {}: a node that only the day needs", facts::rps(third)))
     };
     vec![choice.done(draft)]
+}
+
+/// Nodes at the peak, in the mean, at most and at least; the mean in vCPU.
+#[derive(Clone, Copy)]
+struct Nodes {
+    peak: f64,
+    night: f64,
+    most: f64,
+    least: f64,
+    mean: f64,
+}
+
+fn follows(choice: Choice, draft: &Draft<'_>, nodes: Nodes, saved: Computed) -> Choice {
+    choice
+        .choose(format!(
+            "from {} to {}, at {} of CPU",
+            facts::number(nodes.night),
+            facts::number(nodes.most),
+            facts::about(draft.catalog.value("utilisation_target"))
+        ))
+        .because(format!(
+            "The mean needs {} of the {} nodes of the peak: {} saved.",
+            facts::number(nodes.night),
+            facts::number(nodes.peak),
+            facts::money(draft, saved.value)
+        ))
+        .alternative(
+            "a fixed number",
+            format!("{} for nodes that idle most of the day.", facts::money(draft, saved.value)),
+            vec![saved],
+        )
+}
+
+fn stays(choice: Choice, draft: &Draft<'_>, nodes: Nodes, saved: Computed) -> Choice {
+    choice
+        .choose(format!(
+            "no: {} all day, {} set as the ceiling",
+            facts::number(nodes.peak),
+            facts::number(nodes.most)
+        ))
+        .because(format!(
+            "The availability goal keeps {} whatever the load is, and {} carry {}: there is \
+                 none to take away at night.",
+            facts::number(nodes.least),
+            facts::number(nodes.peak),
+            facts::rps(draft.load.clients())
+        ))
+        .alternative(
+            "scaling down at night",
+            format!(
+                "would save nothing: {} vCPU in the mean still need {} for the pair.",
+                facts::number(nodes.mean),
+                facts::number(nodes.night)
+            ),
+            vec![saved],
+        )
 }
 
 fn nodes_at(draft: &Draft<'_>, cpu: f64) -> f64 {

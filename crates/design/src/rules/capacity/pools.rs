@@ -86,8 +86,7 @@ fn server(choice: Choice, draft: &Draft<'_>) -> Choice {
         .choose(format!("{} for each node, {} in all", facts::number(each), facts::number(open)))
         .because(format!(
             "{} of queries at {} each keep {} connections busy (Little); {} leave one in a \
-             thousand \
-             without a free one (Erlang B).",
+             thousand without a free one (Erlang B).",
             facts::rps(rate.value()),
             facts::time(times.value),
             facts::number(flight.value),
@@ -95,8 +94,8 @@ fn server(choice: Choice, draft: &Draft<'_>) -> Choice {
         ))
         .because_if(f64::from(all) / replicas.value <= f64::from(LEAST) - 1.0, || {
             format!(
-                "{} each is a floor over the {} that {} ask for, for the seconds in which one node \
-                 carries all.",
+                "{} each is a floor over the {} that {} ask for, for the seconds in which one \
+                 node carries all.",
                 facts::number(f64::from(LEAST)),
                 facts::number(f64::from(all) / replicas.value),
                 facts::rps(rate.value())
@@ -107,8 +106,8 @@ fn server(choice: Choice, draft: &Draft<'_>) -> Choice {
         .alternative(
             "100 for each node",
             format!(
-                "{} open connections on {} cores: they queue in the database, and each costs it 10 \
-                 MB.",
+                "{} open connections on {} cores: they queue in the database, and each costs it \
+                 10 MB.",
                 facts::number(100.0 * replicas.value),
                 facts::number(cores)
             ),

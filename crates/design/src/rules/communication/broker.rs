@@ -8,6 +8,7 @@
 use crate::capacity::Term;
 use crate::draft::Draft;
 use crate::draft::inputs::Knob;
+use crate::rules::Choice;
 use crate::rules::choice::counted;
 use crate::rules::facts;
 use crate::stages::Rule;
@@ -29,12 +30,7 @@ fn decide(draft: &Draft<'_>) -> Vec<Decision> {
     let wish = draft.preferred("broker");
     let needed = horizon * consumers > limit || units > 2.0;
     let reads = reads(draft, rate, consumers);
-    let price = (draft.fact("broker_node") * crate::draft::sizing::hours() * 3.0)
-        .named("monthly cost", crate::draft::sizing::money(draft));
-    let named = wish
-        .map_or("NATS JetStream, three nodes".to_owned(), |wish| format!("{wish}, three nodes"));
     let with_broker = needed || wish.is_some();
-    let none = "none: consumers follow the outbox";
     let choice = RULE
         .on("system", "what carries events to their consumers?")
         .authority(Authority::Advises)
@@ -43,59 +39,9 @@ fn decide(draft: &Draft<'_>) -> Vec<Decision> {
         .number(reads.clone())
         .effect(Effect::AdviceOnly);
     let choice = if with_broker {
-        let reason = match wish {
-            Some(wish) if !needed => format!(
-                "The team prefers {wish} (`constraints.prefer`); {} to {} would not need one.",
-                facts::rps(rate),
-                counted(consumers, "consumer", "consumers")
-            ),
-            _ => format!(
-                "{} for {} by the end of the horizon, over {} units: more than a table serves \
-                 unnoticed ({}).",
-                facts::rps(horizon),
-                counted(consumers, "consumer", "consumers"),
-                facts::number(units),
-                facts::rps(limit)
-            ),
-        };
-        choice
-            .choose(named)
-            .because(reason)
-            .number(price)
-            .set("broker", wish.unwrap_or("nats"))
-            .option(
-                none,
-                format!(
-                    "{} of reads on the database that also takes the orders.",
-                    facts::rps(reads.value)
-                ),
-                Vec::new(),
-                vec![("broker", Setting::Word("none".to_owned()))],
-            )
+        with(choice, draft, needed, rate, consumers, &reads)
     } else {
-        choice
-            .choose(none)
-            .because(format!(
-                "{} at the peak for {} are {} of reads by the end of the horizon, of {} that a \
-                 table \
-                 serves unnoticed; {}.",
-                facts::rps(rate),
-                counted(consumers, "consumer", "consumers"),
-                facts::rps(reads.value),
-                facts::rps(limit),
-                if units > 1.0 { "two units share it" } else { "all of them are in this process" }
-            ))
-            .set("broker", "none")
-            .option(
-                named,
-                format!(
-                    "{} and three nodes to keep, for {}.",
-                    facts::money(draft, price.value),
-                    facts::rps(rate)
-                ),
-                vec![price],
-                vec![("broker", Setting::Word("nats".to_owned()))],
-            )
+        without(choice, draft, rate, consumers, &reads)
     };
     let choice = choice.alternative(
         "Kafka, three brokers",
@@ -119,6 +65,99 @@ fn decide(draft: &Draft<'_>) -> Vec<Decision> {
             })
             .done(draft),
     ]
+}
+
+const NONE: &str = "none: consumers follow the outbox";
+
+fn price(draft: &Draft<'_>) -> Computed {
+    let nodes = draft.fact("broker_node") * crate::draft::sizing::hours() * 3.0;
+    nodes.named("monthly cost", crate::draft::sizing::money(draft))
+}
+
+/// What a broker would be called: the wish, or NATS.
+fn named(draft: &Draft<'_>) -> String {
+    match draft.preferred("broker") {
+        Some(wish) => format!("{wish}, three nodes"),
+        None => "NATS JetStream, three nodes".to_owned(),
+    }
+}
+
+fn with(
+    choice: Choice,
+    draft: &Draft<'_>,
+    needed: bool,
+    rate: f64,
+    consumers: f64,
+    reads: &Computed,
+) -> Choice {
+    let limit = draft.catalog.value("broker_rate");
+    let horizon = rate * draft.value(Knob::Growth);
+    let units = draft.number("units", "system").unwrap_or(1.0);
+    let wish = draft.preferred("broker");
+    let price = price(draft);
+    let reason = match wish {
+        Some(wish) if !needed => format!(
+            "The team prefers {wish} (`constraints.prefer`); {} to {} would not need one.",
+            facts::rps(rate),
+            counted(consumers, "consumer", "consumers")
+        ),
+        _ => format!(
+            "{} for {} by the end of the horizon, over {} units: more than a table serves \
+                 unnoticed ({}).",
+            facts::rps(horizon),
+            counted(consumers, "consumer", "consumers"),
+            facts::number(units),
+            facts::rps(limit)
+        ),
+    };
+    choice
+        .choose(named(draft))
+        .because(reason)
+        .number(price)
+        .set("broker", wish.unwrap_or("nats"))
+        .option(
+            NONE,
+            format!(
+                "{} of reads on the database that also takes the orders.",
+                facts::rps(reads.value)
+            ),
+            Vec::new(),
+            vec![("broker", Setting::Word("none".to_owned()))],
+        )
+}
+
+fn without(
+    choice: Choice,
+    draft: &Draft<'_>,
+    rate: f64,
+    consumers: f64,
+    reads: &Computed,
+) -> Choice {
+    let limit = draft.catalog.value("broker_rate");
+    let units = draft.number("units", "system").unwrap_or(1.0);
+    let price = price(draft);
+    choice
+        .choose(NONE)
+        .because(format!(
+            "{} at the peak for {} are {} of reads by the end of the horizon, of {} that a \
+                 table serves unnoticed; {}.",
+            facts::rps(rate),
+            counted(consumers, "consumer", "consumers"),
+            facts::rps(reads.value),
+            facts::rps(limit),
+            if units > 1.0 { "two units share it" } else { "all of them are in this process" }
+        ))
+        .set("broker", "none")
+        .option(
+            named(draft),
+            format!(
+                "{} and three nodes to keep, for {}.",
+                facts::money(draft, price.value),
+                facts::rps(rate)
+            ),
+            vec![price],
+            vec![("broker", Setting::Word("nats".to_owned()))],
+        )
 }
 
 /// Groups that each read every event: contexts that react, views, webhook registrations.

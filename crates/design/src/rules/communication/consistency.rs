@@ -6,6 +6,7 @@
 //! **Instead**: eventual everywhere, which moves the work into every client.
 
 use crate::draft::Draft;
+use crate::rules::Choice;
 use crate::rules::choice::{counted, listed};
 use crate::rules::facts;
 use crate::stages::Rule;
@@ -17,36 +18,11 @@ pub(super) const RULE: Rule =
 
 fn decide(draft: &Draft<'_>) -> Vec<Decision> {
     let domain = draft.domain;
-    let aggregates: Vec<String> = domain
-        .roots()
-        .filter(|(_, resource)| resource.children().next().is_some())
-        .map(|(id, resource)| {
-            let children = resource.children().map(|(_, child)| &domain.resource(child).name);
-            let children: Vec<&String> = children.collect();
-            format!("`{}` with its {}", draft.name(id), listed(&children))
-        })
-        .collect();
-    let relations = facts::relations(domain);
-    let copies: Vec<String> = relations
-        .iter()
-        .flat_map(|relation| {
-            let from = draft.name(relation.from);
-            let written = relation.copies.iter().filter(|(_, at)| *at == At::Write);
-            written.map(move |(field, _)| format!("`{from}.{field}`"))
-        })
-        .collect();
+    let aggregates = aggregates(draft);
+    let copies = copies(draft);
     let workflows: Vec<String> =
         draft.model.workflows.iter().map(|one| format!("`{}`", one.name)).collect();
-    let views: Vec<String> = draft
-        .model
-        .contexts
-        .iter()
-        .flat_map(|context| &context.views)
-        .map(|view| match &view.fresh {
-            Some(fresh) => format!("`{}` within {}", view.name, facts::time(fresh.value)),
-            None => format!("`{}` without a bound", view.name),
-        })
-        .collect();
+    let views = views(draft);
     let cached: Vec<String> = draft
         .numbers("cache_seconds")
         .map(|(name, seconds)| format!("`{name}` within {}", facts::time(seconds)))
@@ -65,8 +41,7 @@ fn decide(draft: &Draft<'_>) -> Vec<Decision> {
         .number(facts::count("aggregates", roots, "aggregates", "contexts"))
         .flips(if beyond {
             "a reader who may not see a step of a workflow or an old view: that part moves into \
-             one \
-             aggregate"
+             one aggregate"
                 .to_owned()
         } else {
             format!(
@@ -94,8 +69,8 @@ fn decide(draft: &Draft<'_>) -> Vec<Decision> {
     }
     if !workflows.is_empty() {
         choice = choice.because(format!(
-            "{} span aggregates: while one runs, others see its steps one by one, and `not_during` \
-             is the only lock.",
+            "{} span aggregates: while one runs, others see its steps one by one, and \
+             `not_during` is the only lock.",
             listed(&workflows)
         ));
     }
@@ -103,20 +78,58 @@ fn decide(draft: &Draft<'_>) -> Vec<Decision> {
     if !lagging.is_empty() {
         choice = choice.because(format!("May be old: {}.", listed(&lagging)));
     }
-    let writes = draft.load.writes();
-    choice = choice
+    choice = others(choice, draft);
+    vec![choice.done(draft)]
+}
+
+/// Roots with children, which change together.
+fn aggregates(draft: &Draft<'_>) -> Vec<String> {
+    let domain = draft.domain;
+    let owners = domain.roots().filter(|(_, resource)| resource.children().next().is_some());
+    owners
+        .map(|(id, resource)| {
+            let children = resource.children().map(|(_, child)| &domain.resource(child).name);
+            let children: Vec<&String> = children.collect();
+            format!("`{}` with its {}", draft.name(id), listed(&children))
+        })
+        .collect()
+}
+
+/// Fields that keep what was true when they were written.
+fn copies(draft: &Draft<'_>) -> Vec<String> {
+    let mut names = Vec::new();
+    for relation in facts::relations(draft.domain) {
+        let from = draft.name(relation.from);
+        let written = relation.copies.iter().filter(|(_, at)| *at == At::Write);
+        names.extend(written.map(|(field, _)| format!("`{from}.{field}`")));
+    }
+    names
+}
+
+fn views(draft: &Draft<'_>) -> Vec<String> {
+    let views = draft.model.contexts.iter().flat_map(|context| &context.views);
+    views
+        .map(|view| match &view.fresh {
+            Some(fresh) => format!("`{}` within {}", view.name, facts::time(fresh.value)),
+            None => format!("`{}` without a bound", view.name),
+        })
+        .collect()
+}
+
+fn others(choice: Choice, draft: &Draft<'_>) -> Choice {
+    let integrations: Vec<&str> =
+        draft.model.integrations.iter().map(|one| one.name.as_str()).collect();
+    choice
         .alternative(
             "one transaction over everything",
-            if draft.model.integrations.is_empty() {
+            if integrations.is_empty() {
                 format!(
                     "{} would queue behind each other's locks across {}.",
-                    facts::rps(writes),
+                    facts::rps(draft.load.writes()),
                     counted(draft.domain.contexts.len() as f64, "context", "contexts")
                 )
             } else {
-                let names: Vec<&str> =
-                    draft.model.integrations.iter().map(|one| one.name.as_str()).collect();
-                format!("{} cannot be rolled back by a database.", listed(&names))
+                format!("{} cannot be rolled back by a database.", listed(&integrations))
             },
             Vec::new(),
         )
@@ -125,8 +138,7 @@ fn decide(draft: &Draft<'_>) -> Vec<Decision> {
             "a guard of a command (`require`) would decide on a value that another caller has \
              already changed.",
             Vec::new(),
-        );
-    vec![choice.done(draft)]
+        )
 }
 
 #[cfg(test)]

@@ -9,11 +9,12 @@
 use crate::capacity::Term;
 use crate::draft::inputs::Knob;
 use crate::draft::{Draft, YEAR_SECONDS};
+use crate::rules::Choice;
 use crate::rules::choice::{counted, listed};
 use crate::rules::facts;
 use crate::stages::Rule;
 use ir::decision::{Decision, Effect, Stage};
-use ir::quantity::{Grade, Unit};
+use ir::quantity::{Computed, Grade, Unit};
 
 pub(super) const RULE: Rule =
     Rule { id: "D024", name: "events", stage: Stage::Communication, each: false, decide };
@@ -41,16 +42,10 @@ fn decide(draft: &Draft<'_>) -> Vec<Decision> {
     let daily = (rate_term / draft.input(Knob::PeakToMean) * day)
         .named("events a day", Unit::Count("events".to_owned()));
     let users = users(draft);
+    let names: Vec<String> = events.iter().map(|event| format!("`{}`", event.name)).collect();
     let busiest = draft.load.events.iter().max_by(|a, b| a.1.total_cmp(b.1).then(b.0.cmp(a.0)));
     let choice = RULE
-        .on(
-            "system",
-            format!(
-                "how do {} leave their \
-                               transactions?",
-                counted(events.len() as f64, "event", "events")
-            ),
-        )
+        .on("system", format!("how do {} leave the transactions that cause them?", listed(&names)))
         .choose("transactional outbox, at least once, in order for each aggregate")
         .because_if(!users.is_empty(), || {
             format!("{} act on them: a lost event is work that never happens.", listed(&users))
@@ -68,6 +63,22 @@ fn decide(draft: &Draft<'_>) -> Vec<Decision> {
         .number(cpu.clone())
         .number(daily)
         .number(lost.clone())
+        .consequence("A consumer may see an event twice: the inbox drops the second by its id.")
+        .consequence(
+            "`up` commits the rows of the outbox; relay, reactions and webhooks do not run yet.",
+        )
+        .flips(format!(
+            "peak below {}: less than one event a year would be lost without it",
+            facts::rps(draft.value(Knob::Peak) / lost_a_year.max(1e-9))
+        ))
+        .driver("events")
+        .effect(Effect::FilesOnly)
+        .set("delivery", "outbox");
+    vec![others(choice, &cpu, lost, events.len()).done(draft)]
+}
+
+fn others(choice: Choice, cpu: &Computed, lost: Computed, events: usize) -> Choice {
+    choice
         .alternative(
             "publish after the commit",
             "the loss is silent: nobody knows which event to send again.",
@@ -77,26 +88,12 @@ fn decide(draft: &Draft<'_>) -> Vec<Decision> {
             "change data capture",
             format!(
                 "saves {} vCPU, needs a replication slot that must never be forgotten, and \
-                 publishes \
-                 rows where {} name facts.",
+                 publishes rows where {} name facts.",
                 facts::number(cpu.value),
-                counted(events.len() as f64, "event", "events")
+                counted(events as f64, "event", "events")
             ),
             Vec::new(),
         )
-        .consequence("A consumer may see an event twice: the inbox drops the second by its id.")
-        .consequence(
-            "`up` commits the rows of the outbox; relay, reactions and webhooks do not \
-                      run yet.",
-        )
-        .flips(format!(
-            "peak below {}: less than one event a year would be lost without it",
-            facts::rps(draft.value(Knob::Peak) / lost_a_year.max(1e-9))
-        ))
-        .driver("events")
-        .effect(Effect::FilesOnly)
-        .set("delivery", "outbox");
-    vec![choice.done(draft)]
 }
 
 /// Who acts on events: reactions, views, webhooks.

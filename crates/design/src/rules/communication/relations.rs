@@ -50,8 +50,8 @@ fn on(draft: &Draft<'_>, relation: &Relation) -> Decision {
     choice
         .flips(match relation.copies.is_empty() {
             true => format!(
-                "a field of `{to}` in each answer: `at read` asks {} of questions, `kept` sends {} \
-                 changes",
+                "a field of `{to}` in each answer: `at read` asks {} of questions, `kept` sends \
+                 {} changes",
                 facts::rps(reads),
                 facts::rps(changes(draft, &to))
             ),
@@ -85,9 +85,8 @@ fn by_id(
     choice
         .choose("an id, checked when it is written")
         .because(format!(
-            "Nothing of `{to}` is needed beside its id, so nothing is copied; one batched call \
-             to `{owner}` checks the ids of a write with the caller's own rights ({} at the \
-             peak).",
+            "Nothing of `{to}` is needed beside its id, so nothing is copied; one batched call to \
+             `{owner}` checks the ids of a write with the caller's own rights ({} at the peak).",
             facts::rps(others)
         ))
         .alternative(
@@ -100,9 +99,7 @@ fn by_id(
         )
         .alternative(
             "no check",
-            format!(
-                "an id of another tenant, or of nothing, would be found out by whoever follows it."
-            ),
+            "an id of another tenant, or of nothing, would be found out by whoever follows it.",
             Vec::new(),
         )
 }
@@ -128,8 +125,7 @@ fn by_copy(
         parts.push(format!("{} copied when it is written", listed(&write)));
         choice = choice.because(format!(
             "{} must stay what it was when the row was written: a later change of `{to}` ({} at \
-             the \
-             peak) may not reach back.",
+             the peak) may not reach back.",
             listed(&write),
             facts::rps(changes)
         ));

@@ -8,6 +8,7 @@
 use crate::capacity::Term;
 use crate::draft::Draft;
 use crate::draft::inputs::Knob;
+use crate::rules::Choice;
 use crate::rules::choice::listed;
 use crate::rules::facts;
 use crate::stages::Rule;
@@ -46,6 +47,42 @@ fn decide(draft: &Draft<'_>) -> Vec<Decision> {
     let (flight, places) = crate::draft::sizing::pool(&Term::from(&calls), &slow);
     let pool = Term::function("erlang_b_places", vec![Term::from(&flight)], f64::from(places))
         .named("pool", Unit::Count("calls".to_owned()));
+    let day =
+        Term::input("outage", 86_400.0, Unit::Seconds, Grade::Derived, "a receiver away for a day");
+    let backlog = (rate_term / draft.input(Knob::PeakToMean) * day * draft.input(Knob::Largest))
+        .named("backlog of the largest tenant", Unit::Count("events".to_owned()));
+    let choice = RULE
+        .on("system", format!("how do {} hear of {}?", listed(&actors), listed(&names)))
+        .choose("Standard Webhooks: signed, retried for a day, then parked")
+        .because(format!(
+            "{} at the peak: {} calls in flight at half a second each, in a pool of {} that \
+             nobody else uses.",
+            facts::rps(calls.value),
+            facts::number(flight.value.ceil()),
+            facts::number(f64::from(places))
+        ))
+        .because(format!(
+            "A receiver that is away for a day is owed {} events if it is the largest tenant's: \
+             they wait in the outbox, in order.",
+            facts::number(backlog.value.ceil())
+        ))
+        .number(calls)
+        .number(flight)
+        .number(backlog)
+        .number(pool)
+        .flips(format!(
+            "receivers slower than {} in the mean: the pool of {places} is full at the peak",
+            facts::time(f64::from(places) / calls_a_second.max(1e-9))
+        ))
+        .consequence("The address is resolved and refused if it points inside, on each attempt.")
+        .consequence("Not sent by `up` yet.")
+        .driver("events")
+        .set("webhook_pool", places);
+    vec![polling(choice, draft, rate).done(draft)]
+}
+
+/// Partners that ask instead of being told.
+fn polling(choice: Choice, draft: &Draft<'_>, rate: f64) -> Choice {
     let polling = draft.input(Knob::Tenants)
         / Term::input(
             "poll_every",
@@ -57,50 +94,16 @@ fn decide(draft: &Draft<'_>) -> Vec<Decision> {
     let polling = polling.named("questions a second", Unit::PerSecond);
     let tenant = rate / draft.value(Knob::PeakToMean) / draft.value(Knob::Tenants).max(1.0);
     let empty = (-tenant * POLL_SECONDS).exp();
-    let day =
-        Term::input("outage", 86_400.0, Unit::Seconds, Grade::Derived, "a receiver away for a day");
-    let backlog = (rate_term / draft.input(Knob::PeakToMean) * day * draft.input(Knob::Largest))
-        .named("backlog of the largest tenant", Unit::Count("events".to_owned()));
-    let choice = RULE
-        .on("system", format!("how do {} hear of {}?", listed(&actors), listed(&names)))
-        .choose("Standard Webhooks: signed, retried for a day, then parked")
-        .because(format!(
-            "{} at the peak: {} calls in flight at half a second each, in a pool of {} that nobody \
-             else uses.",
-            facts::rps(calls.value),
-            facts::number(flight.value.ceil()),
-            facts::number(f64::from(places))
-        ))
-        .because(format!(
-            "A receiver that is away for a day is owed {} events if it is the largest tenant's: \
-             they \
-             wait in the outbox, in order.",
-            facts::number(backlog.value.ceil())
-        ))
-        .number(calls)
-        .number(flight)
-        .number(backlog)
-        .number(pool)
-        .alternative(
-            "partners poll `/v1/events`",
-            format!(
-                "{} of questions in the mean, of which {} would find nothing; it stays as the way \
-                 to \
-                 catch up.",
-                facts::rps(polling.value),
-                facts::about(empty)
-            ),
-            vec![polling],
-        )
-        .flips(format!(
-            "receivers slower than {} in the mean: the pool of {places} is full at the peak",
-            facts::time(f64::from(places) / calls_a_second.max(1e-9))
-        ))
-        .consequence("The address is resolved and refused if it points inside, on each attempt.")
-        .consequence("Not sent by `up` yet.")
-        .driver("events")
-        .set("webhook_pool", places);
-    vec![choice.done(draft)]
+    choice.alternative(
+        "partners poll `/v1/events`",
+        format!(
+            "{} of questions in the mean, of which {} would find nothing; it stays as the way \
+                 to catch up.",
+            facts::rps(polling.value),
+            facts::about(empty)
+        ),
+        vec![polling],
+    )
 }
 
 #[cfg(test)]

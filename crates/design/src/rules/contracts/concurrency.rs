@@ -74,8 +74,8 @@ fn decide(draft: &Draft<'_>) -> Vec<Decision> {
             vec![locks.named("time a row is held", Unit::Seconds)],
         )
         .consequence(
-            "Commands check the version again at commit: a lost update needs no \
-                      discipline to avoid.",
+            "Commands check the version again at commit: a lost update needs no discipline to \
+             avoid.",
         );
     vec![choice.done(draft)]
 }
@@ -128,16 +128,14 @@ fn hottest(
         .alternative(
             "the last one wins",
             format!(
-                "about {} changes a day of `{name}` lost without a \
-                     word.",
+                "about {} changes a day of `{name}` lost without a word.",
                 facts::number(daily.value.round())
             ),
             vec![daily],
         )
         .flips(format!(
-            "more than one change a second of one row of `{name}`: a command that adds (`set: x: x \
-             + \
-             n`) instead of a PATCH that overwrites"
+            "more than one change a second of one row of `{name}`: a command that adds (`set: x: \
+             x + n`) instead of a PATCH that overwrites"
         ))
 }
 

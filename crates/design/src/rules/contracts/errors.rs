@@ -11,6 +11,7 @@ use crate::rules::facts;
 use crate::stages::Rule;
 use ir::contract::OperationKind;
 use ir::decision::{Decision, Effect, Stage};
+use std::collections::BTreeSet;
 
 pub(super) const RULE: Rule =
     Rule { id: "D006", name: "errors", stage: Stage::Contracts, each: false, decide };
@@ -23,32 +24,11 @@ fn decide(draft: &Draft<'_>) -> Vec<Decision> {
         draft.contract.operations.iter().flat_map(|one| one.problems.iter().copied()).collect();
     slugs.sort_unstable();
     slugs.dedup();
-    let causes = draft
-        .contract
-        .operations
-        .iter()
-        .filter(|one| matches!(one.kind, OperationKind::Command(_)) && !one.internal)
-        .flat_map(|one| one.problems.iter().copied());
-    let causes: std::collections::BTreeSet<&str> = causes.collect();
-    let conflicts: Vec<String> = draft
-        .contract
-        .problems
-        .iter()
-        .filter(|problem| problem.status == 409 && causes.contains(problem.slug))
-        .map(|problem| format!("`{}`", problem.slug))
-        .collect();
-    let guarded: Vec<String> = draft
-        .domain
-        .resources
-        .iter()
-        .flat_map(|one| one.commands.iter().map(move |command| (one, command)))
-        .filter(|(_, command)| !command.internal)
-        .filter(|(_, command)| !command.require.is_empty() || !command.transitions.is_empty())
-        .map(|(resource, command)| format!("`{}.{}`", resource.name, command.name))
-        .collect();
+    let conflicts = conflicts(draft);
+    let guarded = guarded(draft);
     let commands = draft.contract.operations.iter();
     let commands = commands.filter(|one| matches!(one.kind, OperationKind::Command(_))).count();
-    let statuses: std::collections::BTreeSet<u16> = draft
+    let statuses: BTreeSet<u16> = draft
         .contract
         .problems
         .iter()
@@ -104,6 +84,28 @@ fn decide(draft: &Draft<'_>) -> Vec<Decision> {
         .effect(Effect::RunsHere)
         .set("errors", "problem+json");
     vec![choice.done(draft)]
+}
+
+/// Types of 409 that the commands of clients can answer with.
+fn conflicts(draft: &Draft<'_>) -> Vec<String> {
+    let commands = draft.contract.operations.iter();
+    let commands =
+        commands.filter(|one| matches!(one.kind, OperationKind::Command(_)) && !one.internal);
+    let causes: BTreeSet<&str> = commands.flat_map(|one| one.problems.iter().copied()).collect();
+    let problems = draft.contract.problems.iter();
+    let conflicts = problems.filter(|one| one.status == 409 && causes.contains(one.slug));
+    conflicts.map(|problem| format!("`{}`", problem.slug)).collect()
+}
+
+/// Commands of clients that a guard or a state can refuse.
+fn guarded(draft: &Draft<'_>) -> Vec<String> {
+    let resources = draft.domain.resources.iter();
+    let commands = resources.flat_map(|one| one.commands.iter().map(move |command| (one, command)));
+    commands
+        .filter(|(_, command)| !command.internal)
+        .filter(|(_, command)| !command.require.is_empty() || !command.transitions.is_empty())
+        .map(|(resource, command)| format!("`{}.{}`", resource.name, command.name))
+        .collect()
 }
 
 #[cfg(test)]

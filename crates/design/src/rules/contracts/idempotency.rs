@@ -9,6 +9,7 @@
 use crate::capacity::Term;
 use crate::draft::Draft;
 use crate::draft::inputs::Knob;
+use crate::rules::Choice;
 use crate::rules::choice::listed;
 use crate::rules::facts;
 use crate::stages::Rule;
@@ -41,23 +42,8 @@ fn decide(draft: &Draft<'_>) -> Vec<Decision> {
         .filter(|(_, resource)| resource.idempotency_required)
         .map(|(id, _)| format!("`{}`", draft.name(id)))
         .collect();
-    let effects: Vec<String> = draft
-        .domain
-        .resources
-        .iter()
-        .flat_map(|one| one.commands.iter().map(move |command| (one, command)))
-        .filter_map(|(one, command)| {
-            let starts = command.starts.as_ref()?;
-            Some(format!("`{}.{}` (starts `{starts}`)", one.name, command.name))
-        })
-        .collect();
-    let natural: Vec<String> = draft
-        .domain
-        .resources()
-        .filter(|(_, one)| one.owner.is_none() && one.uniques.is_empty())
-        .filter(|(id, _)| draft.load.creates(*id) > 0.0)
-        .map(|(id, _)| format!("`{}`", draft.name(id)))
-        .collect();
+    let effects = effects(draft);
+    let natural = without_unique(draft);
     let choice = RULE
         .on("system", "what does a write do when it arrives twice?")
         .choose(match demanded.as_slice() {
@@ -86,6 +72,25 @@ fn decide(draft: &Draft<'_>) -> Vec<Decision> {
         })
         .number(stored.clone())
         .number(duplicates.clone())
+        .consequence(format!(
+            "The idempotency table holds {} of the last day; only successes are stored, so a \
+             failed call may be tried again with its key.",
+            facts::bytes(stored.value)
+        ))
+        .flips(format!(
+            "peak above {}: a day of stored answers passes {}, keep them for less",
+            facts::rps(draft.value(Knob::Peak) * STORED_BYTES_MAX / stored.value.max(1.0)),
+            facts::bytes(STORED_BYTES_MAX)
+        ))
+        .driver("workload")
+        .driver("goals.peak")
+        .effect(Effect::RunsHere)
+        .set("idempotency_seconds", KEPT_SECONDS);
+    vec![others(choice, &stored, duplicates).done(draft)]
+}
+
+fn others(choice: Choice, stored: &Computed, duplicates: Computed) -> Choice {
+    choice
         .alternative(
             "no keys",
             format!(
@@ -101,24 +106,27 @@ fn decide(draft: &Draft<'_>) -> Vec<Decision> {
                  network was away overnight.",
                 facts::bytes(stored.value * 23.0 / 24.0)
             ),
-            vec![(Term::from(&stored) / 24.0).named("stored answers", Unit::Bytes)],
+            vec![(Term::from(stored) / 24.0).named("stored answers", Unit::Bytes)],
         )
-        .consequence(format!(
-            "The idempotency table holds {} of the last day; only successes are stored, so a \
-             failed \
-             call may be tried again with its key.",
-            facts::bytes(stored.value)
-        ))
-        .flips(format!(
-            "peak above {}: a day of stored answers passes {}, keep them for less",
-            facts::rps(draft.value(Knob::Peak) * STORED_BYTES_MAX / stored.value.max(1.0)),
-            facts::bytes(STORED_BYTES_MAX)
-        ))
-        .driver("workload")
-        .driver("goals.peak")
-        .effect(Effect::RunsHere)
-        .set("idempotency_seconds", KEPT_SECONDS);
-    vec![choice.done(draft)]
+}
+
+/// Commands that start a workflow.
+fn effects(draft: &Draft<'_>) -> Vec<String> {
+    let resources = draft.domain.resources.iter();
+    let commands = resources.flat_map(|one| one.commands.iter().map(move |command| (one, command)));
+    commands
+        .filter_map(|(one, command)| {
+            let starts = command.starts.as_ref()?;
+            Some(format!("`{}.{}` (starts `{starts}`)", one.name, command.name))
+        })
+        .collect()
+}
+
+/// Created resources of which no field would tell that a row is a second one.
+fn without_unique(draft: &Draft<'_>) -> Vec<String> {
+    let bare = draft.domain.roots().filter(|(_, one)| one.uniques.is_empty());
+    let created = bare.filter(|(id, _)| draft.load.creates(*id) > 0.0);
+    created.map(|(id, _)| format!("`{}`", draft.name(id))).collect()
 }
 
 fn client_writes(draft: &Draft<'_>) -> f64 {

@@ -9,9 +9,11 @@ use crate::capacity::Term;
 use crate::draft::Draft;
 use crate::draft::inputs::Knob;
 use crate::draft::load::Work;
+use crate::rules::Choice;
 use crate::rules::facts;
 use crate::stages::Rule;
 use ir::decision::{Decision, Effect, Stage};
+use ir::domain::ResourceId;
 use ir::quantity::{Computed, Grade, Unit};
 
 pub(super) const RULE: Rule =
@@ -39,15 +41,6 @@ fn decide(draft: &Draft<'_>) -> Vec<Decision> {
     let last = offset_cost(draft, longest, rows);
     let page =
         (Term::number(1.0) * draft.fact("list_database")).named("page by cursor", Unit::Seconds);
-    let all = (Term::from(&reach(draft, longest, rows))
-        * Term::input(
-            "row_bytes",
-            draft.volume(longest).row_bytes,
-            Unit::Bytes,
-            Grade::Assumed,
-            &name,
-        ))
-    .named("all rows at once", Unit::Bytes);
     let reach_share = rows / draft.volume(longest).rows.value.max(1.0);
     let creates = draft.load.creates(longest) * reach_share;
     let choice = RULE
@@ -55,8 +48,7 @@ fn decide(draft: &Draft<'_>) -> Vec<Decision> {
         .choose("signed cursor, 20 a page, 100 at most")
         .because(format!(
             "The longest list is `{name}`: {} rows in one caller's reach at the end of the \
-             horizon, \
-             {} pages.",
+             horizon, {} pages.",
             facts::number(rows),
             facts::number((rows / PAGE_ITEMS).ceil())
         ))
@@ -71,6 +63,34 @@ fn decide(draft: &Draft<'_>) -> Vec<Decision> {
         })
         .number(page)
         .number(last.clone())
+        .consequence(
+            "A list has no total and no page numbers: screens show `more`, not `page 7 of 900`.",
+        )
+        .driver(format!("contexts.{}.rows", name.replacen('.', ".resources.", 1)))
+        .flips(format!(
+            "a screen that must jump to a page of `{name}`: an offset for that screen, capped at \
+             {} rows",
+            facts::number(SHORT_ROWS)
+        ))
+        .effect(Effect::RunsHere)
+        .set("page_items_default", PAGE_ITEMS)
+        .set("page_items_max", PAGE_ITEMS_MAX);
+    vec![others(choice, draft, longest, rows, last).done(draft)]
+}
+
+fn others(
+    choice: Choice,
+    draft: &Draft<'_>,
+    longest: ResourceId,
+    rows: f64,
+    last: Computed,
+) -> Choice {
+    let name = draft.name(longest);
+    let row = draft.volume(longest).row_bytes;
+    let row = Term::input("row_bytes", row, Unit::Bytes, Grade::Assumed, &name);
+    let all =
+        (Term::from(&reach(draft, longest, rows)) * row).named("all rows at once", Unit::Bytes);
+    choice
         .alternative(
             "offset and limit",
             if rows < SHORT_ROWS {
@@ -80,8 +100,8 @@ fn decide(draft: &Draft<'_>) -> Vec<Decision> {
                 )
             } else {
                 format!(
-                    "the last page of `{name}` would read {} rows to show 20, about {} of database \
-                     CPU.",
+                    "the last page of `{name}` would read {} rows to show 20, about {} of \
+                     database CPU.",
                     facts::number(rows),
                     facts::time(last.value)
                 )
@@ -93,24 +113,10 @@ fn decide(draft: &Draft<'_>) -> Vec<Decision> {
             format!("an answer of {} for `{name}`.", facts::bytes(all.value)),
             vec![all],
         )
-        .consequence(
-            "A list has no total and no page numbers: screens show `more`, not `page 7 of \
-                      900`.",
-        )
-        .driver(format!("contexts.{}.rows", name.replacen('.', ".resources.", 1)))
-        .flips(format!(
-            "a screen that must jump to a page of `{name}`: an offset for that screen, capped at \
-             {} rows",
-            facts::number(SHORT_ROWS)
-        ))
-        .effect(Effect::RunsHere)
-        .set("page_items_default", PAGE_ITEMS)
-        .set("page_items_max", PAGE_ITEMS_MAX);
-    vec![choice.done(draft)]
 }
 
 /// Rows that one caller may list: those of a tenant where there are tenants.
-fn rows_in_reach(draft: &Draft<'_>, id: ir::domain::ResourceId) -> f64 {
+fn rows_in_reach(draft: &Draft<'_>, id: ResourceId) -> f64 {
     let rows = draft.volume(id).rows.value;
     if !draft.tenants() || draft.domain.resource(id).shared {
         return rows;
@@ -118,7 +124,7 @@ fn rows_in_reach(draft: &Draft<'_>, id: ir::domain::ResourceId) -> f64 {
     (rows * draft.value(Knob::Largest)).max(rows / draft.value(Knob::Tenants).max(1.0))
 }
 
-fn reach(draft: &Draft<'_>, id: ir::domain::ResourceId, rows: f64) -> Computed {
+fn reach(draft: &Draft<'_>, id: ResourceId, rows: f64) -> Computed {
     let volume = draft.volume(id);
     let all = Term::from(&volume.rows);
     if (volume.rows.value - rows).abs() < 1.0 {
@@ -129,7 +135,7 @@ fn reach(draft: &Draft<'_>, id: ir::domain::ResourceId, rows: f64) -> Computed {
 }
 
 /// CPU of the database for the last page by offset: an index entry is skipped for each row.
-fn offset_cost(draft: &Draft<'_>, id: ir::domain::ResourceId, rows: f64) -> Computed {
+fn offset_cost(draft: &Draft<'_>, id: ResourceId, rows: f64) -> Computed {
     let skip = draft.fact("row_skip");
     (Term::from(&reach(draft, id, rows)) * skip).named("last page by offset", Unit::Seconds)
 }

@@ -78,8 +78,7 @@ fn decide(draft: &Draft<'_>) -> Vec<Decision> {
     );
     choice = choice.flips(format!(
         "journeys of more than {} requests ({} now): a screen then waits longer than half a \
-         second, \
-         and GraphQL beside REST is worth its limits",
+         second, and GraphQL beside REST is worth its limits",
         facts::number((PATIENCE_SECONDS / draft.catalog.value("client_trip")).floor()),
         facts::number(per_journey)
     ));

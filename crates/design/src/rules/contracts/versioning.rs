@@ -25,30 +25,7 @@ fn decide(draft: &Draft<'_>) -> Vec<Decision> {
     let bare: Vec<String> = bare.map(|route| format!("`{}`", route.path)).collect();
     let anonymous = draft.contract.operations.iter().filter(|one| one.anonymous).count();
     let paths = draft.contract.operations.len() - bare.len().min(draft.contract.operations.len());
-    let cached: Vec<String> = draft
-        .model
-        .contexts
-        .iter()
-        .flat_map(|context| &context.resources)
-        .filter(|resource| resource.cache.is_some())
-        .map(|resource| format!("`{}`", resource.name))
-        .collect();
-    let header_lost = match (partners.as_slice(), cached.as_slice()) {
-        ([], []) => format!(
-            "{} would look alike in every log and link; the version shows only in a header.",
-            counted(paths as f64, "path", "paths")
-        ),
-        (_, [_, ..]) => format!(
-            "{} would be cached by URL, and every cache in front must then honour `Vary: \
-             API-Version` or serve one version's body to the other.",
-            listed(&cached)
-        ),
-        (partners, []) => format!(
-            "{} reads contracts in code that Mainstay never sees; a forgotten header would \
-             silently mean the newest version.",
-            listed(partners)
-        ),
-    };
+    let header_lost = header(draft, &partners, paths);
     let choice = RULE
         .on("system", "where does a client say which version it speaks?")
         .choose("URL path, `/v1`")
@@ -105,6 +82,29 @@ fn decide(draft: &Draft<'_>) -> Vec<Decision> {
         .effect(Effect::RunsHere)
         .set("version_in", "path");
     vec![choice.done(draft)]
+}
+
+/// Why a header loses: what would be cached or forgotten.
+fn header(draft: &Draft<'_>, partners: &[String], paths: usize) -> String {
+    let resources = draft.model.contexts.iter().flat_map(|context| &context.resources);
+    let cached = resources.filter(|resource| resource.cache.is_some());
+    let cached: Vec<String> = cached.map(|resource| format!("`{}`", resource.name)).collect();
+    match (partners, cached.as_slice()) {
+        ([], []) => format!(
+            "{} would look alike in every log and link; the version shows only in a header.",
+            counted(paths as f64, "path", "paths")
+        ),
+        (_, [_, ..]) => format!(
+            "{} would be cached by URL, and every cache in front must then honour `Vary: \
+             API-Version` or serve one version's body to the other.",
+            listed(&cached)
+        ),
+        (partners, []) => format!(
+            "{} reads contracts in code that Mainstay never sees; a forgotten header would \
+             silently mean the newest version.",
+            listed(partners)
+        ),
+    }
 }
 
 fn actors(draft: &Draft<'_>) -> Vec<String> {

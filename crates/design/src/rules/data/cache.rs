@@ -77,8 +77,7 @@ fn asked(draft: &Draft<'_>, id: ResourceId, cache: &Cache, gets: f64, redirects:
     if gets + redirects <= 0.0 {
         choice = choice.because(format!(
             "The model asks for {kept}; the workload never reads a single `{name}`, so the hit \
-             ratio \
-             is unknown: measure it before spending memory."
+             ratio is unknown: measure it before spending memory."
         ));
     } else {
         choice = saving(choice, draft, &near, gets, redirects, whole, &except);
@@ -167,8 +166,7 @@ fn tiers(
             "a shared cache (Redis)",
             format!(
                 "one cache for all nodes would hit {} instead of {}: {} fewer for the database, \
-                 for \
-                 {} and a network trip on each hit.",
+                 for {} and a network trip on each hit.",
                 facts::about(shared.value),
                 facts::about(near.value),
                 facts::rps(gain.max(0.0)),
@@ -189,19 +187,19 @@ fn tiers(
             facts::rps(draft.load.on(id, Work::Get) * near.value)
         ));
     }
-    if near.value < HALF && reads > 0.0 && !draft.quick {
-        if let Some(seconds) = half_time(draft, id, reads / NODES, cache.time) {
-            choice = choice.flips(format!(
-                "`cache: {}` instead of {}: half of the reads hit",
-                facts::time(seconds),
-                facts::time(cache.time)
-            ));
-        }
+    let asked = near.value < HALF && reads > 0.0 && !draft.quick;
+    let half = asked.then(|| half_time(draft, id, reads / NODES, cache.time)).flatten();
+    if let Some(seconds) = half {
+        choice = choice.flips(format!(
+            "`cache: {}` instead of {}: half of the reads hit",
+            facts::time(seconds),
+            facts::time(cache.time)
+        ));
     }
     choice = in_front(choice, draft, id);
     choice.consequence(
-        "`up` has no cache tier yet: there every read reaches the database, and \
-                        `ETag` saves the body.",
+        "`up` has no cache tier yet: there every read reaches the database, and `ETag` saves the \
+         body.",
     )
 }
 
@@ -220,8 +218,8 @@ fn unasked(draft: &Draft<'_>, id: ResourceId, reads: f64) -> Decision {
         .alternative(
             "in the process, 1 min",
             format!(
-                "would hit {} of the time and save {} vCPU of database, for answers up to a minute \
-                 old that nobody has allowed.",
+                "would hit {} of the time and save {} vCPU of database, for answers up to a \
+                 minute old that nobody has allowed.",
                 facts::about(minute.value),
                 facts::number(cpu)
             ),

@@ -10,9 +10,11 @@ use crate::capacity::{Term, cache::Zipf};
 use crate::draft::Draft;
 use crate::draft::inputs::Knob;
 use crate::draft::load::Work;
+use crate::rules::Choice;
 use crate::rules::facts;
 use crate::stages::Rule;
 use ir::decision::{Decision, Effect, Setting, Stage};
+use ir::domain::{FieldId, ResourceId};
 use ir::quantity::{Computed, Grade, Unit};
 
 pub(super) const RULE: Rule =
@@ -26,85 +28,89 @@ fn decide(draft: &Draft<'_>) -> Vec<Decision> {
     for (id, resource) in draft.domain.roots() {
         let route = resource.routes.iter().find(|route| route.count.is_some());
         let Some(counter) = route.and_then(|route| route.count) else { continue };
-        let name = draft.name(id);
-        let field = &resource.field(counter).name;
-        let reads = draft.load.on(id, Work::Redirect) + route_gets(draft, id);
-        let rate = Term::input("raises", reads, Unit::PerSecond, Grade::Derived, "workload");
-        let rows = draft.volume(id).rows.value;
-        let zipf = Zipf::new(rows, draft.value(Knob::Popularity));
-        let hot = hot_row(draft, &rate, zipf.top());
-        let distinct = distinct(draft, &rate, &zipf, rows);
-        let direct = (rate.clone() * draft.fact("write_database"))
-            .named("database CPU", Unit::Count("vCPU".to_owned()));
-        let buffered = (Term::from(&distinct) * draft.fact("child_database"))
-            .named("database CPU", Unit::Count("vCPU".to_owned()));
-        let fsync = draft.catalog.value("sync_write");
-        let choice = RULE
-            .on(
-                &name,
-                format!(
-                    "how is `{field}` of `{name}` raised {} times a \
-                                second?",
-                    facts::number(reads)
-                ),
-            )
-            .choose("gathered in memory, written once a second")
-            .because(format!(
-                "{} raise `{field}`; within a second they meet {} different rows, so {} row \
-                 changes \
-                 replace {} transactions.",
-                facts::rps(reads),
-                facts::number(distinct.value.round()),
-                facts::number(distinct.value.round()),
-                facts::number(reads)
-            ))
-            .because(format!(
-                "The most popular row alone is raised {} times a second; one transaction each \
-                 would \
-                 hold its lock {} of the time at {} a commit{}.",
-                facts::number(reads * zipf.top()),
-                facts::about(hot.value),
-                facts::time(fsync),
-                if hot.value >= 1.0 { ", which no database can do" } else { "" }
-            ))
-            .number(hot.clone())
-            .number(distinct.clone())
-            .number(buffered.clone())
-            .option(
-                "a transaction for each",
-                format!(
-                    "{} vCPU of database instead of {}, and the most popular row {} locked.",
-                    facts::number(direct.value),
-                    facts::number(buffered.value),
-                    facts::about(hot.value.min(1.0))
-                ),
-                vec![direct, hot],
-                vec![("counted_rows", Setting::Number(counted_cost(draft, reads)))],
-            )
-            .alternative(
-                "an event for each, summed later",
-                format!(
-                    "{} events a second to store and to clean up, for a sum that may be a second \
-                     old anyway.",
-                    facts::number(reads)
-                ),
-                vec![event_bytes(draft, &rate)],
-            )
-            .consequence(format!(
-                "A node that crashes loses what it gathered: at most {} raises of `{field}`.",
-                facts::number((reads * FLUSH_SECONDS / 2.0).ceil())
-            ))
-            .driver(format!("contexts.{}.routes", name.replacen('.', ".resources.", 1)))
-            .flips(flip(draft, reads, zipf.top()))
-            .effect(Effect::RunsHere)
-            .set("counted_rows", distinct.value);
-        decisions.push(choice.done(draft));
+        decisions.push(on(draft, id, counter));
     }
     decisions
 }
 
+fn on(draft: &Draft<'_>, id: ResourceId, counter: FieldId) -> Decision {
+    let resource = draft.domain.resource(id);
+    let name = draft.name(id);
+    let field = &resource.field(counter).name;
+    let reads = draft.load.on(id, Work::Redirect) + route_gets(draft, id);
+    let rate = Term::input("raises", reads, Unit::PerSecond, Grade::Derived, "workload");
+    let rows = draft.volume(id).rows.value;
+    let zipf = Zipf::new(rows, draft.value(Knob::Popularity));
+    let hot = hot_row(draft, &rate, zipf.top());
+    let distinct = distinct(draft, &rate, &zipf, rows);
+    let buffered = (Term::from(&distinct) * draft.fact("child_database"))
+        .named("database CPU", Unit::Count("vCPU".to_owned()));
+    let fsync = draft.catalog.value("sync_write");
+    let choice = RULE
+        .on(
+            &name,
+            format!("how is `{field}` of `{name}` raised {} times a second?", facts::number(reads)),
+        )
+        .choose("gathered in memory, written once a second")
+        .because(format!(
+            "{} raise `{field}`; within a second they meet {} different rows, so {} row \
+             changes replace {} transactions.",
+            facts::rps(reads),
+            facts::number(distinct.value.round()),
+            facts::number(distinct.value.round()),
+            facts::number(reads)
+        ))
+        .because(format!(
+            "The most popular row alone is raised {} times a second; one transaction each \
+             would hold its lock {} of the time at {} a commit{}.",
+            facts::number(reads * zipf.top()),
+            facts::about(hot.value),
+            facts::time(fsync),
+            if hot.value >= 1.0 { ", which no database can do" } else { "" }
+        ))
+        .number(hot.clone())
+        .number(distinct.clone())
+        .number(buffered.clone())
+        .consequence(format!(
+            "A node that crashes loses what it gathered: at most {} raises of `{field}`.",
+            facts::number((reads * FLUSH_SECONDS / 2.0).ceil())
+        ))
+        .driver(format!("contexts.{}.routes", name.replacen('.', ".resources.", 1)))
+        .flips(flip(draft, reads, zipf.top()))
+        .effect(Effect::RunsHere)
+        .set("counted_rows", distinct.value);
+    others(choice, draft, &rate, hot, buffered.value).done(draft)
+}
+
+fn others(choice: Choice, draft: &Draft<'_>, rate: &Term, hot: Computed, buffered: f64) -> Choice {
+    let reads = rate.value();
+    let direct = (rate.clone() * draft.fact("write_database"))
+        .named("database CPU", Unit::Count("vCPU".to_owned()));
+    choice
+        .option(
+            "a transaction for each",
+            format!(
+                "{} vCPU of database instead of {}, and the most popular row {} locked.",
+                facts::number(direct.value),
+                facts::number(buffered),
+                facts::about(hot.value.min(1.0))
+            ),
+            vec![direct, hot],
+            vec![("counted_rows", Setting::Number(counted_cost(draft, reads)))],
+        )
+        .alternative(
+            "an event for each, summed later",
+            format!(
+                "{} events a second to store and to clean up, for a sum that may be a second \
+                 old anyway.",
+                facts::number(reads)
+            ),
+            vec![event_bytes(draft, rate)],
+        )
+}
+
 /// Routes that show the row rather than redirect count as gets.
-fn route_gets(draft: &Draft<'_>, id: ir::domain::ResourceId) -> f64 {
+fn route_gets(draft: &Draft<'_>, id: ResourceId) -> f64 {
     let flows = draft.load.flows.iter().filter(|flow| flow.resource == Some(id));
     let routes = flows.filter(|flow| {
         flow.work == Work::Get && matches!(flow.kind, Some(ir::contract::OperationKind::Route(_)))

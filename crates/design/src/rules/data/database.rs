@@ -63,8 +63,8 @@ fn against_embedded(draft: &Draft<'_>) -> Vec<String> {
     let one = dependability::one_node(draft);
     if goal.value() > one.value {
         reasons.push(format!(
-            "The goal of {} cannot be met by one machine: {} failures a year and {} to repair each \
-             leave {}, and about {} requests a month unanswered.",
+            "The goal of {} cannot be met by one machine: {} failures a year and {} to repair \
+             each leave {}, and about {} requests a month unanswered.",
             facts::share(goal.value()),
             facts::number(
                 crate::draft::YEAR_SECONDS / draft.catalog.value("node_between_failures")
@@ -77,8 +77,8 @@ fn against_embedded(draft: &Draft<'_>) -> Vec<String> {
     let rpo = draft.input(Knob::Rpo);
     if rpo.value() <= 0.0 {
         reasons.push(format!(
-            "`rpo: 0 s` means that each of {} of writes is on two machines before it is \
-                 answered: an embedded file is on one.",
+            "`rpo: 0 s` means that each of {} of writes is on two machines before it is answered: \
+             an embedded file is on one.",
             facts::rps(draft.load.writes())
         ));
     }
@@ -172,7 +172,7 @@ fn postgresql(choice: Choice, draft: &Draft<'_>, reasons: &[String]) -> Choice {
     };
     choice.consequence(
         "`mainstay up` runs the same tables on SQLite in one process on one machine: for \
-             development and trials. `schema/postgresql.sql` is what production loads.",
+         development and trials. `schema/postgresql.sql` is what production loads.",
     )
 }
 
@@ -191,8 +191,7 @@ fn sqlite(choice: Choice, draft: &Draft<'_>, reasons: &[String]) -> Choice {
     choice = if reasons.is_empty() {
         choice.because(format!(
             "{} of writes keep the one writer busy {} of the time at the end of the horizon, and \
-             one machine \
-             repaired within {} reaches {} against {} asked.",
+             one machine repaired within {} reaches {} against {} asked.",
             facts::rps(draft.load.writes()),
             facts::about(busy.value),
             facts::time(draft.catalog.value("data_node_repair")),

@@ -37,7 +37,7 @@ fn decide(draft: &Draft<'_>) -> Vec<Decision> {
                 .on(&subject, format!("what keeps two `{name}` of the same {what} apart in time?"))
                 .choose(
                     "checked inside the write: `EXCLUDE` on PostgreSQL, the single writer on \
-                         SQLite",
+                     SQLite",
                 )
                 .because(format!(
                     "Callers look ({} of lists) and then book: {} at the peak would pass a check \
@@ -70,16 +70,15 @@ fn decide(draft: &Draft<'_>) -> Vec<Decision> {
                 .consequence(if server {
                     format!(
                         "`schema/postgresql.sql` holds `EXCLUDE USING gist` over {} and `{span}`: \
-                         it \
-                         needs the extension `btree_gist`.",
+                         it needs the extension `btree_gist`.",
                         listed(&equal)
                     )
                 } else {
                     "On SQLite the one writer looks and writes in the same transaction.".to_owned()
                 })
                 .consequence(
-                    "The loser of a race gets 409 with the pointer of the span, and can \
-                              offer the next free one.",
+                    "The loser of a race gets 409 with the pointer of the span, and can offer the \
+                     next free one.",
                 )
                 .driver(format!("contexts.{}.never_overlap", name.replacen('.', ".resources.", 1)))
                 .effect(Effect::RunsHere);

@@ -12,25 +12,13 @@ use crate::rules::facts;
 use crate::stages::Rule;
 use ir::decision::{Decision, Effect, Stage};
 use ir::domain::Kind;
-use ir::quantity::{Grade, Unit};
+use ir::quantity::{Computed, Grade, Unit};
 
 pub(super) const RULE: Rule =
     Rule { id: "D012", name: "identifiers", stage: Stage::Data, each: false, decide };
 
 fn decide(draft: &Draft<'_>) -> Vec<Decision> {
-    let rows: f64 = draft.volumes.iter().map(|volume| volume.rows.value).sum();
-    let entries: f64 = draft.volumes.iter().map(|volume| volume.rows.value * volume.indexes).sum();
-    let unit = || Unit::Count("rows".to_owned());
-    let rows = Term::input("rows", rows, unit(), Grade::Assumed, "all tables at the horizon");
-    let entries = Term::input("index_entries", entries, unit(), Grade::Assumed, "all indexes");
-    let eight = Term::input(
-        "eight_bytes",
-        8.0,
-        Unit::Bytes,
-        Grade::Derived,
-        "16 of a UUID less 8 of a bigint",
-    );
-    let extra = ((rows + &entries) * eight).named("bytes more than counting numbers", Unit::Bytes);
+    let extra = extra(draft);
     let Some((hot, creates)) = facts::most(draft, |id| draft.load.creates(id)) else {
         return vec![plain(draft, extra)];
     };
@@ -51,8 +39,7 @@ fn decide(draft: &Draft<'_>) -> Vec<Decision> {
         .choose("UUIDv7, made by the application")
         .because(format!(
             "`{name}` grows by {} at the peak: ids that begin with the time append to the last \
-             page \
-             of the key; random ones would touch {} a second, anywhere in {}.",
+             page of the key; random ones would touch {} a second, anywhere in {}.",
             facts::rps(creates),
             counted(pages.ceil(), "page", "pages"),
             facts::bytes(index.value)
@@ -60,8 +47,7 @@ fn decide(draft: &Draft<'_>) -> Vec<Decision> {
         .because_if(exposed(draft).len() > 1, || {
             format!(
                 "{} are addressed by id from outside: a counting number would tell every caller \
-                 how \
-                 many there are and how fast they grow.",
+                 how many there are and how fast they grow.",
                 listed(&exposed(draft))
             )
         })
@@ -71,8 +57,7 @@ fn decide(draft: &Draft<'_>) -> Vec<Decision> {
             "counting numbers",
             format!(
                 "{} smaller in all, but known only after the insert, so a batch or a saga could \
-                 not \
-                 name a row it is about to make.",
+                 not name a row it is about to make.",
                 facts::bytes(extra.value)
             ),
             vec![(Term::number(0.0)).named("bytes more than counting numbers", Unit::Bytes)],
@@ -80,8 +65,7 @@ fn decide(draft: &Draft<'_>) -> Vec<Decision> {
         .alternative(
             "random UUID",
             format!(
-                "the whole key of `{name}`, {}, has to stay in \
-                     memory.",
+                "the whole key of `{name}`, {}, has to stay in memory.",
                 facts::bytes(index.value)
             ),
             vec![index],
@@ -96,8 +80,25 @@ fn decide(draft: &Draft<'_>) -> Vec<Decision> {
     vec![choice.done(draft)]
 }
 
+/// What eight bytes more in each row and index entry add up to.
+fn extra(draft: &Draft<'_>) -> Computed {
+    let rows: f64 = draft.volumes.iter().map(|volume| volume.rows.value).sum();
+    let entries: f64 = draft.volumes.iter().map(|volume| volume.rows.value * volume.indexes).sum();
+    let unit = || Unit::Count("rows".to_owned());
+    let rows = Term::input("rows", rows, unit(), Grade::Assumed, "all tables at the horizon");
+    let entries = Term::input("index_entries", entries, unit(), Grade::Assumed, "all indexes");
+    let eight = Term::input(
+        "eight_bytes",
+        8.0,
+        Unit::Bytes,
+        Grade::Derived,
+        "16 of a UUID less 8 of a bigint",
+    );
+    ((rows + &entries) * eight).named("bytes more than counting numbers", Unit::Bytes)
+}
+
 /// Where nothing is created in the workload there is no hot key to speak of.
-fn plain(draft: &Draft<'_>, extra: ir::quantity::Computed) -> Decision {
+fn plain(draft: &Draft<'_>, extra: Computed) -> Decision {
     let references = draft.domain.resources.iter().flat_map(|one| &one.fields);
     let references =
         references.filter(|field| matches!(field.kind, Kind::Reference { .. })).count();
@@ -111,7 +112,7 @@ fn plain(draft: &Draft<'_>, extra: ir::quantity::Computed) -> Decision {
         .number(extra)
         .flips(
             "more than 1 rps created of one resource: the pages that random ids touch are then \
-                counted",
+             counted",
         )
         .driver("contexts")
         .alternative("counting numbers", "tell a caller how many rows there are.", Vec::new())

@@ -64,8 +64,8 @@ fn decide(draft: &Draft<'_>) -> Vec<Decision> {
         .alternative(
             if draft.tenants() { "shards by tenant" } else { "shards by key" },
             format!(
-                "{} is {} of what one node holds, and its largest server would be {} busy: a shard \
-                 would end transactions and uniques across for nothing.",
+                "{} is {} of what one node holds, and its largest server would be {} busy: a \
+                 shard would end transactions and uniques across for nothing.",
                 facts::bytes(bytes),
                 facts::about(bytes / node),
                 facts::about(largest_busy(draft))
@@ -117,8 +117,8 @@ fn parts(choice: Choice, draft: &Draft<'_>, volume: &Volume, name: &str) -> Choi
                 .alternative(
                     format!("`{name}` by month"),
                     format!(
-                        "dropping a month would be free, but `{unique}` could then repeat from one \
-                         month to the next.",
+                        "dropping a month would be free, but `{unique}` could then repeat from \
+                         one month to the next.",
                     ),
                     Vec::new(),
                 )
@@ -131,8 +131,8 @@ fn parts(choice: Choice, draft: &Draft<'_>, volume: &Volume, name: &str) -> Choi
         None => choice
             .choose(format!("`{name}` in monthly partitions of `created_at`"))
             .because(format!(
-                "`{name}` reaches {} rows and loses {} a day to retention: a month that is dropped \
-                 costs nothing, deleting row by row costs as much as inserting did.",
+                "`{name}` reaches {} rows and loses {} a day to retention: a month that is \
+                 dropped costs nothing, deleting row by row costs as much as inserting did.",
                 facts::number(volume.rows.value),
                 facts::number(days)
             ))

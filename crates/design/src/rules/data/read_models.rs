@@ -73,8 +73,7 @@ fn on(draft: &Draft<'_>, context: &str, view: &View) -> Decision {
             } else {
                 format!(
                     "right to the second; the workload does not say how often it is read, and \
-                     above \
-                     one read in {} it loses.",
+                     above one read in {} it loses.",
                     facts::time(
                         query.value / (events * draft.catalog.value("event_database")).max(1e-9)
                     )

@@ -8,10 +8,12 @@
 use crate::capacity::Term;
 use crate::draft::Draft;
 use crate::draft::volume::{Volume, a_month};
+use crate::rules::Choice;
 use crate::rules::choice::listed;
 use crate::rules::facts;
 use crate::stages::Rule;
 use ir::decision::{Decision, Stage};
+use ir::domain::{Resource, ResourceId};
 use ir::model::Rows;
 use ir::quantity::{Computed, Grade, Unit};
 
@@ -26,115 +28,127 @@ const BATCH_ROWS: f64 = 1_000.0;
 fn decide(draft: &Draft<'_>) -> Vec<Decision> {
     let mut decisions = Vec::new();
     for (id, resource) in draft.domain.roots() {
-        let Some(rows) = rows_of(draft, id) else { continue };
-        let Some(keep) = rows.keep else { continue };
-        let volume = draft.volume(id);
-        let name = draft.name(id);
-        let personal: Vec<String> = resource
-            .fields
-            .iter()
-            .filter(|field| field.personal)
-            .map(|field| format!("`{}`", field.name))
-            .collect();
-        let daily = daily(volume);
-        let steady = steady(volume, keep);
-        let path = format!("contexts.{}.rows", name.replacen('.', ".resources.", 1));
-        let mut choice = RULE
-            .on(&name, format!("what happens to rows of `{name}` after {}?", facts::time(keep)))
-            .driver(path);
-        choice = if rows.then_erase_personal && !personal.is_empty() {
-            choice
-                .choose(format!("{} set to null, the row stays", listed(&personal)))
-                .because(format!(
-                    "`rows` keeps them {} and then erases what is about a person: the rest still \
-                     adds up in reports.",
-                    facts::time(keep)
-                ))
-                .alternative(
-                    "the row goes too",
-                    format!("sums over years older than {} would change.", facts::time(keep)),
-                    Vec::new(),
-                )
-        } else {
-            choice
-                .choose("deleted with its children, in batches at night")
-                .because(format!(
-                    "`rows` keeps them {} and no longer{}.",
-                    facts::time(keep),
-                    if personal.is_empty() {
-                        String::new()
-                    } else {
-                        format!("; what is personal, {}, goes with them", listed(&personal))
-                    }
-                ))
-                .alternative(
-                    "erase only what is personal",
-                    format!(
-                        "would keep {} for ever, for no query that the API offers.",
-                        facts::bytes(
-                            volume.row_bytes
-                                * steady.as_ref().map_or(volume.rows.value, |one| one.value)
-                        )
-                    ),
-                    Vec::new(),
-                )
-        };
-        if let (Some(daily), Some(steady)) = (daily, steady) {
-            let batches = (daily.value / BATCH_ROWS).ceil();
-            choice = choice
-                .because(format!(
-                    "From then on {} rows a day fall due: {} of {} rows.",
-                    facts::number(daily.value.round()),
-                    crate::rules::choice::counted(batches, "transaction", "transactions"),
-                    facts::number(BATCH_ROWS)
-                ))
-                .number(daily)
-                .number(steady);
+        let rows = rows_of(draft, id);
+        if let Some((rows, keep)) = rows.and_then(|rows| Some((rows, rows.keep?))) {
+            decisions.push(on(draft, id, resource, rows, keep));
         }
-        let yearly = volume.growth_rows.map(|rate| {
-            let unit = Unit::Count("rows".to_owned());
-            let rate = Term::input("rows_a_year", a_month(rate) * 12.0, unit, Grade::Given, "rows");
-            let row = Term::input(
-                "row_bytes",
-                volume.row_bytes,
-                Unit::Bytes,
-                Grade::Assumed,
-                "fields, texts half full",
-            );
-            (rate * row).named("more each year", Unit::Bytes)
-        });
-        choice = choice.alternative(
-            "keep everything",
-            match &yearly {
-                Some(yearly) => format!(
-                    "{} more each year without end, all of it to be searched when a person asks to \
-                     be erased.",
-                    facts::bytes(yearly.value)
-                ),
-                None => format!(
-                    "{} of rows about people whom nobody serves any more.",
-                    facts::number(volume.rows.value)
-                ),
-            },
-            yearly.into_iter().collect(),
-        );
-        let choice = choice
-            .consequence(
-                "Not done by `up` yet: the schedule is in the document and has to be run by hand.",
-            )
-            .set("keep_seconds", keep);
-        let due = volume.growth_rows.map_or(0.0, |rate| a_month(rate) / 30.44);
-        let choice = choice.flips(format!(
-            "more than {} rows due a day ({} now): partitions that are dropped instead of rows",
-            facts::number(DUE_ROWS_MAX),
-            facts::number(due.round())
-        ));
-        decisions.push(choice.done(draft));
     }
     decisions
 }
 
-fn rows_of<'a>(draft: &Draft<'a>, id: ir::domain::ResourceId) -> Option<&'a Rows> {
+fn on(draft: &Draft<'_>, id: ResourceId, resource: &Resource, rows: &Rows, keep: f64) -> Decision {
+    let volume = draft.volume(id);
+    let name = draft.name(id);
+    let personal: Vec<String> = resource
+        .fields
+        .iter()
+        .filter(|field| field.personal)
+        .map(|field| format!("`{}`", field.name))
+        .collect();
+    let daily = daily(volume);
+    let steady = steady(volume, keep);
+    let path = format!("contexts.{}.rows", name.replacen('.', ".resources.", 1));
+    let mut choice = RULE
+        .on(&name, format!("what happens to rows of `{name}` after {}?", facts::time(keep)))
+        .driver(path);
+    let once_full = steady.as_ref().map_or(volume.rows.value, |one| one.value);
+    choice = ending(choice, rows, keep, &personal, volume.row_bytes * once_full);
+    if let (Some(daily), Some(steady)) = (daily, steady) {
+        let batches = (daily.value / BATCH_ROWS).ceil();
+        choice = choice
+            .because(format!(
+                "From then on {} rows a day fall due: {} of {} rows.",
+                facts::number(daily.value.round()),
+                crate::rules::choice::counted(batches, "transaction", "transactions"),
+                facts::number(BATCH_ROWS)
+            ))
+            .number(daily)
+            .number(steady);
+    }
+    let choice = forever(choice, volume);
+    let choice = choice
+        .consequence(
+            "Not done by `up` yet: the schedule is in the document and has to be run by hand.",
+        )
+        .set("keep_seconds", keep);
+    let due = volume.growth_rows.map_or(0.0, |rate| a_month(rate) / 30.44);
+    let choice = choice.flips(format!(
+        "more than {} rows due a day ({} now): partitions that are dropped instead of rows",
+        facts::number(DUE_ROWS_MAX),
+        facts::number(due.round())
+    ));
+    choice.done(draft)
+}
+
+/// What the statement asks for at the end, against the other end.
+fn ending(choice: Choice, rows: &Rows, keep: f64, personal: &[String], bytes: f64) -> Choice {
+    if rows.then_erase_personal && !personal.is_empty() {
+        choice
+            .choose(format!("{} set to null, the row stays", listed(personal)))
+            .because(format!(
+                "`rows` keeps them {} and then erases what is about a person: the rest still \
+                 adds up in reports.",
+                facts::time(keep)
+            ))
+            .alternative(
+                "the row goes too",
+                format!("sums over years older than {} would change.", facts::time(keep)),
+                Vec::new(),
+            )
+    } else {
+        choice
+            .choose("deleted with its children, in batches at night")
+            .because(format!(
+                "`rows` keeps them {} and no longer{}.",
+                facts::time(keep),
+                if personal.is_empty() {
+                    String::new()
+                } else {
+                    format!("; what is personal, {}, goes with them", listed(personal))
+                }
+            ))
+            .alternative(
+                "erase only what is personal",
+                format!(
+                    "would keep {} for ever, for no query that the API offers.",
+                    facts::bytes(bytes)
+                ),
+                Vec::new(),
+            )
+    }
+}
+
+fn forever(choice: Choice, volume: &Volume) -> Choice {
+    let yearly = volume.growth_rows.map(|rate| {
+        let unit = Unit::Count("rows".to_owned());
+        let rate = Term::input("rows_a_year", a_month(rate) * 12.0, unit, Grade::Given, "rows");
+        let row = Term::input(
+            "row_bytes",
+            volume.row_bytes,
+            Unit::Bytes,
+            Grade::Assumed,
+            "fields, texts half full",
+        );
+        (rate * row).named("more each year", Unit::Bytes)
+    });
+    choice.alternative(
+        "keep everything",
+        match &yearly {
+            Some(yearly) => format!(
+                "{} more each year without end, all of it to be searched when a person asks \
+                 to be erased.",
+                facts::bytes(yearly.value)
+            ),
+            None => format!(
+                "{} of rows about people whom nobody serves any more.",
+                facts::number(volume.rows.value)
+            ),
+        },
+        yearly.into_iter().collect(),
+    )
+}
+
+fn rows_of<'a>(draft: &Draft<'a>, id: ResourceId) -> Option<&'a Rows> {
     let resource = draft.domain.resource(id);
     let context = draft.model.contexts.get(resource.context.index())?;
     let written = context.resources.iter().find(|one| one.name == resource.name.as_str())?;

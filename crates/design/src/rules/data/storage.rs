@@ -85,9 +85,8 @@ fn disagreements(choice: Choice, draft: &Draft<'_>) -> Choice {
     differing(draft).into_iter().fold(choice, |choice, (name, stated, made)| {
         choice.consequence(format!(
             "The model does not agree with itself on `{name}`: `rows` says {} a month, the \
-             workload \
-             makes {} a month at a peak-to-mean of {}. Both hold only if the peak is {} times the \
-             mean. Storage follows `rows`; measure which is right.",
+             workload makes {} a month at a peak-to-mean of {}. Both hold only if the peak is {} \
+             times the mean. Storage follows `rows`; measure which is right.",
             facts::number(stated.round()),
             facts::number(made.round()),
             facts::number(ratio),

@@ -80,8 +80,7 @@ fn by_row(choice: Choice, draft: &Draft<'_>, claim: &str) -> Choice {
             "schema for each tenant",
             format!(
                 "{} tables in one catalogue: {} statements for each release and planning that \
-                 slows \
-                 with them.",
+                 slows with them.",
                 facts::number(tenants.value() * tables as f64),
                 facts::number(migrations(draft).value)
             ),
@@ -89,12 +88,10 @@ fn by_row(choice: Choice, draft: &Draft<'_>, claim: &str) -> Choice {
         )
         .consequence(format!(
             "A query without `{claim}` would reach every tenant: the engine adds it to each, and \
-             on \
-             PostgreSQL row-level security holds it a second time."
+             on PostgreSQL row-level security holds it a second time."
         ))
         .flips(
-            "a contract that demands a database, a key or a region of its own: `tenancy: \
-                database`",
+            "a contract that demands a database, a key or a region of its own: `tenancy: database`",
         )
 }
 
@@ -108,8 +105,7 @@ fn by_database(choice: Choice, draft: &Draft<'_>, tenancy: &Tenancy) -> Choice {
         .choose("a database for each tenant; on SQLite a file for each")
         .because(format!(
             "`tenancy: database by {}` asks for it: a query can only reach the tenant whose \
-             database \
-             is open, whatever it forgot.",
+             database is open, whatever it forgot.",
             tenancy.claim
         ))
         .because_if(!regimes.is_empty(), || {

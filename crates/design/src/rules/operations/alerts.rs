@@ -51,8 +51,8 @@ fn decide(draft: &Draft<'_>) -> Vec<Decision> {
         .on("system", "when is a person woken?")
         .choose(format!("error rate: {}", parts.join("; ")))
         .because(format!(
-            "A full outage pages after {}, with about {} requests failed, when {} of the budget is \
-             gone.",
+            "A full outage pages after {}, with about {} requests failed, when {} of the budget \
+             is gone.",
             facts::time(detect.value),
             facts::number((detect.value * mean).round()),
             facts::about(detect.value / (budget * WINDOW_SECONDS))
@@ -60,16 +60,14 @@ fn decide(draft: &Draft<'_>) -> Vec<Decision> {
         .because(if quiet {
             format!(
                 "In the mean the short window of the first alert holds {} failures at its \
-                 threshold, \
-                 too few to tell from chance: it asks for {} failures as well.",
+                 threshold, too few to tell from chance: it asks for {} failures as well.",
                 facts::number(in_short),
                 facts::number(FAILURES_MIN)
             )
         } else {
             format!(
                 "In the mean the short window of the first alert holds {} failures at its \
-                 threshold: \
-                 enough to be no chance.",
+                 threshold: enough to be no chance.",
                 facts::number(in_short.round())
             )
         })
@@ -92,21 +90,25 @@ fn decide(draft: &Draft<'_>) -> Vec<Decision> {
             Vec::new(),
         )
         .consequence("Who is paged needs a runbook for each alert and the right to stop a release.")
-        .flips(if quiet {
-            format!(
-                "a mean above {}: the failures in the short window are enough by themselves",
-                facts::rps(mean * FAILURES_MIN / in_short.max(1e-9))
-            )
-        } else {
-            format!(
-                "a mean below {}: too few failures in the short window to tell from chance",
-                facts::rps(mean * FAILURES_MIN / in_short.max(1e-9))
-            )
-        })
+        .flips(flip(quiet, mean * FAILURES_MIN / in_short.max(1e-9)))
         .driver("goals.availability")
         .driver("goals.peak")
         .effect(Effect::FilesOnly);
     vec![choice.done(draft)]
+}
+
+fn flip(quiet: bool, mean: f64) -> String {
+    if quiet {
+        format!(
+            "a mean above {}: the failures in the short window are enough by themselves",
+            facts::rps(mean)
+        )
+    } else {
+        format!(
+            "a mean below {}: too few failures in the short window to tell from chance",
+            facts::rps(mean)
+        )
+    }
 }
 
 /// How many times faster than allowed the budget burns when this share is gone in the window.

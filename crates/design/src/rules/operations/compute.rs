@@ -8,6 +8,7 @@
 use crate::capacity::Term;
 use crate::draft::inputs::Knob;
 use crate::draft::{Draft, MONTH_SECONDS, sizing};
+use crate::rules::Choice;
 use crate::rules::choice::counted;
 use crate::rules::facts;
 use crate::stages::Rule;
@@ -22,8 +23,6 @@ fn decide(draft: &Draft<'_>) -> Vec<Decision> {
     let containers =
         (replicas.clone() * sizing::replica_price(draft)).named("containers", sizing::money(draft));
     let functions = functions(draft);
-    let upkeep = (draft.fact("service_upkeep") * draft.fact("engineer_month"))
-        .named("upkeep of machines", sizing::money(draft));
     let embedded = sizing::store(draft) == sizing::Store::Embedded;
     let cheaper = functions.value < containers.value && !embedded;
     let ratio = functions.value / containers.value.max(1e-9);
@@ -47,38 +46,12 @@ fn decide(draft: &Draft<'_>) -> Vec<Decision> {
         })
         .because_if(cheaper, || {
             format!(
-                "Functions would be cheaper, but each of {} busy ones opens connections of its own \
-                 to the database.",
+                "Functions would be cheaper, but each of {} busy ones opens connections of its \
+                 own to the database.",
                 facts::number((draft.value(Knob::Peak) * 0.02).ceil())
             )
         })
         .number(containers.clone())
-        .alternative(
-            "functions",
-            if ratio > 1.0 {
-                format!(
-                    "{} times the price at this load, and cold starts inside the latency \
-                         goal.",
-                    facts::number(ratio)
-                )
-            } else {
-                format!(
-                    "{} of the price, with a proxy for connections and cold starts inside the \
-                         latency goal.",
-                    facts::about(ratio)
-                )
-            },
-            vec![functions],
-        )
-        .alternative(
-            "machines of one's own",
-            format!(
-                "patches, disks and reboots take about {} of an \
-                     engineer.",
-                facts::about(draft.catalog.value("service_upkeep"))
-            ),
-            vec![upkeep],
-        )
         .driver("goals.peak")
         .driver("goals.budget")
         .authority(Authority::Advises)
@@ -90,7 +63,37 @@ fn decide(draft: &Draft<'_>) -> Vec<Decision> {
             counted(count, "container", "containers")
         ))
         .set("compute", "containers");
-    vec![choice.done(draft)]
+    vec![others(choice, draft, ratio, functions).done(draft)]
+}
+
+fn others(choice: Choice, draft: &Draft<'_>, ratio: f64, functions: Computed) -> Choice {
+    let upkeep = (draft.fact("service_upkeep") * draft.fact("engineer_month"))
+        .named("upkeep of machines", sizing::money(draft));
+    choice
+        .alternative(
+            "functions",
+            if ratio > 1.0 {
+                format!(
+                    "{} times the price at this load, and cold starts inside the latency goal.",
+                    facts::number(ratio)
+                )
+            } else {
+                format!(
+                    "{} of the price, with a proxy for connections and cold starts inside the \
+                     latency goal.",
+                    facts::about(ratio)
+                )
+            },
+            vec![functions],
+        )
+        .alternative(
+            "machines of one's own",
+            format!(
+                "patches, disks and reboots take about {} of an engineer.",
+                facts::about(draft.catalog.value("service_upkeep"))
+            ),
+            vec![upkeep],
+        )
 }
 
 fn replicas(draft: &Draft<'_>) -> Term {

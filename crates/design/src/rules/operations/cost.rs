@@ -64,14 +64,16 @@ fn against(
     let Some(budget) = budget else {
         return match &draft.inputs.budget {
             Some((amount, currency)) => choice
-                .flips(format!("a rate for {currency} in the price list: the budget is held \
-                                against the bill"))
+                .flips(format!(
+                    "a rate for {currency} in the price list: the budget is held \
+                                against the bill"
+                ))
                 .because(format!(
-                "unknown: the budget of {} is in {currency} and the price list has no rate for it; \
-                 give `exchange_{}` in a list of your own.",
-                amount.print(),
-                currency.to_lowercase()
-            )),
+                    "unknown: the budget of {} is in {currency} and the price list has no rate for \
+                 it; give `exchange_{}` in a list of your own.",
+                    amount.print(),
+                    currency.to_lowercase()
+                )),
             None => choice
                 .because(format!(
                     "No budget is given: {} stand against nothing.",

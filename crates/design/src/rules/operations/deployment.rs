@@ -7,8 +7,10 @@
 
 use super::slo::WINDOW_SECONDS;
 use crate::capacity::Term;
+use crate::draft::dependability::{self, Release};
 use crate::draft::inputs::Knob;
 use crate::draft::{Draft, sizing};
+use crate::rules::Choice;
 use crate::rules::facts;
 use crate::stages::Rule;
 use ir::decision::{Decision, Effect, Stage};
@@ -27,11 +29,62 @@ fn decide(draft: &Draft<'_>) -> Vec<Decision> {
     let allowed = budget * BUDGET_SHARE;
     let (rolling, canary) = (burnt(draft, None), burnt(draft, Some("canary_share")));
     let mean = draft.value(Knob::Peak) / draft.value(Knob::PeakToMean);
-    let seen = mean * draft.catalog.value("canary_share") * 600.0;
     let embedded = sizing::store(draft) == sizing::Store::Embedded;
     let restart = burnt_by_restart(draft);
-    let rolling_seconds = rolling.value;
-    let (name, why) = if embedded {
+    let own_seconds = match draft.word("release") {
+        "canary" => dependability::release_loss(draft, Release::Canary),
+        "blue-green" => dependability::release_loss(draft, Release::BlueGreen),
+        _ => dependability::release_loss(draft, Release::Rolling),
+    };
+    let own_seconds = own_seconds.value * crate::draft::MONTH_SECONDS;
+    let (name, why) = named(draft, &rolling, &restart, allowed);
+    let per_month = draft.catalog.value("releases_a_month");
+    let choice = RULE
+        .on("system", "how does a release reach callers?")
+        .choose(name)
+        .because(format!(
+            "With {} releases a month, {why}; each minute of it is about {} requests.",
+            facts::number(per_month),
+            facts::number((mean * 60.0).round())
+        ))
+        .flips(format!(
+            "more than {} releases a month at {} bad ones: {}",
+            facts::number((per_month * allowed / own_seconds.max(1e-9)).floor()),
+            facts::about(draft.catalog.value("bad_release_share")),
+            if name.starts_with("rolling") {
+                "a careful release"
+            } else {
+                "the budget is spent even so"
+            }
+        ))
+        .number(if embedded { restart } else { rolling.clone() })
+        .consequence(if embedded {
+            "Callers see 503 with `Retry-After` for the time of a restart; with a key they may \
+             send again."
+                .to_owned()
+        } else {
+            "Two versions serve side by side: schema changes expand first and contract a release \
+             later."
+                .to_owned()
+        })
+        .driver("goals.availability")
+        .driver("goals.peak")
+        .effect(Effect::AdviceOnly)
+        .set("deployment", name);
+    vec![others(choice, draft, name, rolling, canary).done(draft)]
+}
+
+/// The way that the availability decision asks for, and why.
+fn named(
+    draft: &Draft<'_>,
+    rolling: &Computed,
+    restart: &Computed,
+    allowed: f64,
+) -> (&'static str, String) {
+    let mean = draft.value(Knob::Peak) / draft.value(Knob::PeakToMean);
+    let seen = mean * draft.catalog.value("canary_share") * 600.0;
+    let embedded = sizing::store(draft) == sizing::Store::Embedded;
+    if embedded {
         (
             "restart in place, drained",
             format!(
@@ -70,39 +123,30 @@ fn decide(draft: &Draft<'_>) -> Vec<Decision> {
                 facts::number(seen.round())
             ),
         )
-    };
+    }
+}
+
+fn others(
+    choice: Choice,
+    draft: &Draft<'_>,
+    name: &'static str,
+    rolling: Computed,
+    canary: Computed,
+) -> Choice {
+    let budget = (1.0 - draft.value(Knob::Availability)) * WINDOW_SECONDS;
+    let allowed = budget * BUDGET_SHARE;
+    let embedded = sizing::store(draft) == sizing::Store::Embedded;
     let per_month = draft.catalog.value("releases_a_month");
-    let choice = RULE
-        .on("system", "how does a release reach callers?")
-        .choose(name)
-        .because(format!(
-            "With {} releases a month, {why}; each minute of it is about {} requests.",
-            facts::number(per_month),
-            facts::number((mean * 60.0).round())
-        ))
-        .flips(format!(
-            "more than {} releases a month at {} bad ones: {}",
-            facts::number((per_month * allowed / rolling_seconds.max(1e-9)).floor()),
-            facts::about(draft.catalog.value("bad_release_share")),
-            if name.starts_with("rolling") {
-                "a careful release"
-            } else {
-                "the budget is spent \
-                                                                           even so"
-            }
-        ))
-        .number(if embedded { restart } else { rolling.clone() })
+    choice
         .alternative(
             if name.starts_with("rolling") {
                 "canary, then rolling"
             } else {
-                "rolling, one replica \
-                                                                              at a time"
+                "rolling, one replica at a time"
             },
             if name.starts_with("rolling") {
                 format!(
-                    "would spend {}; the difference is not worth judging each \
-                         release.",
+                    "would spend {}; the difference is not worth judging each release.",
                     facts::time(canary.value)
                 )
             } else if embedded {
@@ -123,20 +167,6 @@ fn decide(draft: &Draft<'_>) -> Vec<Decision> {
             ),
             Vec::new(),
         )
-        .consequence(if embedded {
-            "Callers see 503 with `Retry-After` for the time of a restart; with a key they may \
-             send again."
-                .to_owned()
-        } else {
-            "Two versions serve side by side: schema changes expand first and contract a release \
-             later."
-                .to_owned()
-        })
-        .driver("goals.availability")
-        .driver("goals.peak")
-        .effect(Effect::AdviceOnly)
-        .set("deployment", name);
-    vec![choice.done(draft)]
 }
 
 /// Seconds of full outage that bad releases amount to in a window; a canary shows them to few.
@@ -182,7 +212,7 @@ mod tests {
             CLINIC,
             expect![[r#"
                 system: blue-green, switched by the balancer
-                  flips at more than 4 releases a month at 5 % bad ones: the budget is spent even so
+                  flips at more than 48 releases a month at 5 % bad ones: the budget is spent even so
             "#]],
         );
     }

@@ -48,16 +48,15 @@ fn decide(draft: &Draft<'_>) -> Vec<Decision> {
         .because_if(label, || {
             format!(
                 "{} tenants on the request count add {} series, and show who is meant when \
-                 somebody \
-                 calls.",
+                 somebody calls.",
                 facts::number(tenants),
                 facts::number(tenants * replicas * CLASSES)
             )
         })
         .number(own.clone())
         .consequence(
-            "Rates, errors, durations for each operation; utilisation, saturation, errors \
-                      for the writer, the pools and the queues.",
+            "Rates, errors, durations for each operation; utilisation, saturation, errors for the \
+             writer, the pools and the queues.",
         )
         .flips(format!(
             "more than {} series ({} now): fewer buckets or fewer labels",

@@ -44,8 +44,8 @@ fn decide(draft: &Draft<'_>) -> Vec<Decision> {
             Vec::new(),
         )
         .consequence(format!(
-            "About {} for {} in all, at {} resources an engineer and week; measure it in the first \
-             phase.",
+            "About {} for {} in all, at {} resources an engineer and week; measure it in the \
+             first phase.",
             counted(total, "week", "weeks"),
             counted(team, "engineer", "engineers"),
             facts::number(RESOURCES_A_WEEK)

@@ -44,8 +44,7 @@ fn decide(draft: &Draft<'_>) -> Vec<Decision> {
                 format!("which callers wait out; the objective leaves {}", facts::time(budget))
             } else {
                 format!(
-                    "longer than callers wait; the objective leaves {} in 28 \
-                         days",
+                    "longer than callers wait; the objective leaves {} in 28 days",
                     facts::time(budget)
                 )
             }
@@ -57,16 +56,15 @@ fn decide(draft: &Draft<'_>) -> Vec<Decision> {
                 "two releases for what one does here.".to_owned()
             } else {
                 format!(
-                    "spends {} of the budget for each change of \
-                         `{name}`.",
+                    "spends {} of the budget for each change of `{name}`.",
                     facts::about(rewrite.value / budget.max(1e-9))
                 )
             },
             vec![rewrite],
         )
         .consequence(
-            "`was:` makes a rename a rename; without it a removed and a new column are \
-                      what they look like.",
+            "`was:` makes a rename a rename; without it a removed and a new column are what they \
+             look like.",
         )
         .driver("goals.availability")
         .driver("contexts.*.resources.*.rows")

@@ -6,8 +6,8 @@
 //! **Cost**: somebody must look at it. **Instead**: uptime of hosts, which no caller feels.
 
 use crate::capacity::Term;
+use crate::draft::Draft;
 use crate::draft::inputs::Knob;
-use crate::draft::{Draft, MONTH_SECONDS};
 use crate::rules::facts;
 use crate::stages::Rule;
 use ir::decision::{Decision, Effect, Stage};
@@ -89,7 +89,7 @@ fn latency(draft: &Draft<'_>, percentile: f64, goal: &Term) -> Decision {
     .choose(format!("{} of requests within {} in 28 days", facts::share(share), goal.print()))
     .because(format!(
         "About {} requests in four weeks may be slower, measured at the server's edge, uploads \
-             and the caller's network left out.",
+         and the caller's network left out.",
         facts::number(slow.value)
     ))
     .number(slow.clone())
@@ -120,7 +120,6 @@ fn window() -> Term {
 
 /// Requests of a window that may miss an objective.
 fn failures(draft: &Draft<'_>, goal: f64) -> Computed {
-    debug_assert!(WINDOW_SECONDS < MONTH_SECONDS);
     let goal = Term::input("objective", goal, Unit::Share, Grade::Given, "goals");
     ((Term::number(1.0) - goal) * draft.peak() / draft.input(Knob::PeakToMean) * window())
         .named("requests that may miss it", Unit::Count("requests".to_owned()))

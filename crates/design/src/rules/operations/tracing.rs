@@ -36,8 +36,7 @@ fn decide(draft: &Draft<'_>) -> Vec<Decision> {
             "every request".to_owned()
         } else {
             format!(
-                "every error and every answer slower than the p95 goal, and {} of the \
-                     rest",
+                "every error and every answer slower than the p95 goal, and {} of the rest",
                 facts::share(sample)
             )
         })
@@ -49,8 +48,7 @@ fn decide(draft: &Draft<'_>) -> Vec<Decision> {
         .because_if(!flows.is_empty(), || {
             format!(
                 "{} goes on after its request was answered: its trace runs through events and \
-                 calls, \
-                 and is kept whole.",
+                 calls, and is kept whole.",
                 listed(&flows)
             )
         })
@@ -61,8 +59,7 @@ fn decide(draft: &Draft<'_>) -> Vec<Decision> {
                 "the rare path that support asks for would be missing.".to_owned()
             } else {
                 format!(
-                    "{} of spans a month, of which nearly all say the \
-                         same.",
+                    "{} of spans a month, of which nearly all say the same.",
                     facts::bytes(volume(draft, 1.0).value)
                 )
             },
@@ -74,8 +71,7 @@ fn decide(draft: &Draft<'_>) -> Vec<Decision> {
                 "there is nothing to choose at this rate.".to_owned()
             } else {
                 format!(
-                    "of the errors that the objective allows, {} an hour would leave no \
-                         trace.",
+                    "of the errors that the objective allows, {} an hour would leave no trace.",
                     facts::number(head_lost)
                 )
             },

@@ -273,8 +273,7 @@ fn beside(choice: Choice, draft: &Draft<'_>) -> Choice {
     if oidc {
         choice = choice.consequence(
             "The identity provider is not in the product: tokens are verified with its cached \
-             keys, \
-             so its outage stops new sign-ins, not signed-in callers.",
+             keys, so its outage stops new sign-ins, not signed-in callers.",
         );
     }
     choice

@@ -7,12 +7,13 @@
 
 use crate::capacity::Term;
 use crate::draft::{Draft, outside};
+use crate::rules::Choice;
 use crate::rules::choice::counted;
 use crate::rules::facts;
 use crate::stages::Rule;
 use ir::decision::{Decision, Stage};
 use ir::model::Integration;
-use ir::quantity::{Grade, Unit};
+use ir::quantity::{Computed, Grade, Unit};
 
 pub(super) const RULE: Rule =
     Rule { id: "D044", name: "breakers", stage: Stage::Resilience, each: false, decide };
@@ -51,34 +52,7 @@ fn on(draft: &Draft<'_>, integration: &Integration) -> Decision {
         .number(fails.clone())
         .number(slow.clone())
         .driver(format!("integrations.{name}.expects"));
-    let choice = if rate > 0.0 {
-        let calls_needed =
-            Term::input("calls_needed", least, Unit::One, Grade::Derived, "this decision");
-        let detect = (calls_needed / calls.clone() + Term::from(&slow))
-            .named("noticed after", Unit::Seconds);
-        let spared = (calls
-            * Term::input("outage", OUTAGE_SECONDS, Unit::Seconds, Grade::Assumed, "five minutes"))
-        .named("calls in five minutes", Unit::One);
-        let kept = (spared.value - rate * detect.value).max(0.0);
-        choice
-            .because(format!(
-                "At {} a window of {} is full in {}: the outage is noticed after {}, and {} of {} \
-                 calls of a five-minute outage are spared their timeout.",
-                facts::rps(rate),
-                facts::number(least),
-                facts::time(least / rate),
-                facts::time(detect.value),
-                facts::number(kept.round()),
-                facts::number(spared.value.round())
-            ))
-            .number(detect)
-            .number(spared)
-    } else {
-        choice.because(format!(
-            "The workload never calls `{name}`; the rate is unknown, so the window is small: \
-             measure it."
-        ))
-    };
+    let choice = noticed(choice, name, &calls, least, &slow);
     let by_half = counted(least * THRESHOLD, "failure", "failures");
     let choice = choice
         .because(format!(
@@ -92,8 +66,7 @@ fn on(draft: &Draft<'_>, integration: &Integration) -> Decision {
             "consecutive failures, 5",
             format!(
                 "opens by chance once in {} runs of five, and never for a service that answers \
-                 every \
-                 second call.",
+                 every second call.",
                 rarely(fails.value.powi(5))
             ),
             vec![],
@@ -119,6 +92,39 @@ fn on(draft: &Draft<'_>, integration: &Integration) -> Decision {
         .set("breaker_calls_min", least)
         .set("breaker_open_seconds", OPEN_SECONDS);
     choice.done(draft)
+}
+
+/// How soon an outage is noticed, and what that spares.
+fn noticed(choice: Choice, name: &str, calls: &Term, least: f64, slow: &Computed) -> Choice {
+    let rate = calls.value();
+    if rate > 0.0 {
+        let calls_needed =
+            Term::input("calls_needed", least, Unit::One, Grade::Derived, "this decision");
+        let detect =
+            (calls_needed / calls.clone() + Term::from(slow)).named("noticed after", Unit::Seconds);
+        let spared = (calls.clone()
+            * Term::input("outage", OUTAGE_SECONDS, Unit::Seconds, Grade::Assumed, "five minutes"))
+        .named("calls in five minutes", Unit::One);
+        let kept = (spared.value - rate * detect.value).max(0.0);
+        choice
+            .because(format!(
+                "At {} a window of {} is full in {}: the outage is noticed after {}, and {} of {} \
+                 calls of a five-minute outage are spared their timeout.",
+                facts::rps(rate),
+                facts::number(least),
+                facts::time(least / rate),
+                facts::time(detect.value),
+                facts::number(kept.round()),
+                facts::number(spared.value.round())
+            ))
+            .number(detect)
+            .number(spared)
+    } else {
+        choice.because(format!(
+            "The workload never calls `{name}`; the rate is unknown, so the window is small: \
+             measure it."
+        ))
+    }
 }
 
 /// `a billion`, `12,000`

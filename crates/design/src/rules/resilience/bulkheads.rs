@@ -50,8 +50,7 @@ fn on(draft: &Draft<'_>, integration: &Integration) -> Decision {
         .because_if(calls.value() > 0.0, || {
             format!(
                 "{} at {} keep {} in flight; with {places} places one call in a thousand finds \
-                 none \
-                 free.",
+                 none free.",
                 facts::rps(calls.value()),
                 p95.print(),
                 facts::number(flight.value)
@@ -80,8 +79,8 @@ fn on(draft: &Draft<'_>, integration: &Integration) -> Decision {
         .set("pool", places);
     let choice = match &integration.limit {
         Some(limit) if calls.value() > limit.value => choice.consequence(format!(
-            "`{name}` takes {}, the peak brings {}: {} a second wait in the journal while the peak \
-             lasts.",
+            "`{name}` takes {}, the peak brings {}: {} a second wait in the journal while the \
+             peak lasts.",
             facts::rps(limit.value),
             facts::rps(calls.value()),
             facts::number(calls.value() - limit.value)

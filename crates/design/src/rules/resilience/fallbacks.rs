@@ -8,12 +8,13 @@
 use crate::capacity::Term;
 use crate::draft::inputs::Knob;
 use crate::draft::{Draft, outside};
+use crate::rules::Choice;
 use crate::rules::choice::listed;
 use crate::rules::facts;
 use crate::stages::Rule;
 use ir::decision::{Authority, Decision, Stage};
 use ir::model::Integration;
-use ir::quantity::{Grade, Unit};
+use ir::quantity::{Computed, Grade, Unit};
 
 pub(super) const RULE: Rule =
     Rule { id: "D046", name: "fallbacks", stage: Stage::Resilience, each: false, decide };
@@ -27,29 +28,11 @@ fn decide(draft: &Draft<'_>) -> Vec<Decision> {
 
 fn on(draft: &Draft<'_>, integration: &Integration) -> Decision {
     let name = integration.name.as_str();
-    let callers: Vec<String> = draft
-        .load
-        .outside
-        .iter()
-        .filter(|call| call.integration == name)
-        .map(|call| format!("`{}`", call.caller))
-        .collect();
-    let waiting: Vec<String> = draft
-        .model
-        .workflows
-        .iter()
-        .filter(|one| {
-            facts::steps(&one.steps)
-                .iter()
-                .any(|step| facts::outside(draft, step).is_some_and(|(called, _)| called == name))
-        })
-        .map(|one| format!("`{}`", one.name))
-        .collect();
+    let who = waiting(draft, name);
     let calls = outside::calls(draft, name);
     let outage = Term::input("outage", OUTAGE_SECONDS, Unit::Seconds, Grade::Assumed, "an hour");
     let backlog = (calls.clone() / draft.input(Knob::PeakToMean) * outage)
         .named("waiting after an hour", Unit::One);
-    let who = if waiting.is_empty() { callers } else { waiting };
     let choice = RULE
         .on(name, format!("what still works while `{name}` is away?"))
         .choose(if who.is_empty() {
@@ -74,11 +57,49 @@ fn on(draft: &Draft<'_>, integration: &Integration) -> Decision {
             facts::share(1.0 - outside::availability(draft, name).value())
         ))
         .driver(format!("integrations.{name}"));
+    let choice = catching_up(choice, draft, integration, &calls, &backlog);
+    choice
+        .alternative(
+            "refuse the command while it is away",
+            format!(
+                "{} of the time callers are told to come back, for work that could have waited.",
+                facts::share(1.0 - outside::availability(draft, name).value())
+            ),
+            vec![],
+        )
+        .done(draft)
+}
+
+/// The workflows that end with it; else whatever calls it.
+fn waiting(draft: &Draft<'_>, name: &str) -> Vec<String> {
+    let calls = |one: &&ir::model::Workflow| {
+        let steps = facts::steps(&one.steps);
+        steps
+            .iter()
+            .any(|step| facts::outside(draft, step).is_some_and(|(called, _)| called == name))
+    };
+    let workflows = draft.model.workflows.iter().filter(calls);
+    let waiting: Vec<String> = workflows.map(|one| format!("`{}`", one.name)).collect();
+    if !waiting.is_empty() {
+        return waiting;
+    }
+    let callers = draft.load.outside.iter().filter(|call| call.integration == name);
+    callers.map(|call| format!("`{}`", call.caller)).collect()
+}
+
+/// How long the backlog takes to go, where a limit is known.
+fn catching_up(
+    choice: Choice,
+    draft: &Draft<'_>,
+    integration: &Integration,
+    calls: &Term,
+    backlog: &Computed,
+) -> Choice {
     let mean = calls.value() / draft.value(Knob::PeakToMean);
-    let choice = match &integration.limit {
+    match &integration.limit {
         Some(limit) if limit.value > mean && mean > 0.0 => {
             let room = limit.value - mean;
-            let catch = (Term::from(&backlog)
+            let catch = (Term::from(backlog)
                 / Term::input(
                     "room",
                     room,
@@ -103,17 +124,7 @@ fn on(draft: &Draft<'_>, integration: &Integration) -> Decision {
             facts::rps(mean)
         )),
         None => choice,
-    };
-    choice
-        .alternative(
-            "refuse the command while it is away",
-            format!(
-                "{} of the time callers are told to come back, for work that could have waited.",
-                facts::share(1.0 - outside::availability(draft, name).value())
-            ),
-            vec![],
-        )
-        .done(draft)
+    }
 }
 
 #[cfg(test)]

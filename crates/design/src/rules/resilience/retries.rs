@@ -33,13 +33,8 @@ fn decide(draft: &Draft<'_>) -> Vec<Decision> {
 fn on(draft: &Draft<'_>, integration: &Integration) -> Decision {
     let name = integration.name.as_str();
     let steps = callers(draft, name);
-    let retries =
-        steps.iter().filter_map(|step| step.retry.as_ref()).map(|retry| f64::from(retry.value));
-    let stated = retries.reduce(f64::max);
-    let none = !integration.operations.iter().any(repeatable);
-    let count = if none { 0.0 } else { stated.unwrap_or(RETRIES) };
-    let grade = if stated.is_some() { Grade::Given } else { Grade::Assumed };
-    let retries = Term::input("retries", count, Unit::One, grade, "workflows.*.steps.retry");
+    let retries = tries(integration, &steps);
+    let count = retries.value();
     let (safe, unsafe_): (Vec<_>, Vec<_>) =
         integration.operations.iter().partition(|operation| repeatable(operation));
     let available = outside::availability(draft, name);
@@ -70,8 +65,7 @@ fn on(draft: &Draft<'_>, integration: &Integration) -> Decision {
         choice = choice
             .because(format!(
                 "`{name}` answers {} of the time; {} tries that fail independently would answer \
-                 {}. \
-                 A real outage fails them together, which is what the breaker is for.",
+                 {}. A real outage fails them together, which is what the breaker is for.",
                 facts::share(available.value()),
                 facts::number(count + 1.0),
                 facts::share(reached.value)
@@ -92,6 +86,16 @@ fn on(draft: &Draft<'_>, integration: &Integration) -> Decision {
             choice.flips(format!("a step that calls `{name}`: its timeout and goal then decide"))
         }
     };
+    others(choice, count, available.value(), unbounded)
+        .consequence(format!(
+            "In a full outage `{name}` sees at most {} times its usual calls.",
+            facts::number(amplified.value)
+        ))
+        .set("retries", count)
+        .done(draft)
+}
+
+fn others(choice: Choice, count: f64, available: f64, unbounded: Computed) -> Choice {
     choice
         .alternative(
             "retries in every layer",
@@ -104,18 +108,20 @@ fn on(draft: &Draft<'_>, integration: &Integration) -> Decision {
         )
         .alternative(
             "no retry",
-            format!(
-                "{} of the calls fail for a moment's trouble.",
-                facts::share(1.0 - available.value())
-            ),
+            format!("{} of the calls fail for a moment's trouble.", facts::share(1.0 - available)),
             vec![],
         )
-        .consequence(format!(
-            "In a full outage `{name}` sees at most {} times its usual calls.",
-            facts::number(amplified.value)
-        ))
-        .set("retries", count)
-        .done(draft)
+}
+
+/// Further tries: the most that a step asks for, none where no call may be repeated.
+fn tries(integration: &Integration, steps: &[&Step]) -> Term {
+    let retries =
+        steps.iter().filter_map(|step| step.retry.as_ref()).map(|retry| f64::from(retry.value));
+    let stated = retries.reduce(f64::max);
+    let none = !integration.operations.iter().any(repeatable);
+    let count = if none { 0.0 } else { stated.unwrap_or(RETRIES) };
+    let grade = if stated.is_some() { Grade::Given } else { Grade::Assumed };
+    Term::input("retries", count, Unit::One, grade, "workflows.*.steps.retry")
 }
 
 fn repeatable(operation: &IntegrationOperation) -> bool {
@@ -178,8 +184,8 @@ fn goal(choice: Choice, draft: &Draft<'_>, steps: &[&Step], worst: Computed) -> 
     };
     if worst.value > bound.value {
         choice.consequence(format!(
-            "Every try at its timeout takes {}: longer than the {} that `{}` promises for p{}. The \
-             goal is for good days; a slow `{}` breaks it before the last try.",
+            "Every try at its timeout takes {}: longer than the {} that `{}` promises for p{}. \
+             The goal is for good days; a slow `{}` breaks it before the last try.",
             facts::time(worst.value),
             facts::time(bound.value),
             workflow.name,

@@ -47,8 +47,8 @@ fn decide(draft: &Draft<'_>) -> Vec<Decision> {
         ))
         .because_if(draft.load.writes() > 0.0, || {
             format!(
-                "Of {} of writes, {} may wait for the one writer of SQLite: the last of them waits \
-                 {}.",
+                "Of {} of writes, {} may wait for the one writer of SQLite: the last of them \
+                 waits {}.",
                 facts::rps(draft.load.writes()),
                 facts::number(queue.value),
                 facts::time(queue.value * draft.catalog.value("writer_embedded"))
@@ -77,8 +77,7 @@ fn decide(draft: &Draft<'_>) -> Vec<Decision> {
     let choice = match first {
         Some((name, rate)) => choice.because(format!(
             "`{name}` makes {} of the requests and loses nobody's work when it is answered 503 \
-             with \
-             `Retry-After`.",
+             with `Retry-After`.",
             facts::about(rate / draft.load.clients().max(1e-9))
         )),
         None => choice,
@@ -86,8 +85,8 @@ fn decide(draft: &Draft<'_>) -> Vec<Decision> {
     vec![
         choice
             .consequence(
-                "Probes and what drains are never turned away. By priority is advice: \
-                          `up` bounds the write queue and the time of a request.",
+                "Probes and what drains are never turned away. By priority is advice: `up` bounds \
+                 the write queue and the time of a request.",
             )
             .done(draft),
     ]

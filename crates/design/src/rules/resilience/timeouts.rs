@@ -9,6 +9,7 @@
 use crate::capacity::Term;
 use crate::draft::Draft;
 use crate::draft::inputs::Knob;
+use crate::rules::Choice;
 use crate::rules::facts;
 use crate::stages::Rule;
 use ir::decision::{Decision, Effect, Stage};
@@ -48,8 +49,7 @@ fn decide(draft: &Draft<'_>) -> Vec<Decision> {
         ))
         .because(format!(
             "The slowest goal is {}; a caller who hears nothing for {} has gone, so what still \
-             runs \
-             then is stopped, in the database too.",
+             runs then is stopped, in the database too.",
             slowest.print(),
             facts::time(deadline.value)
         ))
@@ -76,25 +76,34 @@ fn decide(draft: &Draft<'_>) -> Vec<Decision> {
             "cuts off the slowest one in a hundred even on a good day.",
             vec![],
         )
-        .flips(if deadline.value <= REQUEST_SECONDS.0 {
-            format!(
-                "a goal slower than {} ({} now): a longer deadline",
-                facts::time(REQUEST_SECONDS.0 / PATIENCE),
-                slowest.print()
-            )
-        } else {
-            format!(
-                "a goal of {} or less ({} now): the floor of {}",
-                facts::time(REQUEST_SECONDS.0 / PATIENCE),
-                slowest.print(),
-                facts::time(REQUEST_SECONDS.0)
-            )
-        })
+        .flips(flip(&deadline, &slowest))
         .driver("goals.latency")
         .effect(Effect::RunsHere)
         .set("request_seconds_max", deadline.value)
         .set("statement_seconds_max", statement.value);
-    let choice = draft.model.workflows.iter().fold(choice, |choice, workflow| {
+    vec![workflows(choice, draft).done(draft)]
+}
+
+fn flip(deadline: &Computed, slowest: &Term) -> String {
+    if deadline.value <= REQUEST_SECONDS.0 {
+        format!(
+            "a goal slower than {} ({} now): a longer deadline",
+            facts::time(REQUEST_SECONDS.0 / PATIENCE),
+            slowest.print()
+        )
+    } else {
+        format!(
+            "a goal of {} or less ({} now): the floor of {}",
+            facts::time(REQUEST_SECONDS.0 / PATIENCE),
+            slowest.print(),
+            facts::time(REQUEST_SECONDS.0)
+        )
+    }
+}
+
+/// Workflows keep the time of their own steps.
+fn workflows(choice: Choice, draft: &Draft<'_>) -> Choice {
+    draft.model.workflows.iter().fold(choice, |choice, workflow| {
         let timed = facts::steps(&workflow.steps);
         let timed: Vec<String> = timed
             .iter()
@@ -111,8 +120,7 @@ fn decide(draft: &Draft<'_>) -> Vec<Decision> {
             workflow.name,
             timed.join(", ")
         ))
-    });
-    vec![choice.done(draft)]
+    })
 }
 
 /// The slowest percentile that the goals name.

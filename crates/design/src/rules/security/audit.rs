@@ -41,8 +41,8 @@ fn decide(draft: &Draft<'_>) -> Vec<Decision> {
     let mut choice = RULE
         .on("system", "whose deeds are written down?")
         .choose(
-            "an append-only audit trail of every change, hash-chained, in the transaction of \
-                 the change",
+            "an append-only audit trail of every change, hash-chained, in the transaction of the \
+             change",
         )
         .because_if(!wide.is_empty(), || {
             format!("{} may look into every tenant: each look is an entry, too.", listed(&wide))

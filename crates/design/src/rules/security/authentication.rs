@@ -8,6 +8,7 @@
 
 use crate::capacity::Term;
 use crate::draft::Draft;
+use crate::rules::Choice;
 use crate::rules::choice::listed;
 use crate::rules::facts;
 use crate::stages::Rule;
@@ -30,34 +31,20 @@ fn decide(draft: &Draft<'_>) -> Vec<Decision> {
     let proven = proven(draft);
     let checks = (Term::from(&proven) * draft.fact("token_check"))
         .named("CPU for unremembered signatures", Unit::Count("cores".to_owned()));
-    let trip = draft.fact("network_trip").named("introspection on each request", Unit::Seconds);
-    let mut parts = Vec::new();
-    if !people.is_empty() {
-        parts.push(format!(
-            "{} by tokens of an OpenID provider, checked in process",
-            listed(&people)
-        ));
-    }
-    if !machines.is_empty() {
-        parts.push(format!(
-            "{} by keys of our own, of which only hashes are stored",
-            listed(&machines)
-        ));
-    }
+    let parts = parts(&people, &machines);
     let anonymous = draft.load.clients() - proven.value;
     let choice = RULE
         .on("system", "how does a caller prove who it is?")
         .choose(parts.join("; "))
         .because(format!(
-            "{} of {} at the peak carry a proof; asking the provider about each would make it part \
-             of every one of them.",
+            "{} of {} at the peak carry a proof; asking the provider about each would make it \
+             part of every one of them.",
             facts::rps(proven.value),
             facts::rps(draft.load.clients())
         ))
         .because_if(anonymous > 0.5, || {
             format!(
-                "{} come without any: only what `anyone` may is open to \
-                     them.",
+                "{} come without any: only what `anyone` may is open to them.",
                 facts::rps(anonymous)
             )
         })
@@ -70,25 +57,6 @@ fn decide(draft: &Draft<'_>) -> Vec<Decision> {
         })
         .number(proven.clone())
         .number(checks)
-        .alternative(
-            "introspection of each token (RFC 7662)",
-            format!(
-                "{} calls a second to the provider, {} more on each request, and its outages \
-                 become ours; what it buys is revocation at once.",
-                facts::number(proven.value.ceil()),
-                facts::time(trip.value)
-            ),
-            vec![trip],
-        )
-        .alternative(
-            "sessions in a cookie",
-            format!(
-                "{} would need a store of sessions that each request \
-                     reads.",
-                listed(&[people, machines].concat())
-            ),
-            vec![sessions(draft, &proven)],
-        )
         .consequence(
             "An outage of the provider stops logins, not requests: its keys are kept and used \
              stale.",
@@ -105,7 +73,45 @@ fn decide(draft: &Draft<'_>) -> Vec<Decision> {
         )
         .effect(Effect::RunsHere)
         .set("token_check", "local");
-    vec![choice.done(draft)]
+    let people = [people, machines].concat();
+    vec![others(choice, draft, &proven, &people).done(draft)]
+}
+
+fn others(choice: Choice, draft: &Draft<'_>, proven: &Computed, actors: &[String]) -> Choice {
+    let trip = draft.fact("network_trip").named("introspection on each request", Unit::Seconds);
+    choice
+        .alternative(
+            "introspection of each token (RFC 7662)",
+            format!(
+                "{} calls a second to the provider, {} more on each request, and its outages \
+                 become ours; what it buys is revocation at once.",
+                facts::number(proven.value.ceil()),
+                facts::time(trip.value)
+            ),
+            vec![trip],
+        )
+        .alternative(
+            "sessions in a cookie",
+            format!("{} would need a store of sessions that each request reads.", listed(actors)),
+            vec![sessions(draft, proven)],
+        )
+}
+
+fn parts(people: &[String], machines: &[String]) -> Vec<String> {
+    let mut parts = Vec::new();
+    if !people.is_empty() {
+        parts.push(format!(
+            "{} by tokens of an OpenID provider, checked in process",
+            listed(people)
+        ));
+    }
+    if !machines.is_empty() {
+        parts.push(format!(
+            "{} by keys of our own, of which only hashes are stored",
+            listed(machines)
+        ));
+    }
+    parts
 }
 
 /// Requests a second that carry a proof.

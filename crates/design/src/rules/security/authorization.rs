@@ -9,6 +9,7 @@
 use crate::capacity::Term;
 use crate::draft::Draft;
 use crate::draft::load::Work;
+use crate::rules::Choice;
 use crate::rules::choice::{counted, listed};
 use crate::rules::facts;
 use crate::stages::Rule;
@@ -41,7 +42,6 @@ fn decide(draft: &Draft<'_>) -> Vec<Decision> {
         .map(|(id, _)| format!("`{}`", draft.name(id)))
         .collect();
     let lists = draft.load.rate_of(Work::List);
-    let server = asked(draft);
     let narrow: Vec<String> = draft
         .domain
         .resources()
@@ -53,8 +53,7 @@ fn decide(draft: &Draft<'_>) -> Vec<Decision> {
     let choice = RULE
         .on("system", "where are the rules of access decided?")
         .choose(
-            "in process, compiled from `allow` and `by`: a check on one row, a filter in each \
-                 list",
+            "in process, compiled from `allow` and `by`: a check on one row, a filter in each list",
         )
         .because(format!(
             "{} rules in {}, {} of them with a condition on the row.",
@@ -74,11 +73,28 @@ fn decide(draft: &Draft<'_>) -> Vec<Decision> {
             format!("{} has rules of its own, narrower than its row's.", listed(&narrow))
         })
         .number(facts::count("rules", grants.len() as f64, "rules", "allow and by"))
+        .consequence(
+            "A denial names the rule that denied to those who may read the row, and is a 404 to \
+             all others; `mainstay export cedar` gives the same rules to an independent engine.",
+        )
+        .flips(format!(
+            "rules that change without a release, or more than 500 of them ({} now): a policy \
+             store that the engine loads",
+            grants.len()
+        ))
+        .driver("contexts.*.resources.*.allow")
+        .effect(Effect::RunsHere);
+    vec![others(choice, draft, grants.len() as f64).done(draft)]
+}
+
+fn others(choice: Choice, draft: &Draft<'_>, grants: f64) -> Choice {
+    let server = asked(draft);
+    choice
         .alternative(
             "a policy server",
             format!(
-                "{} on each of {}, and a list cannot be asked row by row: {} rows would be fetched \
-                 to show one page.",
+                "{} on each of {}, and a list cannot be asked row by row: {} rows would be \
+                 fetched to show one page.",
                 facts::time(draft.catalog.value("network_trip")),
                 facts::rps(draft.load.clients()),
                 "all"
@@ -89,25 +105,11 @@ fn decide(draft: &Draft<'_>) -> Vec<Decision> {
             "checks in the code of each handler",
             format!(
                 "{} would have to be written and kept alike in {}.",
-                counted(grants.len() as f64, "rule", "rules"),
+                counted(grants, "rule", "rules"),
                 counted(draft.contract.operations.len() as f64, "operation", "operations")
             ),
             Vec::new(),
         )
-        .consequence(
-            "A denial names the rule that denied to those who may read the row, and is a 404 to \
-             all \
-             others; `mainstay export cedar` gives the same rules to an independent engine.",
-        )
-        .flips(format!(
-            "rules that change without a release, or more than 500 of them ({} now): a policy \
-             store \
-             that the engine loads",
-            grants.len()
-        ))
-        .driver("contexts.*.resources.*.allow")
-        .effect(Effect::RunsHere);
-    vec![choice.done(draft)]
 }
 
 fn asked(draft: &Draft<'_>) -> Computed {

@@ -89,8 +89,8 @@ fn gdpr(
         );
     } else {
         answered.push(format!(
-            "Articles 5 and 25, minimisation: marked personal, and so kept out of logs and events: \
-             {}.",
+            "Articles 5 and 25, minimisation: marked personal, and so kept out of logs and \
+             events: {}.",
             listed(personal)
         ));
     }
@@ -134,8 +134,8 @@ fn pci(draft: &Draft<'_>, answered: &mut Vec<String>, open: &mut Vec<String>) {
         .collect();
     if cards.is_empty() {
         answered.push(
-            "Requirement 3, stored account data: no field holds a card number; only the provider's \
-             references pass through."
+            "Requirement 3, stored account data: no field holds a card number; only the \
+             provider's references pass through."
                 .to_owned(),
         );
     } else {

@@ -7,6 +7,7 @@
 
 use crate::draft::Draft;
 use crate::draft::YEAR_SECONDS;
+use crate::rules::Choice;
 use crate::rules::choice::listed;
 use crate::rules::facts;
 use crate::stages::Rule;
@@ -32,14 +33,7 @@ fn one(draft: &Draft<'_>, id: ResourceId, resource: &Resource) -> Option<Decisio
     }
     let name = draft.name(id);
     let volume = draft.volume(id);
-    let declared = draft
-        .model
-        .contexts
-        .iter()
-        .flat_map(|context| &context.resources)
-        .find(|one| one.name.value == resource.name && one.rows.is_some())
-        .and_then(|one| one.rows.as_ref());
-    let erase = declared.is_some_and(|rows| rows.then_erase_personal);
+    let erase = erases(draft, resource);
     let kept = volume.keep;
     let end = match (kept, erase) {
         (Some(time), true) => format!("erased after {} while the rest stays", facts::time(time)),
@@ -68,20 +62,9 @@ fn one(draft: &Draft<'_>, id: ResourceId, resource: &Resource) -> Option<Decisio
             )
         })
         .number(rows)
-        .alternative(
-            "a key for each person, thrown away to erase",
-            format!("{} could then no longer be filtered, sorted or searched.", listed(&fields)),
-            Vec::new(),
-        )
-        .alternative(
-            "a table of persons beside the rows",
-            format!("each read of `{name}` would join it; erasure would be one row."),
-            Vec::new(),
-        )
         .consequence(format!(
             "No event, log line or trace may carry {}; a search for it leaves only the field's \
-             name \
-             in the log.",
+             name in the log.",
             listed(&fields)
         ))
         .driver(format!("contexts.*.resources.{}.fields", resource.name))
@@ -100,7 +83,29 @@ fn one(draft: &Draft<'_>, id: ResourceId, resource: &Resource) -> Option<Decisio
     if let Some(time) = kept {
         choice = choice.set("keep_seconds", time);
     }
-    Some(choice.done(draft))
+    Some(others(choice, &name, &fields).done(draft))
+}
+
+fn others(choice: Choice, name: &str, fields: &[String]) -> Choice {
+    choice
+        .alternative(
+            "a key for each person, thrown away to erase",
+            format!("{} could then no longer be filtered, sorted or searched.", listed(fields)),
+            Vec::new(),
+        )
+        .alternative(
+            "a table of persons beside the rows",
+            format!("each read of `{name}` would join it; erasure would be one row."),
+            Vec::new(),
+        )
+}
+
+/// Whether `rows` erases the personal fields and keeps the rest.
+fn erases(draft: &Draft<'_>, resource: &Resource) -> bool {
+    let context = draft.model.contexts.get(resource.context.index());
+    let written = context.into_iter().flat_map(|context| &context.resources);
+    let mut written = written.filter(|one| one.name.value == resource.name);
+    written.any(|one| one.rows.as_ref().is_some_and(|rows| rows.then_erase_personal))
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@
 use crate::capacity::Term;
 use crate::draft::Draft;
 use crate::draft::inputs::Knob;
+use crate::rules::Choice;
 use crate::rules::facts;
 use crate::stages::Rule;
 use ir::decision::{Decision, Effect, Stage};
@@ -50,10 +51,8 @@ fn one(draft: &Draft<'_>, actor: &ir::domain::Actor) -> Decision {
         } else {
             format!(
                 "Nothing is given; a person pauses {} between two journeys, and {} times that \
-                 pace, \
-                 or more than the {} requests of one page each second, is a program. One of them \
-                 at \
-                 the limit is {} of the peak.",
+                 pace, or more than the {} requests of one page each second, is a program. One of \
+                 them at the limit is {} of the peak.",
                 facts::time(draft.catalog.value("think_time")),
                 facts::number(PERSON_FACTOR),
                 facts::number(PAGE_REQUESTS),
@@ -63,49 +62,25 @@ fn one(draft: &Draft<'_>, actor: &ir::domain::Actor) -> Decision {
         .because(if greedy <= 1.0 {
             format!(
                 "One `{}` alone at its limit takes the whole planned peak: the limit guards \
-                     against two, not against one.",
+                 against two, not against one.",
                 actor.name
             )
         } else {
             format!(
-                "{} of them at the limit together reach the planned \
-                     peak.",
+                "{} of them at the limit together reach the planned peak.",
                 facts::number(greedy)
             )
         })
         .number(limit)
         .number(share)
-        .alternative(
-            "no limit",
-            format!(
-                "a hundred greedy `{}` would ask for {} times the peak that the store is sized \
-                 for.",
-                actor.name,
-                facts::number((greedy_load.value * 100.0).round() / 100.0)
-            ),
-            vec![greedy_load],
-        )
-        .alternative(
-            "a limit for each tenant alone",
-            if draft.tenants() {
-                format!(
-                    "the largest of the tenants would starve its own users first, by \
-                         {}.",
-                    facts::about(draft.value(Knob::Largest))
-                )
-            } else {
-                "there are no tenants to divide by.".to_owned()
-            },
-            Vec::new(),
-        )
         .consequence(
-            "Counters live in the process now; shared by all replicas once there is a \
-                      second one.",
+            "Counters live in the process now; shared by all replicas once there is a second one.",
         )
         .driver(format!("actors.{}", actor.name))
         .driver("goals.peak")
         .effect(Effect::AdviceOnly)
         .set("limit_rps", limit_value(draft, actor));
+    let choice = others(choice, draft, &actor.name, greedy_load);
     let harmless = limit_value(draft, actor) * 100.0;
     if harmless > draft.value(Knob::Peak) {
         choice
@@ -122,6 +97,32 @@ fn one(draft: &Draft<'_>, actor: &ir::domain::Actor) -> Decision {
             ))
             .done(draft)
     }
+}
+
+fn others(choice: Choice, draft: &Draft<'_>, actor: &str, greedy_load: Computed) -> Choice {
+    choice
+        .alternative(
+            "no limit",
+            format!(
+                "a hundred greedy `{}` would ask for {} times the peak that the store is sized \
+                 for.",
+                actor,
+                facts::number((greedy_load.value * 100.0).round() / 100.0)
+            ),
+            vec![greedy_load],
+        )
+        .alternative(
+            "a limit for each tenant alone",
+            if draft.tenants() {
+                format!(
+                    "the largest of the tenants would starve its own users first, by {}.",
+                    facts::about(draft.value(Knob::Largest))
+                )
+            } else {
+                "there are no tenants to divide by.".to_owned()
+            },
+            Vec::new(),
+        )
 }
 
 fn limit_value(draft: &Draft<'_>, actor: &ir::domain::Actor) -> f64 {

@@ -59,9 +59,9 @@ fn callers(draft: &Draft<'_>) -> Choice {
             format!("Open to anyone: {}.", listed(&open))
         })
         .because(format!(
-            "Broken object level authorization (OWASP API1:2023) is met by the row rule of each of \
-             {} writing operations of `{}`; mass assignment (API3) by refusing members that are \
-             not writable.",
+            "Broken object level authorization (OWASP API1:2023) is met by the row rule of each \
+             of {} writing operations of `{}`; mass assignment (API3) by refusing members that \
+             are not writable.",
             facts::number(writes as f64),
             draft.domain.system
         ))
@@ -158,8 +158,7 @@ fn outside(draft: &Draft<'_>, one: &ir::model::Integration) -> Choice {
         .because(format!("{} calls a second at the peak leave with our key.", facts::number(calls)))
         .because_if(!unguarded.is_empty(), || {
             format!(
-                "{} has no idempotency key: an answer that is lost may mean a deed done \
-                     twice.",
+                "{} has no idempotency key: an answer that is lost may mean a deed done twice.",
                 listed(&unguarded)
             )
         })
@@ -168,14 +167,13 @@ fn outside(draft: &Draft<'_>, one: &ir::model::Integration) -> Choice {
             "trusting what it answers",
             format!(
                 "unsafe consumption of APIs (OWASP API10:2023): a changed answer of `{name}` \
-                     would be stored."
+                 would be stored."
             ),
             Vec::new(),
         )
         .flips(format!("`{name}` calling us: its signature is checked and its address allowed"))
         .consequence(format!(
-            "The key to `{name}` is read from the environment and appears in no \
-                              log."
+            "The key to `{name}` is read from the environment and appears in no log."
         ))
         .driver(format!("integrations.{name}"))
         .authority(Authority::Advises)

@@ -8,6 +8,7 @@
 
 use crate::capacity::Term;
 use crate::draft::Draft;
+use crate::rules::Choice;
 use crate::rules::choice::listed;
 use crate::rules::facts;
 use crate::stages::Rule;
@@ -47,16 +48,13 @@ fn decide(draft: &Draft<'_>) -> Vec<Decision> {
         .collect();
     let short = !strict.is_empty() || !wide.is_empty();
     let life = if short { QUARTER_SECONDS } else { HOUR_SECONDS };
-    let (own, hour, day) =
-        (refreshes(draft, life), refreshes(draft, HOUR_SECONDS), refreshes(draft, DAY_SECONDS));
-    let other = if short { HOUR_SECONDS } else { QUARTER_SECONDS };
+    let own = refreshes(draft, life);
     let mut choice = RULE
         .on("system", "how long does an access token live?")
         .choose(format!("{}, refreshed by rotation", facts::time(life)))
         .because_if(!strict.is_empty(), || {
             format!(
-                "{} asks that a lost credential stops working \
-                     soon.",
+                "{} asks that a lost credential stops working soon.",
                 listed(&strict).to_uppercase()
             )
         })
@@ -69,12 +67,36 @@ fn decide(draft: &Draft<'_>) -> Vec<Decision> {
             facts::rps(own.value)
         ))
         .number(own)
+        .consequence(format!(
+            "A stolen token works for {} at most; revoking sooner needs the provider's keys to \
+             change.",
+            facts::time(life)
+        ))
+        .flips(format!(
+            "a stolen token that may work for {} at most: {} of refreshes instead of {}",
+            facts::time(life / 4.0),
+            facts::rps(refreshes(draft, life / 4.0).value),
+            facts::rps(refreshes(draft, life).value)
+        ))
+        .driver("actors")
+        .authority(Authority::Advises)
+        .effect(Effect::RunsHere)
+        .set("token_seconds", life);
+    for regime in &strict {
+        choice = choice.driver(format!("constraints.compliance.{regime}"));
+    }
+    vec![others(choice, draft, short).done(draft)]
+}
+
+fn others(choice: Choice, draft: &Draft<'_>, short: bool) -> Choice {
+    let (hour, day) = (refreshes(draft, HOUR_SECONDS), refreshes(draft, DAY_SECONDS));
+    let other = if short { HOUR_SECONDS } else { QUARTER_SECONDS };
+    choice
         .alternative(
             facts::time(other),
             if short {
                 format!(
-                    "saves refreshes down to {}, and gives a thief four times as \
-                         long.",
+                    "saves refreshes down to {}, and gives a thief four times as long.",
                     facts::rps(hour.value)
                 )
             } else {
@@ -91,25 +113,6 @@ fn decide(draft: &Draft<'_>) -> Vec<Decision> {
              store.",
             vec![day],
         )
-        .consequence(format!(
-            "A stolen token works for {} at most; revoking sooner needs the \
-                              provider's keys to change.",
-            facts::time(life)
-        ))
-        .flips(format!(
-            "a stolen token that may work for {} at most: {} of refreshes instead of {}",
-            facts::time(life / 4.0),
-            facts::rps(refreshes(draft, life / 4.0).value),
-            facts::rps(refreshes(draft, life).value)
-        ))
-        .driver("actors")
-        .authority(Authority::Advises)
-        .effect(Effect::RunsHere)
-        .set("token_seconds", life);
-    for regime in &strict {
-        choice = choice.driver(format!("constraints.compliance.{regime}"));
-    }
-    vec![choice.done(draft)]
 }
 
 /// Callers that are active at the peak, by Little's law over their pauses.
