@@ -2,6 +2,7 @@
 
 use super::Writing;
 use super::answers::Answers;
+use super::parameters::TAGS;
 use super::scalar::reference;
 use crate::example::Form;
 use crate::tree::{Node, list, map};
@@ -140,6 +141,7 @@ pub(super) fn explanation() -> Node {
 /// The schemas of the batch.
 pub(super) fn batch(writing: &Writing<'_>, schemas: &mut Node) {
     let most = i64::from(writing.architecture.settings.batch_operations_max);
+    let version = &writing.architecture.contract.version;
     let operation = map([
         ("type", "object".into()),
         ("required", list(["method", "path"])),
@@ -157,12 +159,12 @@ pub(super) fn batch(writing: &Writing<'_>, schemas: &mut Node) {
                     "path",
                     map([
                         ("type", "string".into()),
-                        ("pattern", "^/".into()),
+                        ("pattern", format!("^/{version}/[^?]*$").into()),
                         ("description", "`#0` stands for the id that operation 0 made".into()),
                     ]),
                 ),
                 ("body", map([("type", "object".into())])),
-                ("if_match", map([("type", "string".into())])),
+                ("if_match", map([("type", "string".into()), ("pattern", TAGS.into())])),
             ]),
         ),
         ("additionalProperties", false.into()),

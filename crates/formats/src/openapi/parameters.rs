@@ -16,8 +16,8 @@ const KEY: &str = "^[!#-\\[\\]-~]{1,255}$";
 const TENANT: &str = "^[a-z0-9][a-z0-9-]{0,62}$";
 /// Keys of `sort` at most.
 const SORT_KEYS_MAX: i64 = 4;
-/// `*`, or entity tags.
-const TAGS: &str = "^(?:\\*|(?:W/)?\"[!#-~]{0,200}\"(?:, ?(?:W/)?\"[!#-~]{0,200}\"){0,4})$";
+/// `*`, or the tag of a row or page. Lists of tags are taken too (RFC 9110).
+pub(super) const TAGS: &str = "^(?:\\*|\"(?:[0-9]{1,18}\\.)?[0-9a-f]{16}\")$";
 
 /// Parameters that several operations share.
 pub(super) fn shared(writing: &Writing<'_>) -> Node {
@@ -55,14 +55,15 @@ pub(super) fn shared(writing: &Writing<'_>) -> Node {
         let about = "`return=minimal`: the answer leaves the row out (RFC 7240)";
         let text = map([("type", "string".into())]);
         all.set("prefer", named("Prefer", "header", text, about));
-        let about = "The call is refused (412) unless the row still has this `ETag`";
-        let tags = || map([("type", "string".into()), ("pattern", TAGS.into())]);
+        let about = "The call is refused (412) unless the row still has this `ETag`, or one of several; `*` is \
+             any";
+        let tags = || tag("\"1.0123456789abcdef\"");
         all.set("ifMatch", named("If-Match", "header", tags(), about));
         let required = named("If-Match", "header", tags(), about).with("required", true);
         all.set("ifMatchRequired", required);
     }
     if reads(OperationKind::Get) || reads(OperationKind::List) {
-        let tags = map([("type", "string".into()), ("pattern", TAGS.into())]);
+        let tags = tag("\"0123456789abcdef\"");
         let about = "Answers 304 where the representation still has this `ETag`";
         all.set("ifNoneMatch", named("If-None-Match", "header", tags, about));
     }
@@ -73,6 +74,11 @@ pub(super) fn shared(writing: &Writing<'_>) -> Node {
         all.set("tenant", named("X-Tenant", "header", name, &about));
     }
     all
+}
+
+/// An entity tag, with one that can be sent.
+fn tag(example: &str) -> Node {
+    map([("type", "string".into()), ("pattern", TAGS.into()), ("examples", list([example]))])
 }
 
 /// Actors that may act in every tenant.

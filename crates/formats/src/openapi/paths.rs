@@ -203,7 +203,9 @@ fn success(writing: &Writing<'_>, operation: &Operation) -> Node {
         (OperationKind::Create, Some(id)) => {
             let content = json(reference(names.one(id)), read_example(writing, id));
             let headers = [&["Location", "ETag"], &REPEATABLE[..]].concat();
-            map([("201", answer("The new row", &headers, Some(content)))])
+            let mut made = answer("The new row", &headers, Some(content));
+            made.set("links", links(writing, id));
+            map([("201", made)])
         }
         (OperationKind::Replace | OperationKind::Update | OperationKind::Command(_), Some(id)) => {
             let content = json(reference(names.one(id)), read_example(writing, id));
@@ -231,6 +233,25 @@ fn success(writing: &Writing<'_>, operation: &Operation) -> Node {
         }
         (_, None) => Node::empty(),
     }
+}
+
+/// What can be done next with a row that was made.
+fn links(writing: &Writing<'_>, id: ResourceId) -> Node {
+    let mut links = Node::empty();
+    for operation in writing.operations().filter(|operation| operation.resource == Some(id)) {
+        let of_row = match operation.kind {
+            OperationKind::Get | OperationKind::Replace | OperationKind::Update => true,
+            OperationKind::Delete | OperationKind::Command(_) => true,
+            OperationKind::List | OperationKind::Create => false,
+            OperationKind::Route(_) | OperationKind::Batch => false,
+        };
+        if of_row {
+            let row = map([("id", "$response.body#/id".into())]);
+            let link = map([("operationId", (&operation.id).into()), ("parameters", row)]);
+            links.set(&operation.id, link);
+        }
+    }
+    links
 }
 
 /// Headers of what may have been answered before, and of what was asked to be left out.

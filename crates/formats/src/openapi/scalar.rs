@@ -52,6 +52,7 @@ pub(super) fn filtered(field: &Field) -> Node {
         (Kind::Scalar, FieldType::Url | FieldType::Email) => any_text(),
         (Kind::Scalar, FieldType::Money { .. }) => amount(4, true),
         (Kind::Scalar, FieldType::Timespan) => instant(),
+        (Kind::Scalar, FieldType::Counter) => int(&bare),
         _ => self::field(&bare).unwrap_or_else(any_text),
     }
 }

@@ -7,7 +7,7 @@ use crate::bodies::{Body, Need, need};
 use crate::example::Form;
 use crate::tree::{Node, list, map};
 use ir::contract::OperationKind;
-use ir::domain::{Command, Domain, Field, Kind, Resource, ResourceId};
+use ir::domain::{Command, Domain, Field, Kind, Resource, ResourceId, Source};
 use ir::model::FieldType;
 use ir::schema::Part;
 
@@ -292,7 +292,14 @@ fn body(writing: &Writing<'_>, id: ResourceId, body: Body) -> Node {
         if need == Need::Required {
             required.push(field.name.clone());
         }
-        let schema = described(field, given(writing, field, body));
+        let mut schema = described(field, given(writing, field, body));
+        if let (Source::Caller, Kind::Actor(actor)) = (&field.source, &field.kind)
+            && schema.get("description").is_none()
+        {
+            let name = &domain.actor(*actor).name;
+            let about = format!("A {name} leaves it out, for it is the caller; others give it");
+            schema.set("description", about);
+        }
         let schema = if field.optional { or_null(schema) } else { schema };
         let schema = if field.secret { schema.with("writeOnly", true) } else { schema };
         properties.set(&field.name, schema);
