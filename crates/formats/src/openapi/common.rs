@@ -189,6 +189,11 @@ pub(super) fn batch(writing: &Writing<'_>, schemas: &mut Node) {
             ("additionalProperties", false.into()),
         ]),
     );
+    schemas.set("BatchAnswer", batch_answer());
+}
+
+/// What each operation of a batch answered.
+fn batch_answer() -> Node {
     let result = map([
         ("type", "object".into()),
         ("required", list(["status"])),
@@ -203,14 +208,11 @@ pub(super) fn batch(writing: &Writing<'_>, schemas: &mut Node) {
         ),
     ]);
     let results = map([("type", "array".into()), ("items", result)]);
-    schemas.set(
-        "BatchAnswer",
-        map([
-            ("type", "object".into()),
-            ("required", list(["results"])),
-            ("properties", map([("results", results)])),
-        ]),
-    );
+    map([
+        ("type", "object".into()),
+        ("required", list(["results"])),
+        ("properties", map([("results", results)])),
+    ])
 }
 
 /// A batch that creates the first thing that can be created.
