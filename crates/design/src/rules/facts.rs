@@ -59,10 +59,8 @@ pub fn relations(domain: &Domain) -> Vec<Relation> {
 
 /// The first reference that an expression follows.
 fn followed(expr: &Expr) -> Option<FieldId> {
-    match &expr.kind {
-        ExprKind::Related { path, .. } => path.first().copied(),
-        _ => None,
-    }
+    let ExprKind::Related { path, .. } = &expr.kind else { return None };
+    path.first().copied()
 }
 
 /// How strongly two contexts hang together: references, and steps of workflows that cross.
@@ -102,6 +100,26 @@ pub(crate) fn steps(all: &[Step]) -> Vec<&Step> {
 pub(crate) fn outside<'a>(draft: &Draft<'_>, step: &'a Step) -> Option<(&'a str, &'a str)> {
     let (integration, operation) = step.run.as_ref()?.as_str().split_once('.')?;
     draft.integration(integration).map(|_| (integration, operation))
+}
+
+/// Whether only the caller that a row belongs to may edit it: every grant compares with `me`.
+pub(crate) fn edited_by_its_owner(draft: &Draft<'_>, id: ResourceId) -> bool {
+    let grants = &draft.domain.resource(id).access.update;
+    let owned = |grant: &ir::domain::Grant| grant.when.as_ref().is_some_and(speaks_of_me);
+    !grants.is_empty() && grants.iter().all(owned)
+}
+
+fn speaks_of_me(expr: &Expr) -> bool {
+    if let ExprKind::And(all) = &expr.kind {
+        return all.iter().any(speaks_of_me);
+    }
+    if let ExprKind::Or(any) = &expr.kind {
+        return any.iter().all(speaks_of_me);
+    }
+    if let ExprKind::Compare(_, left, right) = &expr.kind {
+        return speaks_of_me(left) || speaks_of_me(right);
+    }
+    matches!(expr.kind, ExprKind::Me)
 }
 
 /// The resource with the most of something, if any has some.

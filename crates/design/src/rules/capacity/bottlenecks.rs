@@ -116,7 +116,10 @@ fn limits(draft: &Draft<'_>) -> Vec<Limit> {
 
 /// The row that is changed most: each change holds its lock for a commit.
 fn hot_rows(draft: &Draft<'_>, limits: &mut Vec<Limit>) {
-    let changed = |id| draft.load.on(id, Work::Write) - draft.load.creates(id);
+    let changed = |id| {
+        let own = if facts::edited_by_its_owner(draft, id) { draft.load.edits(id) } else { 0.0 };
+        draft.load.on(id, Work::Write) - draft.load.creates(id) - own
+    };
     let Some((id, rate)) = facts::most(draft, changed) else { return };
     let rows = draft.volume(id).rows.value;
     let top = Zipf::new(rows, draft.value(Knob::Popularity)).top();

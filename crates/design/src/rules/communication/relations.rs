@@ -49,9 +49,14 @@ fn on(draft: &Draft<'_>, relation: &Relation) -> Decision {
     let services = draft.number("units", "system").unwrap_or(1.0) > 1.0;
     choice
         .flips(match relation.copies.is_empty() {
+            true if reads <= 0.0 => format!(
+                "a field of `{to}` in each answer: `at read` asks `{owner}` for each read, `kept` \
+                 sends {} of changes",
+                facts::rps(changes(draft, &to))
+            ),
             true => format!(
                 "a field of `{to}` in each answer: `at read` asks {} of questions, `kept` sends \
-                 {} changes",
+                 {} of changes",
                 facts::rps(reads),
                 facts::rps(changes(draft, &to))
             ),
@@ -211,7 +216,7 @@ mod tests {
                 ordering.OrderLine.product: `price` copied when it is written
                   flips at a copy that must follow `catalog.Product`: `at read` instead, 94.3 rps of questions
                 notifications.Message.order: an id, checked when it is written
-                  flips at a field of `ordering.Order` in each answer: `at read` asks 0 rps of questions, `kept` sends 77.1 rps changes
+                  flips at a field of `ordering.Order` in each answer: `at read` asks `ordering` for each read, `kept` sends 77.1 rps of changes
             "#]],
         );
     }

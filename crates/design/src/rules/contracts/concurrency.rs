@@ -8,6 +8,7 @@
 use crate::capacity::{Term, cache::Zipf};
 use crate::draft::Draft;
 use crate::draft::inputs::Knob;
+use crate::rules::Choice;
 use crate::rules::choice::listed;
 use crate::rules::facts;
 use crate::stages::Rule;
@@ -50,7 +51,11 @@ fn decide(draft: &Draft<'_>) -> Vec<Decision> {
         choice = choice.because(format!("{id} asks for it: a change without `If-Match` is 428."));
     }
     if let Some((id, rate)) = most {
-        choice = hottest(choice, draft, id, rate);
+        choice = if facts::edited_by_its_owner(draft, id) {
+            owned(choice, draft, id, rate)
+        } else {
+            hottest(choice, draft, id, rate)
+        };
     } else {
         choice = choice.because(commands(draft)).alternative(
             "the last one wins",
@@ -104,12 +109,39 @@ fn commands(draft: &Draft<'_>) -> String {
     )
 }
 
-fn hottest(
-    choice: crate::rules::Choice,
-    draft: &Draft<'_>,
-    id: ResourceId,
-    rate: f64,
-) -> crate::rules::Choice {
+/// Rows that nobody but their owner edits: two edits meet only from two windows of one caller.
+fn owned(choice: Choice, draft: &Draft<'_>, id: ResourceId, rate: f64) -> Choice {
+    let name = draft.name(id);
+    let rows = draft.volume(id).rows.value.max(1.0);
+    let source = "workload at goals.peak";
+    let edits = Term::input("edits", rate, Unit::PerSecond, Grade::Derived, source);
+    let rows = Term::input("rows", rows, Unit::One, Grade::Derived, "storage");
+    let day = Term::input("day", 86_400.0, Unit::Seconds, Grade::Derived, "a day");
+    let met = edits.clone() * edits / rows * draft.fact("think_time");
+    let daily =
+        (met * day / draft.input(Knob::PeakToMean)).named("edits that meet a day", Unit::One);
+    choice
+        .because(format!(
+            "`{name}` is edited most, {} at the peak, and only by the caller it belongs to: two \
+             edits of one row within {} of each other come from two of its windows, about {} times \
+             a day.",
+            facts::rps(rate),
+            facts::time(draft.catalog.value("think_time")),
+            facts::number(daily.value)
+        ))
+        .alternative(
+            "the last one wins",
+            format!("{} edits of `{name}` a day lost without a word.", facts::number(daily.value)),
+            vec![daily.clone()],
+        )
+        .number(daily)
+        .flips(format!(
+            "a second actor that may update `{name}`: popular rows then meet, and `if_match: \
+             required` may be worth it"
+        ))
+}
+
+fn hottest(choice: Choice, draft: &Draft<'_>, id: ResourceId, rate: f64) -> Choice {
     let name = draft.name(id);
     let lost = conflicts(draft, id, rate);
     let daily = (Term::from(&lost)
@@ -177,9 +209,9 @@ mod tests {
             &RULE,
             LINKS,
             expect![[r#"
-            system: optimistic, `ETag` with optional `If-Match`
-              flips at more than one change a second of one row of `links.Link`: a command that adds (`set: x: x + n`) instead of a PATCH that overwrites
-        "#]],
+                system: optimistic, `ETag` with optional `If-Match`
+                  flips at a second actor that may update `links.Link`: popular rows then meet, and `if_match: required` may be worth it
+            "#]],
         );
     }
 

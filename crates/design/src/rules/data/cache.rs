@@ -123,7 +123,10 @@ fn saving(
         )
     });
     if saved <= 0.0 {
-        return choice;
+        return choice.because(
+            "In these journeys it saves nothing: every read is of a whole row.".to_owned()
+                + &format!(" {} of them, all answered by the database.", facts::rps(gets)),
+        );
     }
     let rate = Term::input("cached_reads", saved, Unit::PerSecond, Grade::Derived, "workload");
     let cpu = (rate * Term::from(near) * draft.fact("get_database"))

@@ -150,7 +150,12 @@ fn postgresql(choice: Choice, draft: &Draft<'_>, reasons: &[String]) -> Choice {
     }
     let lost = match reasons {
         [] => "meets the goals too; the team's preference decides.".to_owned(),
-        [first, ..] => lower_first(first),
+        [_, ..] => format!(
+            "{} above {} it out, for {} less.",
+            counted(reasons.len() as f64, "reason", "reasons"),
+            if reasons.len() == 1 { "rules" } else { "rule" },
+            facts::money(draft, server_price(draft, standby).value - embedded_price(draft).value)
+        ),
     };
     let embedded = settings("sqlite", false);
     let choice =

@@ -8,7 +8,6 @@
 use crate::capacity::Term;
 use crate::draft::Draft;
 use crate::draft::inputs::Knob;
-use crate::draft::load::Work;
 use crate::rules::choice::{counted, listed};
 use crate::rules::facts;
 use crate::stages::Rule;
@@ -34,7 +33,6 @@ fn on(draft: &Draft<'_>, table: &Table) -> Decision {
     let size = size.named("bytes of its indexes", Unit::Bytes);
     let scan = scan(draft, table);
     let root = draft.domain.resource(table.resource).owner.map_or(table.resource, |(id, _)| id);
-    let writes = draft.load.on(root, Work::Write);
     let mut choice = RULE
         .on(&name, format!("which queries of `{name}` does an index serve?"))
         .choose(shown(table))
@@ -60,10 +58,11 @@ fn on(draft: &Draft<'_>, table: &Table) -> Decision {
         facts::number(few.round()),
         facts::number(rows_scanned(draft, table))
     ));
-    if writes > 0.0 {
+    let creates = draft.load.creates(root);
+    if creates > 0.0 {
         choice = choice.consequence(format!(
-            "{} touch {} beside the row.",
-            facts::rps(writes),
+            "Each of {} of new rows touches {} beside its own page.",
+            facts::rps(creates),
             counted(indexes, "index page", "index pages")
         ));
     }

@@ -183,6 +183,8 @@ mod tests {
             &RULE,
             CLINIC,
             expect![[r#"
+                people.Patient: `name`, `born`, `email`, `phone` and 1 more set to null, the row stays
+                  flips at more than 5,000,000 rows due a day (0 now): partitions that are dropped instead of rows
                 scheduling.Appointment: `reason` set to null, the row stays
                   flips at more than 5,000,000 rows due a day (1,183 now): partitions that are dropped instead of rows
                 records.Entry: deleted with its children, in batches at night

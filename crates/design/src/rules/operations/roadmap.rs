@@ -50,12 +50,21 @@ fn decide(draft: &Draft<'_>) -> Vec<Decision> {
             counted(team, "engineer", "engineers"),
             facts::number(RESOURCES_A_WEEK)
         ))
-        .flips(format!(
-            "{} instead of {}: about {}",
-            counted(team * 2.0, "engineer", "engineers"),
-            counted(team, "engineer", "engineers"),
-            counted(halved, "week", "weeks")
-        ))
+        .flips(if halved >= total {
+            match phases.len() {
+                1 => "no larger team: the one phase takes a week at least".to_owned(),
+                many => {
+                    format!("no larger team: {many} phases follow each other, a week each at least")
+                }
+            }
+        } else {
+            format!(
+                "{} instead of {}: about {}",
+                counted(team * 2.0, "engineer", "engineers"),
+                counted(team, "engineer", "engineers"),
+                counted(halved, "week", "weeks")
+            )
+        })
         .driver("constraints.team")
         .driver("contexts")
         .authority(Authority::Advises)
@@ -84,7 +93,11 @@ fn phases(draft: &Draft<'_>) -> Vec<(String, String, f64)> {
             .filter(|one| layer.contains(&one.context.index()))
             .count();
         let why = if needs.is_empty() {
-            "It refers to nothing else and can be shown alone.".to_owned()
+            if names.len() > 1 {
+                "They refer to nothing else and can be shown alone.".to_owned()
+            } else {
+                "It refers to nothing else and can be shown alone.".to_owned()
+            }
         } else {
             format!("It needs {}.", listed(&needs))
         };
@@ -176,7 +189,7 @@ mod tests {
             SHOP,
             expect![[r#"
                 system: `catalog`, then `ordering`, then `notifications`, then workflow `place_order`, then read models `SalesByDay`
-                  flips at 12 engineers instead of 6 engineers: about 5 weeks
+                  flips at no larger team: 5 phases follow each other, a week each at least
             "#]],
         );
     }
@@ -188,7 +201,7 @@ mod tests {
             NOTES,
             expect![[r#"
                 system: `notes`
-                  flips at 8 engineers instead of 4 engineers: about 1 week
+                  flips at no larger team: the one phase takes a week at least
             "#]],
         );
     }

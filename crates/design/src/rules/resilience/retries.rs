@@ -64,11 +64,13 @@ fn on(draft: &Draft<'_>, integration: &Integration) -> Decision {
     if !safe.is_empty() {
         choice = choice
             .because(format!(
-                "`{name}` answers {} of the time; {} tries that fail independently would answer \
-                 {}. A real outage fails them together, which is what the breaker is for.",
+                "`{name}` answers {} of the time; {} tries that fail independently would all fail \
+                 once in {}. A real outage fails them together: that is what the breaker is for.",
                 facts::share(available.value()),
                 facts::number(count + 1.0),
-                facts::share(reached.value)
+                facts::number(
+                    (1.0 / (1.0 - available.value()).max(1e-9).powf(count + 1.0)).round()
+                )
             ))
             .number(reached);
     }

@@ -47,7 +47,7 @@ fn decide(draft: &Draft<'_>) -> Vec<Decision> {
         ))
         .because_if(draft.load.writes() > 0.0, || {
             format!(
-                "Of {} of writes, {} may wait for the one writer of SQLite: the last of them \
+                "In `up`, of {} of writes {} may wait for the one writer of SQLite: the last of them \
                  waits {}.",
                 facts::rps(draft.load.writes()),
                 facts::number(queue.value),

@@ -68,9 +68,11 @@ fn decide(draft: &Draft<'_>) -> Vec<Decision> {
             Vec::new(),
         )
         .consequence(format!(
-            "{} a month, kept apart from the rows so that erasing a person does not break the \
-             chain.",
-            facts::bytes(growth.value)
+            "{} a month at the workload's rate beside {} of rows in all: kept apart, so that erasing \
+             a person does not break the chain, and moved to object storage for {}.",
+            facts::bytes(growth.value),
+            facts::bytes(draft.bytes()),
+            facts::money(draft, growth.value / 1e9 * draft.catalog.value("backup_gb"))
         ))
         .flips(format!(
             "more than {} of changes ({} now): the trail in a store of its own",

@@ -41,7 +41,7 @@ fn decide(draft: &Draft<'_>) -> Vec<Decision> {
         .filter(|(_, one)| one.access.read.iter().any(|grant| grant.when.is_some()))
         .map(|(id, _)| format!("`{}`", draft.name(id)))
         .collect();
-    let lists = draft.load.rate_of(Work::List);
+    let lists = conditional_lists(draft);
     let narrow: Vec<String> = draft
         .domain
         .resources()
@@ -85,6 +85,15 @@ fn decide(draft: &Draft<'_>) -> Vec<Decision> {
         .driver("contexts.*.resources.*.allow")
         .effect(Effect::RunsHere);
     vec![others(choice, draft, grants.len() as f64).done(draft)]
+}
+
+/// Requests a second of lists that show each caller its own rows.
+fn conditional_lists(draft: &Draft<'_>) -> f64 {
+    let own = draft
+        .domain
+        .roots()
+        .filter(|(_, one)| one.access.read.iter().any(|grant| grant.when.is_some()));
+    own.map(|(id, _)| draft.load.on(id, Work::List)).fold(0.0, |sum, rate| sum + rate)
 }
 
 fn others(choice: Choice, draft: &Draft<'_>, grants: f64) -> Choice {

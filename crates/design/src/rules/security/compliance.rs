@@ -96,12 +96,12 @@ fn gdpr(
     }
     let unlimited = without_retention(draft);
     if unlimited.is_empty() && !personal.is_empty() {
-        answered.push(
-            "Article 17, erasure: every resource with personal fields has an end in `rows`."
-                .to_owned(),
-        );
+        answered.push(format!(
+            "Article 17, erasure: {} each have an end in `rows`.",
+            listed(&holders(draft))
+        ));
     } else if !unlimited.is_empty() {
-        open.push(format!("article 5(1)(e): {} have no retention", listed(&unlimited)));
+        open.push(format!("article 5(1)(e): without retention are {}", listed(&unlimited)));
     }
     if draft.model.constraints.residency.is_empty() {
         open.push("article 44: no `residency` is given, so the region is anybody's".to_owned());
@@ -249,8 +249,8 @@ mod tests {
             &RULE,
             CLINIC,
             expect![[r#"
-                gdpr: 2 of 3 controls answered here, 1 open
-                  flips at one of 1 open control answered elsewhere: it closes here when the model or a contract says so
+                gdpr: 3 of 3 controls answered here, 0 open
+                  flips at one of 0 open controls answered elsewhere: it closes here when the model or a contract says so
                 hipaa: 3 of 5 controls answered here, 2 open
                   flips at one of 2 open controls answered elsewhere: it closes here when the model or a contract says so
             "#]],

@@ -120,8 +120,8 @@ mod tests {
             &RULE,
             CLINIC,
             expect![[r#"
-                people.Patient: `name`, `born`, `email`, `phone` and 1 more redacted in logs and events; kept until somebody asks
-                  flips at `rows: …, keep …` on `people.Patient`: it ends without being asked for
+                people.Patient: `name`, `born`, `email`, `phone` and 1 more redacted in logs and events; erased after 30 years while the rest stays
+                  flips at a duty to keep it for longer than 30 years: `keep` follows it
                 scheduling.Appointment: `reason` redacted in logs and events; erased after 3 years while the rest stays
                   flips at a duty to keep it for longer than 3 years: `keep` follows it
                 records.Entry: `summary` and `detail` redacted in logs and events; deleted with the row after 10 years

@@ -112,14 +112,18 @@ fn others(choice: Choice, draft: &Draft<'_>, actor: &str, greedy_load: Computed)
             vec![greedy_load],
         )
         .alternative(
-            "a limit for each tenant alone",
+            if draft.tenants() {
+                "a limit for each tenant alone"
+            } else {
+                "a limit for each address"
+            },
             if draft.tenants() {
                 format!(
                     "the largest of the tenants would starve its own users first, by {}.",
                     facts::about(draft.value(Knob::Largest))
                 )
             } else {
-                "there are no tenants to divide by.".to_owned()
+                format!("every `{actor}` behind one office's address would share it.")
             },
             Vec::new(),
         )

@@ -115,15 +115,21 @@ fn others(choice: Choice, draft: &Draft<'_>, short: bool) -> Choice {
         )
 }
 
+/// Requests a second that carry a token.
+fn proven(draft: &Draft<'_>) -> f64 {
+    let flows = draft.load.flows.iter().filter(|flow| !flow.internal && !flow.anonymous);
+    flows.map(|flow| flow.rate.value).sum::<f64>() + 0.0
+}
+
 /// Callers that are active at the peak, by Little's law over their pauses.
 fn callers(draft: &Draft<'_>) -> f64 {
-    (draft.load.clients() * draft.catalog.value("think_time")).ceil()
+    (proven(draft) * draft.catalog.value("think_time")).ceil()
 }
 
 fn refreshes(draft: &Draft<'_>, life: f64) -> Computed {
     let rate = Term::input(
         "requests",
-        draft.load.clients(),
+        proven(draft),
         Unit::PerSecond,
         if draft.load.assumed { Grade::Assumed } else { Grade::Derived },
         "workload at goals.peak",
@@ -157,7 +163,7 @@ mod tests {
             LINKS,
             expect![[r#"
                 system: 60 min, refreshed by rotation
-                  flips at a stolen token that may work for 15 min at most: 333 rps of refreshes instead of 83.3 rps
+                  flips at a stolen token that may work for 15 min at most: 11.2 rps of refreshes instead of 2.8 rps
             "#]],
         );
     }
