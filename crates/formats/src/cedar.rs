@@ -16,6 +16,9 @@ use ir::contract::{Operation, OperationKind};
 use ir::domain::{Caller, Domain, Grant, Resource, ResourceId};
 use std::fmt::Write as _;
 
+/// Whether a rule is about an operation of that kind.
+type Wanted = fn(OperationKind) -> bool;
+
 /// The policies of a whole architecture.
 pub fn write(architecture: &Architecture) -> String {
     let domain = &architecture.domain;
@@ -29,7 +32,7 @@ pub fn write(architecture: &Architecture) -> String {
             let all = architecture.contract.operations.iter();
             all.filter(|one| one.resource == Some(id) && wanted(one.kind)).collect()
         };
-        let plain: [(&[Grant], fn(OperationKind) -> bool); 4] = [
+        let plain: [(&[Grant], Wanted); 4] = [
             (&resource.access.read, |kind| {
                 matches!(kind, OperationKind::List | OperationKind::Get)
             }),

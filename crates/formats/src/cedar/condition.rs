@@ -76,7 +76,7 @@ fn compare(
         _ => return Err("such operator"),
     };
     let ordered = !matches!(operator, Operator::Equal | Operator::NotEqual);
-    if ordered && !matches!(number_type(left), Some(_)) {
+    if ordered && number_type(left).is_none() {
         return Err("order of such values");
     }
     if number_type(left) != number_type(right) {

@@ -231,7 +231,7 @@ impl Shape {
             (Self::List(element), Stored::Text(text), _) => {
                 let all: Vec<serde_json::Value> =
                     serde_json::from_str(text).map_err(|_| Misshapen)?;
-                let all: Result<_, _> = all.iter().map(|one| element.from_json(one)).collect();
+                let all: Result<_, _> = all.iter().map(|one| element.of_json(one)).collect();
                 Value::List(all?)
             }
             _ => return Err(Misshapen),
@@ -255,7 +255,7 @@ impl Shape {
         }
     }
 
-    fn from_json(&self, json: &serde_json::Value) -> Result<Value, Misshapen> {
+    fn of_json(&self, json: &serde_json::Value) -> Result<Value, Misshapen> {
         use serde_json::Value as Json;
         let stored = |json: &'_ Json| match json {
             Json::Bool(yes) => Stored::Int(i64::from(*yes)),

@@ -21,10 +21,13 @@ thread_local! {
 pub(super) struct Readers {
     layout: Arc<Layout>,
     service: Pool,
-    tenants: Mutex<BTreeMap<Arc<str>, (u64, Arc<Pool>)>>,
+    tenants: Mutex<Pools>,
     uses: AtomicU64,
     closed: AtomicBool,
 }
+
+/// By tenant: when its connections were last used, and the connections.
+type Pools = BTreeMap<Arc<str>, (u64, Arc<Pool>)>;
 
 /// The read connections of one file.
 struct Pool {

@@ -134,7 +134,7 @@ fn a_tenant_has_a_file_once_it_has_written() {
     }
     // More tenants than open files.
     for name in &tenants {
-        assert_eq!(names(&store, &tenant(name)), [name.clone()]);
+        assert_eq!(names(&store, &tenant(name)), std::slice::from_ref(name));
         assert_eq!(insert(&store, &tenant(name), thing_of(2, "second")), Ok(()));
     }
     store.close();
