@@ -9,7 +9,7 @@ use crate::draft::{Draft, Ground};
 use crate::{lower, stages};
 use ir::architecture::{Architecture, Service, Settings, Traffic};
 use ir::decision::{Decision, Setting};
-use ir::model::Model;
+use ir::model::{Effect, Model};
 use ir::valid::Valid;
 
 /// Designs with the built-in catalogue. The same model gives the same bytes.
@@ -122,12 +122,37 @@ fn with_calls(
             }
         }
     }
-    if let Some(first) = services.first_mut()
-        && first.calls.is_empty()
-    {
-        first.calls = integrations;
+    for (context, integration) in reactions(draft) {
+        if let Some(service) = holder(&services, context).and_then(|at| services.get_mut(at))
+            && !service.calls.contains(&integration)
+        {
+            service.calls.push(integration);
+        }
+    }
+    // What nothing is known to call is still the single unit's to call.
+    if let [only] = services.as_mut_slice() {
+        for integration in integrations {
+            if !only.calls.contains(&integration) {
+                only.calls.push(integration);
+            }
+        }
     }
     services
+}
+
+/// Integrations that reactions of a context call: context and integration.
+fn reactions<'a>(draft: &Draft<'a>) -> Vec<(&'a str, String)> {
+    let mut found = Vec::new();
+    for context in &draft.model.contexts {
+        for reaction in &context.reacts {
+            let Effect::Do(run) = &reaction.effect else { continue };
+            let Some((integration, _)) = run.as_str().split_once('.') else { continue };
+            if draft.integration(integration).is_some() {
+                found.push((context.name.as_str(), integration.to_owned()));
+            }
+        }
+    }
+    found
 }
 
 fn traffic(draft: &Draft<'_>) -> Vec<Traffic> {

@@ -8,6 +8,9 @@ pub mod outside;
 pub mod sizing;
 pub mod volume;
 
+#[cfg(test)]
+mod tests;
+
 use crate::capacity::Term;
 use crate::catalog::Catalog;
 use crate::draft::inputs::{Inputs, Knob};

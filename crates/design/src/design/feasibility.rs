@@ -22,6 +22,7 @@ pub(super) fn infeasible(ground: Ground<'_>, draft: &Draft<'_>) -> Vec<Infeasibl
     found.extend(availability(ground, draft));
     found.extend(recovery(draft));
     found.extend(budget(ground, draft));
+    found.extend(capacity(draft));
     found.extend(latency(draft));
     found.extend(integrations(draft));
     found.extend(workflows(draft));
@@ -200,28 +201,51 @@ fn relaxed(draft: &Draft<'_>) -> Vec<(String, Inputs)> {
     ]
 }
 
+/// A peak that the largest database server does not carry.
+fn capacity(draft: &Draft<'_>) -> Option<Infeasible> {
+    if sizing::store(draft) == sizing::Store::Embedded {
+        return None;
+    }
+    let demand = sizing::database_cpu(draft);
+    let (name, vcpu, _) = sizing::DATABASE_SIZES[sizing::DATABASE_SIZES.len() - 1];
+    if demand.value < vcpu {
+        return None;
+    }
+    let there = Term::input(name, vcpu, demand.unit.clone(), Grade::Catalogue, "the largest sold");
+    let peak =
+        draft.value(Knob::Peak) * vcpu / demand.value * draft.catalog.value("utilisation_target");
+    Some(Infeasible {
+        goal: "goals.peak".to_owned(),
+        claim: format!(
+            "{} cannot be served by one database server: they take {} vCPU, the largest has {}.",
+            facts::rps(draft.value(Knob::Peak)),
+            facts::number(demand.value),
+            facts::number(vcpu)
+        ),
+        numbers: vec![demand.clone(), (Term::from(&demand) / there).named("servers", Unit::One)],
+        cures: vec![
+            "`cache` on what is read most: hits do not reach the database".to_owned(),
+            "the busiest context in a unit of its own, or shards".to_owned(),
+            format!("`peak: {}`", facts::rps(peak.floor())),
+        ],
+    })
+}
+
 fn latency(draft: &Draft<'_>) -> Vec<Infeasible> {
     let replicas = draft.number("replicas", "system").unwrap_or(1.0);
     if draft.load.clients() <= 0.0 {
         return Vec::new();
     }
-    let now = sizing::predict(draft, replicas, 1.0);
     let mut found = Vec::new();
     for (percentile, bound) in &draft.inputs.latency {
-        let at = match *percentile {
-            p if p <= 50.0 => 0,
-            p if p <= 95.0 => 1,
-            _ => 2,
-        };
-        let predicted = now.percentiles[at];
+        let at = |nodes: f64| sizing::percentile(draft, nodes, percentile / 100.0);
+        let predicted = at(replicas);
         if predicted <= bound.value() {
             continue;
         }
         let name = percentile_name(*percentile);
         let mut cures = Vec::new();
-        let more = NODES_TRIED.iter().find(|factor| {
-            sizing::predict(draft, replicas * **factor, 1.0).percentiles[at] <= bound.value()
-        });
+        let more = NODES_TRIED.iter().find(|factor| at(replicas * **factor) <= bound.value());
         if let Some(factor) = more {
             cures.push(format!("{} nodes instead of {}", replicas * factor, replicas));
         }
@@ -300,7 +324,8 @@ fn workflows(draft: &Draft<'_>) -> Vec<Infeasible> {
             continue;
         }
         let name = percentile_name(percentile.value);
-        let slowest = takes.inputs.iter().max_by(|a, b| a.value.total_cmp(&b.value));
+        let times = takes.inputs.iter().filter(|input| input.unit == Unit::Seconds);
+        let slowest = times.max_by(|a, b| a.value.total_cmp(&b.value));
         let mut cures = Vec::new();
         if let Some(slowest) = slowest {
             let spare = bound.value - (takes.value - slowest.value);

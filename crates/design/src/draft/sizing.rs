@@ -206,6 +206,14 @@ pub fn predict(draft: &Draft<'_>, replicas: f64, factor: f64) -> Prediction {
     }
 }
 
+/// One percentile (0.999) of the whole at the peak.
+pub fn percentile(draft: &Draft<'_>, replicas: f64, quantile: f64) -> f64 {
+    let chain = chain(draft, replicas, 1.0);
+    let parts: Vec<(f64, &Response)> =
+        chain.parts.iter().map(|(rate, response)| (*rate, response)).collect();
+    phases::mixture_quantile(&parts, quantile)
+}
+
 /// The responses of all kinds of work at a factor of the peak.
 struct Chain {
     parts: Vec<(f64, Response)>,

@@ -148,6 +148,9 @@ pub(crate) fn rps(value: f64) -> String {
 
 /// `200 ms`
 pub(crate) fn time(value: f64) -> String {
+    if value.is_infinite() {
+        return "without bound".to_owned();
+    }
     print(value, &Unit::Seconds)
 }
 

@@ -239,3 +239,86 @@ fn the_order_of_the_journeys_changes_no_decision() {
     };
     assert_eq!(choices(LINKS), choices(&moved));
 }
+
+#[test]
+fn a_pinned_number_of_nodes_is_priced_and_reaches_the_other_rules() {
+    let pinned = format!(
+        "{SHOP}\ndecisions:\n  replicas: {{ choose: 5 nodes, because: the platform wants a quorum }}\n"
+    );
+    let decisions = decided(&pinned);
+    let one = |name: &str| decisions.iter().find(|one| one.name == name).expect("it decides");
+    let pin = one("replicas").pinned.as_ref().expect("the model pins it");
+    assert_eq!(pin.cost, "monthly cost: 144 USD/month instead of 57.7 USD/month");
+    assert_eq!(one("pools").choice, "4 for each node, 20 in all");
+}
+
+#[test]
+fn services_that_are_pinned_call_each_other_along_their_references() {
+    let pinned =
+        format!("{SHOP}\ndecisions:\n  boundaries: {{ choose: services, because: three teams }}\n");
+    let architecture = designed(&pinned);
+    let calls: Vec<(&str, String)> = architecture
+        .services
+        .iter()
+        .map(|service| (service.name.as_str(), service.calls.join(", ")))
+        .collect();
+    let calls: Vec<(&str, &str)> = calls.iter().map(|(name, to)| (*name, to.as_str())).collect();
+    assert_eq!(
+        calls,
+        [("catalog", ""), ("ordering", "catalog, payments"), ("notifications", "ordering")]
+    );
+}
+
+#[test]
+fn a_price_list_of_the_users_own_changes_the_bill() {
+    let model = valid(SHOP);
+    let mut dear = Catalog::default();
+    let list = "list: ours\ncurrency: USD\ndate: 2026-11\nsource: contract\nitems:\n  \
+                container_vcpu: { value: 0.3238, unit: USD/hour }\n";
+    dear.overlay(list).expect("the list is of the form");
+    let bill = |architecture: &ir::architecture::Architecture| -> f64 {
+        let cost = architecture.decisions.iter().find(|one| one.name == "cost");
+        let total =
+            cost.and_then(|one| one.numbers.iter().find(|number| number.name == "monthly cost"));
+        total.expect("the cost is always decided").value
+    };
+    let (usual, dear) = (crate::design(&model), crate::design_with(&model, &dear));
+    assert!((bill(&dear) - bill(&usual) - 2.0 * 730.0 * 0.29142).abs() < 0.01);
+    let prices = dear.decisions.iter().flat_map(|one| &one.numbers);
+    let mut inputs = prices.flat_map(|number| &number.inputs);
+    assert!(inputs.any(|input| input.source == "catalogue ours, 2026-11: contract"));
+}
+
+const CONTEXTS: [&str; 2] = [
+    "  stock:
+    resources:
+      Good:
+        fields: { name: string max 40 unique }
+        rows: 5_000
+        allow: { read: anyone, write: user }
+",
+    "  sales:
+    resources:
+      Sale:
+        fields: { good: stock.Good, seller: actor user }
+        rows: 900 per month, keep 2 years
+        allow: { read: user, create: user }
+",
+];
+
+#[test]
+fn the_order_of_the_contexts_changes_no_decision() {
+    let model = |contexts: [&str; 2]| {
+        let [first, second] = contexts;
+        format!(
+            "system: small\nactors: {{ user: oidc }}\ngoals: {{ peak: 300 rps }}\ncontexts:\n{first}{second}\
+             workload:\n  look: {{ share: 90%, as: user, steps: [list Good, get Good] }}\n  \
+             sell: {{ share: 10%, as: user, steps: [create Sale] }}\n"
+        )
+    };
+    let choices = |text: &str| -> BTreeSet<(String, String)> {
+        decided(text).into_iter().map(|one| (one.subject, one.choice)).collect()
+    };
+    let [first, second] = CONTEXTS;
+    assert_eq!(choices(&model([first, second])), choices(&model([second, first])));
+}

@@ -120,7 +120,7 @@ impl<'a> Names<'a> {
     pub(super) fn operation_id(&self, resource: ResourceId, kind: OperationKind) -> String {
         match self.operations.get(&(resource, kind)) {
             Some(id) => (*id).to_owned(),
-            None => format!("{}:{kind:?}", self.domain.full_name(resource)),
+            None => unnamed(kind, &self.domain.resource(resource).name),
         }
     }
 
@@ -158,4 +158,20 @@ impl<'a> Names<'a> {
         };
         Target { operation, resource, kind, work, anonymous, page }
     }
+}
+
+/// An operation that no client may call has no id in the contract.
+fn unnamed(kind: OperationKind, resource: &str) -> String {
+    let verb = match kind {
+        OperationKind::List => "list",
+        OperationKind::Create => "create",
+        OperationKind::Get => "get",
+        OperationKind::Replace => "replace",
+        OperationKind::Update => "update",
+        OperationKind::Delete => "delete",
+        OperationKind::Command(_) => "command",
+        OperationKind::Route(_) => "open",
+        OperationKind::Batch => "batch",
+    };
+    format!("{verb}{resource}")
 }

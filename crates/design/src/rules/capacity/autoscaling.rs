@@ -113,8 +113,8 @@ fn stays(choice: Choice, draft: &Draft<'_>, nodes: Nodes, saved: Computed) -> Ch
             facts::number(nodes.most)
         ))
         .because(format!(
-            "The availability goal keeps {} whatever the load is, and {} carry {}: there is \
-                 none to take away at night.",
+            "The availability goal keeps {} whatever the load is, and {} carry {}: there is none \
+             to take away at night.",
             facts::number(nodes.least),
             facts::number(nodes.peak),
             facts::rps(draft.load.clients())

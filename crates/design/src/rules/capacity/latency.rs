@@ -55,7 +55,7 @@ fn decide(draft: &Draft<'_>) -> Vec<Decision> {
         ));
     }
     choice = burst(choice, draft, replicas);
-    if now.percentiles[1].is_finite() && replicas > 0.0 && !held_any(draft, &now) {
+    if now.percentiles[1].is_finite() && replicas > 0.0 && !held_any(draft, replicas) {
         choice = choice.flips("a slower goal, or more nodes: see the infeasible goals");
     }
     choice = choice.consequence(
@@ -72,18 +72,12 @@ fn decide(draft: &Draft<'_>) -> Vec<Decision> {
 }
 
 /// Whether a goal holds, or none is given.
-fn held_any(draft: &Draft<'_>, now: &Prediction) -> bool {
+fn held_any(draft: &Draft<'_>, replicas: f64) -> bool {
     let goals = &draft.inputs.latency;
-    goals.is_empty() || goals.iter().any(|(at, bound)| now.percentiles[place(*at)] <= bound.value())
-}
-
-/// The place of a percentile in a prediction: 50, 95 or 99.
-fn place(percentile: f64) -> usize {
-    match percentile {
-        p if p <= 50.0 => 0,
-        p if p <= 95.0 => 1,
-        _ => 2,
-    }
+    let holds = |(at, bound): &(f64, Term)| {
+        sizing::percentile(draft, replicas, at / 100.0) <= bound.value()
+    };
+    goals.is_empty() || goals.iter().any(holds)
 }
 
 fn percentile(
@@ -116,8 +110,7 @@ fn percentile(
 fn goals(choice: Choice, draft: &Draft<'_>, now: &Prediction, replicas: f64) -> Choice {
     let mut choice = choice;
     for (percentile, bound) in &draft.inputs.latency {
-        let at = place(*percentile);
-        let found = now.percentiles[at];
+        let found = sizing::percentile(draft, replicas, percentile / 100.0);
         let held = found <= bound.value();
         choice = choice.because(format!(
             "p{percentile}: {} of {} allowed{}.",

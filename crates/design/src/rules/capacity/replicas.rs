@@ -14,13 +14,35 @@ use crate::rules::choice::counted;
 use crate::rules::facts;
 use crate::stages::Rule;
 use ir::decision::{Decision, Effect, Setting, Stage};
-use ir::quantity::{Computed, Unit};
+use ir::quantity::{Computed, Grade, Unit};
 
 pub(super) const RULE: Rule =
     Rule { id: "D050", name: "replicas", stage: Stage::Capacity, each: false, decide };
 
-/// Nodes in all: what the load needs, and one more where one may be lost.
+/// Nodes in all: what the model pins, else what the load and a lost one need.
 pub(in crate::rules) fn replicas(draft: &Draft<'_>) -> Computed {
+    match pinned(draft) {
+        Some(count) => {
+            let unit = Unit::Count("replicas".to_owned());
+            Term::input("pinned", count, unit.clone(), Grade::Given, "decisions.replicas")
+                .named("replicas", unit)
+        }
+        None => needed(draft),
+    }
+}
+
+/// The number that a pin names.
+fn pinned(draft: &Draft<'_>) -> Option<f64> {
+    if sizing::store(draft) == sizing::Store::Embedded {
+        return None;
+    }
+    let pin = draft.pin("replicas", crate::draft::SYSTEM)?;
+    let number = pin.choose.value.split_whitespace().next()?.replace('_', "");
+    number.parse().ok().filter(|count: &f64| *count >= 1.0)
+}
+
+/// What the load needs, and one more where one may be lost.
+fn needed(draft: &Draft<'_>) -> Computed {
     let cpu = sizing::app_cpu(draft, sizing::store(draft));
     let load = sizing::nodes_for(draft, &cpu);
     let unit = Unit::Count("replicas".to_owned());
@@ -38,7 +60,7 @@ fn decide(draft: &Draft<'_>) -> Vec<Decision> {
     let store = sizing::store(draft);
     let cpu = sizing::app_cpu(draft, store);
     let load = sizing::nodes_for(draft, &cpu);
-    let replicas = replicas(draft);
+    let replicas = needed(draft);
     let price = sizing::replica_price(draft);
     let cost = (Term::from(&replicas) * price.clone()).named("monthly cost", sizing::money(draft));
     let choice = RULE
@@ -141,6 +163,17 @@ fn nodes(
             )
     } else {
         choice
+    };
+    let choice = match pinned(draft).filter(|count| (count - replicas.value).abs() > 0.5) {
+        Some(count) => {
+            let nodes = Term::input("pinned", count, Unit::One, Grade::Given, "decisions.replicas");
+            let cost =
+                (nodes * sizing::replica_price(draft)).named("monthly cost", sizing::money(draft));
+            let lost = format!("{} of each would be used.", facts::about(cpu.value / count));
+            let settings = vec![("replicas", Setting::Number(count))];
+            choice.option(counted(count, "node", "nodes"), lost, vec![cost], settings)
+        }
+        None => choice,
     };
     let more = (Term::from(cost) * 2.0).named("monthly cost", sizing::money(draft));
     choice.alternative(

@@ -103,7 +103,7 @@ fn with(
         ),
         _ => format!(
             "{} for {} by the end of the horizon, over {} units: more than a table serves \
-                 unnoticed ({}).",
+             unnoticed ({}).",
             facts::rps(horizon),
             counted(consumers, "consumer", "consumers"),
             facts::number(units),
@@ -139,8 +139,8 @@ fn without(
     choice
         .choose(NONE)
         .because(format!(
-            "{} at the peak for {} are {} of reads by the end of the horizon, of {} that a \
-                 table serves unnoticed; {}.",
+            "{} at the peak for {} are {} of reads by the end of the horizon, of {} that a table \
+             serves unnoticed; {}.",
             facts::rps(rate),
             counted(consumers, "consumer", "consumers"),
             facts::rps(reads.value),

@@ -97,8 +97,8 @@ fn polling(choice: Choice, draft: &Draft<'_>, rate: f64) -> Choice {
     choice.alternative(
         "partners poll `/v1/events`",
         format!(
-            "{} of questions in the mean, of which {} would find nothing; it stays as the way \
-                 to catch up.",
+            "{} of questions in the mean, of which {} would find nothing; it stays as the way to \
+             catch up.",
             facts::rps(polling.value),
             facts::about(empty)
         ),

@@ -123,8 +123,8 @@ fn owned(choice: Choice, draft: &Draft<'_>, id: ResourceId, rate: f64) -> Choice
     choice
         .because(format!(
             "`{name}` is edited most, {} at the peak, and only by the caller it belongs to: two \
-             edits of one row within {} of each other come from two of its windows, about {} times \
-             a day.",
+             edits of one row within {} of each other come from two of its windows, about {} \
+             times a day.",
             facts::rps(rate),
             facts::time(draft.catalog.value("think_time")),
             facts::number(daily.value)

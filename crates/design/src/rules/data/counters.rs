@@ -53,16 +53,16 @@ fn on(draft: &Draft<'_>, id: ResourceId, counter: FieldId) -> Decision {
         )
         .choose("gathered in memory, written once a second")
         .because(format!(
-            "{} raise `{field}`; within a second they meet {} different rows, so {} row \
-             changes replace {} transactions.",
+            "{} raise `{field}`; within a second they meet {} different rows, so {} row changes \
+             replace {} transactions.",
             facts::rps(reads),
             facts::number(distinct.value.round()),
             facts::number(distinct.value.round()),
             facts::number(reads)
         ))
         .because(format!(
-            "The most popular row alone is raised {} times a second; one transaction each \
-             would hold its lock {} of the time at {} a commit{}.",
+            "The most popular row alone is raised {} times a second; one transaction each would \
+             hold its lock {} of the time at {} a commit{}.",
             facts::number(reads * zipf.top()),
             facts::about(hot.value),
             facts::time(fsync),
@@ -101,8 +101,8 @@ fn others(choice: Choice, draft: &Draft<'_>, rate: &Term, hot: Computed, buffere
         .alternative(
             "an event for each, summed later",
             format!(
-                "{} events a second to store and to clean up, for a sum that may be a second \
-                 old anyway.",
+                "{} events a second to store and to clean up, for a sum that may be a second old \
+                 anyway.",
                 facts::number(reads)
             ),
             vec![event_bytes(draft, rate)],

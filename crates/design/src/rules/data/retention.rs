@@ -86,8 +86,8 @@ fn ending(choice: Choice, rows: &Rows, keep: f64, personal: &[String], bytes: f6
         choice
             .choose(format!("{} set to null, the row stays", listed(personal)))
             .because(format!(
-                "`rows` keeps them {} and then erases what is about a person: the rest still \
-                 adds up in reports.",
+                "`rows` keeps them {} and then erases what is about a person: the rest still adds \
+                 up in reports.",
                 facts::time(keep)
             ))
             .alternative(
@@ -135,8 +135,8 @@ fn forever(choice: Choice, volume: &Volume) -> Choice {
         "keep everything",
         match &yearly {
             Some(yearly) => format!(
-                "{} more each year without end, all of it to be searched when a person asks \
-                 to be erased.",
+                "{} more each year without end, all of it to be searched when a person asks to be \
+                 erased.",
                 facts::bytes(yearly.value)
             ),
             None => format!(

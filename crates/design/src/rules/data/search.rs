@@ -86,8 +86,8 @@ fn others(
         .alternative(
             "a search engine beside the database",
             format!(
-                "{} for two nodes, an index that lags behind each write, and a second place \
-                 where a row must be erased.",
+                "{} for two nodes, an index that lags behind each write, and a second place where \
+                 a row must be erased.",
                 facts::money(draft, engine.value)
             ),
             vec![engine],
@@ -100,8 +100,7 @@ fn others(
             },
             if small {
                 format!(
-                    "stems and ranks, differently on SQLite and PostgreSQL; {} rows need \
-                     neither.",
+                    "stems and ranks, differently on SQLite and PostgreSQL; {} rows need neither.",
                     facts::number(rows.value)
                 )
             } else {

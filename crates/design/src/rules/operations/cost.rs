@@ -65,12 +65,11 @@ fn against(
         return match &draft.inputs.budget {
             Some((amount, currency)) => choice
                 .flips(format!(
-                    "a rate for {currency} in the price list: the budget is held \
-                                against the bill"
+                    "a rate for {currency} in the price list: the budget is held against the bill"
                 ))
                 .because(format!(
-                    "unknown: the budget of {} is in {currency} and the price list has no rate for \
-                 it; give `exchange_{}` in a list of your own.",
+                    "unknown: the budget of {} is in {currency} and the price list has no rate \
+                     for it; give `exchange_{}` in a list of your own.",
                     amount.print(),
                     currency.to_lowercase()
                 )),

@@ -47,8 +47,8 @@ fn decide(draft: &Draft<'_>) -> Vec<Decision> {
         ))
         .because_if(draft.load.writes() > 0.0, || {
             format!(
-                "In `up`, of {} of writes {} may wait for the one writer of SQLite: the last of them \
-                 waits {}.",
+                "In `up`, of {} of writes {} may wait for the one writer of SQLite: the last of \
+                 them waits {}.",
                 facts::rps(draft.load.writes()),
                 facts::number(queue.value),
                 facts::time(queue.value * draft.catalog.value("writer_embedded"))

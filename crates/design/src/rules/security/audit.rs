@@ -68,8 +68,8 @@ fn decide(draft: &Draft<'_>) -> Vec<Decision> {
             Vec::new(),
         )
         .consequence(format!(
-            "{} a month at the workload's rate beside {} of rows in all: kept apart, so that erasing \
-             a person does not break the chain, and moved to object storage for {}.",
+            "{} a month at the workload's rate beside {} of rows in all: kept apart, so that \
+             erasing a person does not break the chain, and moved to object storage for {}.",
             facts::bytes(growth.value),
             facts::bytes(draft.bytes()),
             facts::money(draft, growth.value / 1e9 * draft.catalog.value("backup_gb"))
