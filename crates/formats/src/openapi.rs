@@ -3,6 +3,7 @@
 
 mod answers;
 mod common;
+mod links;
 mod parameters;
 mod paths;
 mod scalar;

@@ -2,13 +2,14 @@
 
 use super::Writing;
 use super::answers::Answers;
-use super::parameters::TAGS;
 use super::scalar::reference;
 use crate::example::Form;
 use crate::tree::{Node, list, map};
 use ir::contract::OperationKind;
 use ir::model::Proof;
 
+/// The `ETag` that a row must have, or `*` for any.
+const VERSION: &str = "^(?:\\*|\"[!#-~]*\")$";
 /// The header that carries an API key.
 pub(super) const KEY_HEADER: &str = "X-API-Key";
 
@@ -164,7 +165,7 @@ pub(super) fn batch(writing: &Writing<'_>, schemas: &mut Node) {
                     ]),
                 ),
                 ("body", map([("type", "object".into())])),
-                ("if_match", map([("type", "string".into()), ("pattern", TAGS.into())])),
+                ("if_match", map([("type", "string".into()), ("pattern", VERSION.into())])),
             ]),
         ),
         ("additionalProperties", false.into()),

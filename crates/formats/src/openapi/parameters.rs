@@ -16,8 +16,9 @@ const KEY: &str = "^[!#-\\[\\]-~]{1,255}$";
 const TENANT: &str = "^[a-z0-9][a-z0-9-]{0,62}$";
 /// Keys of `sort` at most.
 const SORT_KEYS_MAX: i64 = 4;
-/// `*`, or the tag of a row or page. Lists of tags are taken too (RFC 9110).
-pub(super) const TAGS: &str = "^(?:\\*|\"(?:[0-9]{1,18}\\.)?[0-9a-f]{16}\")$";
+/// Entity tags between commas, where elements may be empty (RFC 9110, 5.6.1 and 8.8.3).
+const TAGS: &str = "^[ \\t]*(?:(?:W/)?\"[!#-~]*\"[ \\t]*)?\
+                    (?:,[ \\t]*(?:(?:W/)?\"[!#-~]*\"[ \\t]*)?){0,49}$";
 
 /// Parameters that several operations share.
 pub(super) fn shared(writing: &Writing<'_>) -> Node {
@@ -76,9 +77,11 @@ pub(super) fn shared(writing: &Writing<'_>) -> Node {
     all
 }
 
-/// An entity tag, with one that can be sent.
+/// `*` or entity tags, with one that can be sent.
 fn tag(example: &str) -> Node {
-    map([("type", "string".into()), ("pattern", TAGS.into()), ("examples", list([example]))])
+    let any = map([("type", "string".into()), ("const", "*".into())]);
+    let these = map([("type", "string".into()), ("pattern", TAGS.into())]);
+    map([("anyOf", list([any, these])), ("examples", list([example]))])
 }
 
 /// Actors that may act in every tenant.

@@ -2,7 +2,7 @@
 
 use super::answers::Answers;
 use super::scalar::reference;
-use super::{Writing, common, parameters, schemas};
+use super::{Writing, common, links, parameters, schemas};
 use crate::bodies::{Body, Need, need};
 use crate::example::{self, Form};
 use crate::tree::{Node, list, map};
@@ -188,7 +188,10 @@ fn success(writing: &Writing<'_>, operation: &Operation) -> Node {
             let example = page_example(writing, operation, id);
             let content = json(reference(&names.page(id)), example);
             map([
-                ("200", answer("A page", &["Link", "ETag"], Some(content))),
+                (
+                    "200",
+                    linked(writing, operation, answer("A page", &["Link", "ETag"], Some(content))),
+                ),
                 ("304", answer("The page has not changed", &["ETag"], None)),
             ])
         }
@@ -196,16 +199,15 @@ fn success(writing: &Writing<'_>, operation: &Operation) -> Node {
             let either = list([reference(names.one(id)), reference(&names.part(id))]);
             let content = json(map([("anyOf", either)]), read_example(writing, id));
             map([
-                ("200", answer("The row", &["ETag"], Some(content))),
+                ("200", linked(writing, operation, answer("The row", &["ETag"], Some(content)))),
                 ("304", answer("The row has not changed", &["ETag"], None)),
             ])
         }
         (OperationKind::Create, Some(id)) => {
             let content = json(reference(names.one(id)), read_example(writing, id));
             let headers = [&["Location", "ETag"], &REPEATABLE[..]].concat();
-            let mut made = answer("The new row", &headers, Some(content));
-            made.set("links", links(writing, id));
-            map([("201", made)])
+            let made = answer("The new row", &headers, Some(content));
+            map([("201", linked(writing, operation, made))])
         }
         (OperationKind::Replace | OperationKind::Update | OperationKind::Command(_), Some(id)) => {
             let content = json(reference(names.one(id)), read_example(writing, id));
@@ -235,23 +237,12 @@ fn success(writing: &Writing<'_>, operation: &Operation) -> Node {
     }
 }
 
-/// What can be done next with a row that was made.
-fn links(writing: &Writing<'_>, id: ResourceId) -> Node {
-    let mut links = Node::empty();
-    for operation in writing.operations().filter(|operation| operation.resource == Some(id)) {
-        let of_row = match operation.kind {
-            OperationKind::Get | OperationKind::Replace | OperationKind::Update => true,
-            OperationKind::Delete | OperationKind::Command(_) => true,
-            OperationKind::List | OperationKind::Create => false,
-            OperationKind::Route(_) | OperationKind::Batch => false,
-        };
-        if of_row {
-            let row = map([("id", "$response.body#/id".into())]);
-            let link = map([("operationId", (&operation.id).into()), ("parameters", row)]);
-            links.set(&operation.id, link);
-        }
+/// With what can be done next.
+fn linked(writing: &Writing<'_>, operation: &Operation, answer: Node) -> Node {
+    match links::links(writing, operation) {
+        Some(links) => answer.with("links", links),
+        None => answer,
     }
-    links
 }
 
 /// Headers of what may have been answered before, and of what was asked to be left out.

@@ -227,3 +227,45 @@ fn resources_named_as_the_document_names_its_own_give_way() {
     let writing = Writing { architecture: &architecture, names, examples: Examples { domain } };
     assert_eq!(writing.actors(ir::model::Proof::ApiKey), Vec::<&str>::new());
 }
+
+#[test]
+fn answers_link_to_what_can_be_done_next() {
+    let document = document(&tasks());
+    let links = |path: &str| at(&document, path).expect("there are links").yaml();
+    expect![[r#"
+        getTask:
+          operationId: getTask
+          parameters:
+            id: "$response.body#/id"
+          description: Does it
+        replaceTask:
+          operationId: replaceTask
+          parameters:
+            id: "$response.body#/id"
+          description: Does it
+        updateTask:
+          operationId: updateTask
+          parameters:
+            id: "$response.body#/id"
+          description: Does it
+        finishTask:
+          operationId: finishTask
+          parameters:
+            id: "$response.body#/id"
+          description: Does it
+    "#]]
+    .assert_eq(&links("paths/~1v1~1tasks/post/responses/201/links"));
+    expect![[r#"
+        getTask:
+          operationId: getTask
+          parameters:
+            id: "$response.body#/items/0/id"
+          description: The first of them
+        next:
+          operationId: listTasks
+          parameters:
+            cursor: "$response.body#/next_cursor"
+          description: The next page, with the same filters and order
+    "#]]
+    .assert_eq(&links("paths/~1v1~1tasks/get/responses/200/links"));
+}

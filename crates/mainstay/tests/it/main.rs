@@ -4,6 +4,7 @@ mod cli;
 mod clinic;
 mod crash;
 mod floors;
+mod fuzz;
 mod golden;
 mod harness;
 mod house;

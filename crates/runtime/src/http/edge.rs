@@ -148,6 +148,10 @@ impl Edge {
             return Ok(answer);
         }
         if arrival.head.uri.path() == "*" {
+            if arrival.head.method != Method::OPTIONS {
+                let problem = Problem::new(kinds::MALFORMED_REQUEST);
+                return Err(problem.detail("`*` is asked for by OPTIONS alone"));
+            }
             let allow = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS";
             return Ok(Response::new(StatusCode::NO_CONTENT).header(ALLOW, allow));
         }

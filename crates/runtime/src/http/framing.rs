@@ -41,9 +41,12 @@ pub(super) fn head(
     });
     let first = lines.next().unwrap_or_default();
     check_line(first)?;
-    let target = first.split(|byte| *byte == b' ').nth(1).map_or(0, <[u8]>::len);
-    if target > limits.target_bytes_max {
+    let target = first.split(|byte| *byte == b' ').nth(1).unwrap_or_default();
+    if target.len() > limits.target_bytes_max {
         return Err(too_long());
+    }
+    if target.contains(&b'#') {
+        return Err(malformed("the request target holds a fragment"));
     }
     if end - first.len() > limits.header_bytes_max {
         return Err(too_large());
@@ -277,6 +280,7 @@ mod tests {
                 "GET / HTTP/1.1\r\na: 1\r\nb: 1\r\nc: 1\r\nd: 1\r\n\r\n",
                 "431 the headers are longer or more than the server takes",
             ),
+            ("GET /a#b HTTP/1.1\r\n\r\n", "400 the request target holds a fragment"),
         ] {
             assert_eq!(seen(text), wanted, "{text:?}");
         }

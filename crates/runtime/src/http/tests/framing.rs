@@ -136,6 +136,8 @@ fn head_and_options_have_no_body() {
     let answer = talk(&server, "OPTIONS * HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
     assert!(answer.starts_with("HTTP/1.1 204"), "{answer}");
     assert!(answer.contains("allow: GET, HEAD"), "{answer}");
+    let answer = talk(&server, "GET * HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
+    assert!(problem(&answer).starts_with("400 malformed-request"), "{answer}");
 }
 
 #[test]

@@ -2,11 +2,14 @@
 
 use crate::engine::{Failure, problem};
 use crate::http::Request;
+use crate::http::negotiation::{essence, media_type};
 use crate::problem::{Problem, kinds};
-use http::header;
+use http::{HeaderValue, header};
 
 /// The version that is served.
 const VERSIONS: [&str; 2] = ["v1", "1"];
+/// The form of bodies and answers.
+const JSON: &str = "application/json";
 /// What PATCH takes.
 const MERGE_PATCH: &str = "application/merge-patch+json";
 
@@ -23,31 +26,9 @@ pub(super) fn acceptable(request: &Request) -> Result<(), Failure> {
             return Err(Box::new(problem));
         }
     }
-    let mut given = request.headers.get_all(header::ACCEPT).iter().peekable();
-    if given.peek().is_none() {
-        return Ok(());
-    }
-    let mut best: Option<(u8, bool)> = None;
-    for range in given.filter_map(|value| value.to_str().ok()).flat_map(|value| value.split(',')) {
-        let mut parts = range.split(';').map(str::trim);
-        let media = parts.next().unwrap_or_default();
-        let specific = match media.to_ascii_lowercase().as_str() {
-            "application/json" => 2,
-            "application/*" => 1,
-            "*/*" => 0,
-            _ => continue,
-        };
-        let refused = parts.any(|parameter| {
-            let quality = parameter.strip_prefix("q=").or_else(|| parameter.strip_prefix("Q="));
-            quality.is_some_and(|quality| quality.parse::<f32>().is_ok_and(|q| q <= 0.0))
-        });
-        if best.is_none_or(|(known, _)| specific >= known) {
-            best = Some((specific, !refused));
-        }
-    }
-    match best {
-        Some((_, true)) => Ok(()),
-        Some((_, false)) | None => {
+    match media_type(&request.headers, &[JSON]) {
+        Some(_) => Ok(()),
+        None => {
             let detail = "`application/json` is the form served here";
             let problem = problem(kinds::NOT_ACCEPTABLE);
             Err(Box::new(problem.header_fault("Accept", detail)))
@@ -60,15 +41,10 @@ pub(super) fn acceptable(request: &Request) -> Result<(), Failure> {
 /// # Errors
 /// 415, with `Accept-Patch` for PATCH.
 pub(super) fn body_form(request: &Request, patch: bool) -> Result<(), Failure> {
-    let given = request.header(header::CONTENT_TYPE).unwrap_or_default();
-    let media = given.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
-    let taken = if patch { MERGE_PATCH } else { "application/json" };
-    let charset = given.split(';').skip(1).find_map(|parameter| {
-        let (name, value) = parameter.trim().split_once('=')?;
-        name.eq_ignore_ascii_case("charset").then(|| value.trim_matches('"'))
-    });
-    let utf8 = charset.is_none_or(|charset| charset.eq_ignore_ascii_case("utf-8"));
-    if utf8 && (media == taken || (patch && media == "application/json")) {
+    plain(request)?;
+    let media = request.header(header::CONTENT_TYPE).and_then(essence).unwrap_or_default();
+    let taken = if patch { MERGE_PATCH } else { JSON };
+    if media == taken || (patch && media == JSON) {
         return Ok(());
     }
     let problem = Problem::new(kinds::UNSUPPORTED_MEDIA_TYPE)
@@ -76,6 +52,20 @@ pub(super) fn body_form(request: &Request, patch: bool) -> Result<(), Failure> {
         .header_fault("Content-Type", format!("must be `{taken}`"));
     let accept = header::HeaderName::from_static("accept-patch");
     Err(Box::new(if patch { problem.header(accept, MERGE_PATCH) } else { problem }))
+}
+
+/// The body is not coded, for a decoder could be made to unpack what no limit has seen.
+fn plain(request: &Request) -> Result<(), Failure> {
+    let mut codings = request.headers.get_all(header::CONTENT_ENCODING).iter();
+    let is_plain = |coding: &HeaderValue| {
+        coding.to_str().is_ok_and(|coding| coding.trim().eq_ignore_ascii_case("identity"))
+    };
+    if codings.all(is_plain) {
+        return Ok(());
+    }
+    let problem = Problem::new(kinds::UNSUPPORTED_MEDIA_TYPE)
+        .header_fault("Content-Encoding", "must be absent: bodies are taken as they are");
+    Err(Box::new(problem.header(header::ACCEPT_ENCODING, "identity")))
 }
 
 /// The client wants no representation back (RFC 7240).

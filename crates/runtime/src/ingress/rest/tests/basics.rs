@@ -190,7 +190,9 @@ async fn forms_of_bodies_and_answers_are_negotiated() {
     let product = world.product("a-1", "1", 3).await;
     let row = format!("/v1/products/{product}");
     let mut shown = Vec::new();
-    for accept in ["text/html", "application/json;q=0, */*", "application/*", "text/*, */*;q=0.1"] {
+    for accept in
+        ["", ",", "text/html", "application/json;q=0, */*", "application/*", "text/*, */*;q=0.1"]
+    {
         let header = format!("accept: {accept}");
         let answer = world.send(&format!("manager GET {row}"), &[&header], "").await;
         shown.push(format!("{accept}: {}", answer.show().lines().next().unwrap()));
@@ -216,7 +218,15 @@ async fn forms_of_bodies_and_answers_are_negotiated() {
             show.lines().take(3).collect::<Vec<_>>().join(" | ")
         ));
     }
+    for coding in ["gzip", "identity, gzip", "Identity"] {
+        let header = format!("content-encoding: {coding}");
+        let line = format!("manager PUT {row}");
+        let answer = world.send(&line, &[&header], r#"{"stock":4}"#).await;
+        shown.push(format!("{coding}: {} {}", answer.status, answer.header("accept-encoding")));
+    }
     expect![[r#"
+        : 200
+        ,: 200
         text/html: 406
         application/json;q=0, */*: 406
         application/*: 200
@@ -227,7 +237,10 @@ async fn forms_of_bodies_and_answers_are_negotiated() {
         PATCH application/json: 200 | etag: "2.ebf3a5be4c137655" | {"id":"01b8dac5-b400-7000-8000-000000000000","sku":"a-1","name":"Thing a-1","price":{"amount":"1.00","currency":"EUR"},"stock":4,"cost":null,"created_at":"2030-01-01T00:00:00Z","updated_at":"2030-01-01T00:00:00Z"}
         PATCH application/json-patch+json: 415 | accept-patch: application/merge-patch+json | unsupported-media-type: `application/merge-patch+json` in UTF-8 is taken here
         PUT application/merge-patch+json: 415 | unsupported-media-type: `application/json` in UTF-8 is taken here |   @Content-Type: must be `application/json`
-        PUT application/json; charset=latin1: 415 | unsupported-media-type: `application/json` in UTF-8 is taken here |   @Content-Type: must be `application/json`"#]].assert_eq(&shown.join("\n"));
+        PUT application/json; charset=latin1: 415 | unsupported-media-type: `application/json` in UTF-8 is taken here |   @Content-Type: must be `application/json`
+        gzip: 415 identity
+        identity, gzip: 415 identity
+        Identity: 422 "#]].assert_eq(&shown.join("\n"));
     let line = format!("manager PATCH {row}");
     let quiet = world.send(&line, &["prefer: return=minimal"], r#"{"stock":9}"#).await;
     expect![[r#"
