@@ -164,7 +164,18 @@ fn nodes(
     } else {
         choice
     };
-    let choice = match pinned(draft).filter(|count| (count - replicas.value).abs() > 0.5) {
+    let choice = other_count(choice, draft, cpu, replicas);
+    let more = (Term::from(cost) * 2.0).named("monthly cost", sizing::money(draft));
+    choice.alternative(
+        counted(replicas.value * 2.0, "node", "nodes"),
+        format!("{} of each would be used.", facts::about(all / 2.0)),
+        vec![more],
+    )
+}
+
+/// The number that the model pins, where it is another.
+fn other_count(choice: Choice, draft: &Draft<'_>, cpu: &Computed, replicas: &Computed) -> Choice {
+    match pinned(draft).filter(|count| (count - replicas.value).abs() > 0.5) {
         Some(count) => {
             let nodes = Term::input("pinned", count, Unit::One, Grade::Given, "decisions.replicas");
             let cost =
@@ -174,13 +185,7 @@ fn nodes(
             choice.option(counted(count, "node", "nodes"), lost, vec![cost], settings)
         }
         None => choice,
-    };
-    let more = (Term::from(cost) * 2.0).named("monthly cost", sizing::money(draft));
-    choice.alternative(
-        counted(replicas.value * 2.0, "node", "nodes"),
-        format!("{} of each would be used.", facts::about(all / 2.0)),
-        vec![more],
-    )
+    }
 }
 
 /// The same work on another stack: the factor of its measured CPU.
