@@ -164,7 +164,8 @@ const FALLBACKS: [Fallback; 16] = [
         unit: "rows",
         value: 10_000.0,
         path: "contexts.*.resources.*.rows",
-        because: "ten thousand rows a tenant: small enough to need nothing, large enough to need an index",
+        because: "ten thousand rows a tenant: small enough to need nothing, large enough to need \
+                  an index",
     },
     Fallback {
         knob: Knob::Children,

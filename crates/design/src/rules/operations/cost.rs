@@ -97,8 +97,9 @@ fn against(
             facts::rps(draft.value(Knob::Peak) * factor)
         )),
         None if draft.quick => choice,
-        None if total.value > budget.value => choice
-            .flips(format!("a budget of {}: it is paid", facts::money(draft, total.value.ceil()))),
+        None if total.value > budget.value => {
+            choice.flips("`goals.budget` raised as the infeasible goals say: it is paid")
+        }
         None => choice.flips("a hundred times the peak is still within the budget"),
     }
 }
