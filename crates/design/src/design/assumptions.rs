@@ -134,7 +134,24 @@ impl Trial<'_> {
             let mean = cpu / self.draft.load.clients().max(1e-9);
             return format!("{} of CPU a request", facts::time(mean * value));
         }
-        ir::quantity::print(value, self.draft.inputs.get(self.knob).unit())
+        let plain = ir::quantity::print(value, self.draft.inputs.get(self.knob).unit());
+        match self.knob {
+            Knob::Children => format!("{plain} for each owner"),
+            Knob::Growth | Knob::Burst => format!("{plain} times the peak"),
+            Knob::Rows => format!("{plain} a tenant"),
+            Knob::Peak
+            | Knob::Tenants
+            | Knob::Largest
+            | Knob::PeakToMean
+            | Knob::Popularity
+            | Knob::Payload
+            | Knob::ServiceTime
+            | Knob::Availability
+            | Knob::Rpo
+            | Knob::Rto
+            | Knob::Latency
+            | Knob::Team => plain,
+        }
     }
 }
 
