@@ -150,7 +150,9 @@ async fn explain(
 impl Asked<'_> {
     async fn answer(&self) -> Result<Response, Failure> {
         self.admit()?;
-        negotiate::acceptable(self.request)?;
+        if !self.redirects() {
+            negotiate::acceptable(self.request)?;
+        }
         match self.operation.kind {
             OperationKind::List => self.list().await,
             OperationKind::Get => self.get().await,
@@ -161,6 +163,13 @@ impl Asked<'_> {
             OperationKind::Delete | OperationKind::Command(_) => self.write().await,
             OperationKind::Batch => self.batch().await,
         }
+    }
+
+    /// A redirect has no form to choose: it is followed for pages and images alike.
+    fn redirects(&self) -> bool {
+        let OperationKind::Route(route) = self.operation.kind else { return false };
+        let resource = self.operation.resource.map(|id| self.live.engine.plan.domain.resource(id));
+        resource.is_some_and(|resource| resource.routes[route].redirect.is_some())
     }
 
     /// Who may ask at all: a token where one is needed, a tenant where rows have one.
