@@ -1,10 +1,10 @@
 //! The access rules as Cedar policies, so that an independent engine can be asked and must agree.
 //!
 //! One `permit` per grant and resource. Principals are `Caller::Shopper::"<subject>"` with
-//! `subject` and `roles`; the tenant is `context.tenant`; resources carry their scalar fields; instants and lengths of time are
-//! microseconds, decimals units of their last digit; `context.now` is the time of the request.
-//! A condition that Cedar can't express leaves its permit out, with a comment that says so: the
-//! export never allows more than the backend does.
+//! `subject` and `roles`; the tenant is `context.tenant`; resources carry their scalar fields.
+//! Instants and lengths of time are microseconds, decimals units of their last digit;
+//! `context.now` is the time of the request. A condition that Cedar can't express leaves its permit
+//! out, with a comment that says so: the export never allows more than the backend does.
 
 mod condition;
 mod schema;
@@ -23,7 +23,8 @@ type Wanted = fn(OperationKind) -> bool;
 pub fn write(architecture: &Architecture) -> String {
     let domain = &architecture.domain;
     let mut out = format!(
-        "// Access rules of `{}`, rebuilt whole by `mainstay export cedar`.\n// A request that no permit covers is denied.\n",
+        "// Access rules of `{}`, rebuilt whole by `mainstay export cedar`.\n\
+         // A request that no permit covers is denied.\n",
         domain.system
     );
     for (id, resource) in domain.roots() {

@@ -1,7 +1,8 @@
 //! The nouns of Mainstay: what was asked ([`model`]), what was decided ([`architecture`]) and what
 //! was found wrong ([`diagnostic`]). No logic lives here but the invariants of the types.
 //!
-//! A value flows one way: text → [`model::Model`] → [`architecture::Architecture`] → everything else.
+//! A value flows one way: text → [`model::Model`] → [`architecture::Architecture`] → everything
+//! else.
 
 pub mod architecture;
 pub mod contract;

@@ -266,12 +266,13 @@ mod tests {
         let folder =
             Folder::new("files-long", &[("a.yaml", "system: a"), ("mainstay.yaml", &long)]);
         let files = read(&folder.0, None).expect("readable");
-        assert_eq!(files.faults.len(), 1);
-        assert_eq!(files.faults[0].primary.span.file, 1);
+        assert!(files.faults.is_empty(), "the reader says it, once");
+        let (_, faults) = formats::requirements::read(&files.sources);
+        assert_eq!(faults.iter().filter(|fault| fault.primary.span.file == 1).count(), 1);
         std::fs::write(folder.0.join("mainstay.prod.yaml"), b"a: b\nc: \xff").expect("writable");
         let files = read(&folder.0, Some("prod")).expect("readable");
         let places: Vec<u32> = files.faults.iter().map(|fault| fault.primary.span.file).collect();
-        assert_eq!(places, [1, 2]);
+        assert_eq!(places, [2]);
     }
 
     #[cfg(unix)]

@@ -10,6 +10,7 @@ mod tests;
 use super::schema::snake;
 use ir::contract::{Contract, Operation, OperationKind, problems as catalogue};
 use ir::domain::{Caller, Command, CommandId, Domain, Grant, Kind, Resource, ResourceId};
+use std::collections::BTreeSet;
 
 /// The version prefix of the first version of an API.
 const VERSION: &str = "v1";
@@ -251,13 +252,15 @@ fn expands(domain: &Domain, resource: &Resource) -> Vec<String> {
 }
 
 fn make_ids_unique(operations: &mut [Operation]) {
-    for at in 0..operations.len() {
-        let wished = operations[at].id.clone();
+    let mut taken = BTreeSet::new();
+    for operation in operations {
+        let mut id = operation.id.clone();
         let mut number = 2;
-        while operations[..at].iter().any(|other| other.id == operations[at].id) {
-            operations[at].id = format!("{wished}{number}");
+        while !taken.insert(id.clone()) {
+            id = format!("{}{number}", operation.id);
             number += 1;
         }
+        operation.id = id;
     }
 }
 

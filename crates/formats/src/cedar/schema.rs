@@ -36,7 +36,8 @@ pub fn write_schema(architecture: &Architecture) -> String {
         let tenant = if domain.tenancy.is_some() { "tenant: String, " } else { "" };
         let _ = writeln!(
             out,
-            "action {:?} appliesTo {{ principal: [{}], resource: [Row::{}], context: {{ {tenant}now: Long }} }};",
+            "action {:?} appliesTo {{ principal: [{}], resource: [Row::{}], \
+             context: {{ {tenant}now: Long }} }};",
             operation.id,
             principals.iter().map(|one| format!("Caller::{one}")).collect::<Vec<_>>().join(", "),
             domain.resource(resource).name

@@ -116,8 +116,8 @@ pub(crate) struct Edge {
         hide_env_values = true
     )]
     pub(crate) cors_origins: Vec<String>,
-    /// Network of a proxy whose word on client, scheme and host is believed, as `10.0.0.0/8`; several
-    /// with commas [default: none]
+    /// Network of a proxy whose word on client, scheme and host is believed, as `10.0.0.0/8`;
+    /// several with commas [default: none]
     #[arg(
         long = "trusted-proxy",
         value_name = "NETWORK",

@@ -46,7 +46,8 @@ pub(super) fn json(architecture: &Architecture) -> String {
 }
 
 const STYLE: &str = "body{font:16px/1.5 system-ui,sans-serif;max-width:50rem;margin:3rem auto;\
-    padding:0 1rem}table{border-collapse:collapse}td,th{text-align:left;padding:.2rem 1rem .2rem 0}";
+    padding:0 1rem}table{border-collapse:collapse}td,th{text-align:left;\
+    padding:.2rem 1rem .2rem 0}";
 
 /// Resource, path of its list and what it is about.
 fn lists(architecture: &Architecture) -> Vec<(String, String, String)> {

@@ -1,3 +1,5 @@
+//! Problems as they go out.
+
 use super::*;
 use expect_test::expect;
 

@@ -142,7 +142,9 @@ fn json(access: &Access<'_>) -> String {
     let ms = access.took.as_secs_f64() * 1e3;
     let _ = write!(
         line,
-        r#"{{"timestamp":"{:.6}","level":"INFO","message":"request","trace_id":"{}","method":{},"operation":{},"route":{},"status":{},"duration_ms":{ms:.3},"request_bytes":{},"http":"{}""#,
+        "{{\"timestamp\":\"{:.6}\",\"level\":\"INFO\",\"message\":\"request\",\"trace_id\":\"{}\",\
+         \"method\":{},\"operation\":{},\"route\":{},\"status\":{},\"duration_ms\":{ms:.3},\
+         \"request_bytes\":{},\"http\":\"{}\"",
         access.at,
         access.trace,
         quoted(access.method),

@@ -1,3 +1,5 @@
+//! Framing over raw sockets: what is ambiguous is refused, and the connection closed.
+
 use super::*;
 
 #[test]

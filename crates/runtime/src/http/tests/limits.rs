@@ -1,3 +1,5 @@
+//! Limits of the edge: sizes, slow callers, streams and connections.
+
 use super::*;
 
 fn get(path: &str, more: &str) -> String {

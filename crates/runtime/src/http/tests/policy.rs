@@ -1,3 +1,5 @@
+//! What the edge adds to every answer: origins, codings, traces, problems.
+
 use super::*;
 use crate::http::config::Operator;
 use crate::http::health::{Check, Health};

@@ -1,3 +1,5 @@
+//! TLS over real sockets: protocols, certificates, their change while it serves.
+
 use super::*;
 use crate::http::config::TlsFiles;
 use rustls::pki_types::pem::PemObject;

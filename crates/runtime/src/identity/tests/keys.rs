@@ -1,3 +1,5 @@
+//! Keys: of providers, of development, and API keys.
+
 use super::*;
 use crate::identity::api_key::{self, KEY_CHARS, NewKey};
 use crate::ports::keys::{KeyStore, StoredKey};

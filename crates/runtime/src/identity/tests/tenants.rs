@@ -1,3 +1,5 @@
+//! Whose tenant a call is for.
+
 use super::*;
 use crate::http::Request;
 use expect_test::expect;

@@ -1,3 +1,5 @@
+//! Tokens: what is accepted, and every way to be refused.
+
 use super::*;
 use crate::identity::token::TOKEN_BYTES_MAX;
 

@@ -1,3 +1,5 @@
+//! Metrics as Prometheus reads them.
+
 use super::*;
 use expect_test::expect;
 
