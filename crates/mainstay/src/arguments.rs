@@ -97,6 +97,9 @@ pub(crate) struct Design {
     /// Where to write [default: `architecture/` beside the model]
     #[arg(long, value_name = "DIR", env = "MAINSTAY_OUT", hide_env_values = true)]
     pub(crate) out: Option<PathBuf>,
+    /// Price list of your own, in the form of the built-in one, which stands for what it leaves out
+    #[arg(long, value_name = "FILE", env = "MAINSTAY_PRICES", hide_env_values = true)]
+    pub(crate) prices: Option<PathBuf>,
     /// Write nothing; exit with 1 where the files there are not what would be written
     #[arg(long)]
     pub(crate) check: bool,

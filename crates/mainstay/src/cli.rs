@@ -24,7 +24,13 @@ fn call(verb: Verb) -> Outcome<Answer> {
         }
         Verb::Design(args) => {
             let (path, env) = (&args.model.path, args.model.env.as_deref());
-            let written = commands::design::design(path, env, args.out.as_deref(), args.check)?;
+            let written = commands::design::design(
+                path,
+                env,
+                args.prices.as_deref(),
+                args.out.as_deref(),
+                args.check,
+            )?;
             render::design(&written, args.check, args.output.format)
         }
         Verb::Explain(args) => {

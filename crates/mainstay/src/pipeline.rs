@@ -2,6 +2,7 @@
 
 use crate::failure::{Failure, Outcome};
 use crate::model_files;
+use design::Catalog;
 use formats::requirements;
 use ir::architecture::Architecture;
 use ir::diagnostic::has_errors;
@@ -60,10 +61,49 @@ pub(crate) fn check(path: &Path, environment: Option<&str>) -> Outcome<Checked> 
 
 /// Reads, checks and designs; a model with faults is a failure that shows them.
 pub(crate) fn design(path: &Path, environment: Option<&str>) -> Outcome<Designed> {
+    design_with(path, environment, &Catalog::default())
+}
+
+/// Bytes of a price list at most.
+const PRICES_BYTES_MAX: usize = 1_048_576;
+
+/// The built-in catalogue with the user's list on top.
+pub(crate) fn catalog(prices: Option<&Path>) -> Outcome<Catalog> {
+    let mut catalog = Catalog::default();
+    let Some(path) = prices else { return Ok(catalog) };
+    let unreadable = || Failure::new(format!("can't read the price list `{}`", path.display()));
+    let bytes = std::fs::read(path).map_err(|fault| unreadable().caused_by(fault))?;
+    if bytes.len() > PRICES_BYTES_MAX {
+        return Err(unreadable().caused_by(format!("it has more than {PRICES_BYTES_MAX} bytes")));
+    }
+    let text = String::from_utf8(bytes).map_err(|fault| unreadable().caused_by(fault))?;
+    catalog.overlay(&text).map_err(|faults| {
+        let hint = "the form is that of crates/design/catalog/prices.yaml: `date:`, `source:`, \
+                    then `items:` with one `name: { value: 0.5, unit: USD/hour }` a line";
+        faults
+            .iter()
+            .fold(unreadable(), |failure, fault| {
+                failure.caused_by(format!("line {}: {}", fault.line, fault.message))
+            })
+            .hint(hint)
+    })?;
+    Ok(catalog)
+}
+
+/// The same with the user's prices and limits.
+pub(crate) fn design_with(
+    path: &Path,
+    environment: Option<&str>,
+    catalog: &Catalog,
+) -> Outcome<Designed> {
     let checked = check(path, environment)?;
     let warnings = checked.count(Severity::Warning);
     let Some(model) = checked.model else {
         return Err(Failure::refused(checked.sources, checked.diagnostics));
     };
-    Ok(Designed { architecture: design::design(&model), home: checked.home, warnings })
+    Ok(Designed {
+        architecture: design::design_with(&model, catalog),
+        home: checked.home,
+        warnings,
+    })
 }

@@ -35,10 +35,12 @@ pub(crate) struct Written {
 pub(crate) fn design(
     path: &Path,
     environment: Option<&str>,
+    prices: Option<&Path>,
     out: Option<&Path>,
     check: bool,
 ) -> Outcome<Written> {
-    let designed = pipeline::design(path, environment)?;
+    let catalog = pipeline::catalog(prices)?;
+    let designed = pipeline::design_with(path, environment, &catalog)?;
     let out = out.map_or_else(|| designed.home.join("architecture"), Path::to_owned);
     let files = formats::architecture_files(&designed.architecture);
     let mut changes = Vec::new();

@@ -300,3 +300,30 @@ fn hostile_files_end_in_a_diagnostic_within_a_second() {
     std::fs::write(folder.0.join("mainstay.yaml"), b"system: a\xff\n").expect("writable");
     assert_eq!(run(&["check", folder.path()]).code, 1);
 }
+
+#[test]
+fn prices_of_ones_own_go_on_top_of_the_built_in_ones() {
+    let folder = Folder::new()
+        .with(
+            "ours.yaml",
+            "list: ours\ncurrency: USD\ndate: 2026-11\nsource: contract 17\nitems:\n  \
+             container_vcpu: { value: 1, unit: USD/hour }\n",
+        )
+        .with(
+            "broken.yaml",
+            "list: ours\ndate: 2026-11\nsource: s\nitems:\n  a: { value: much }\n",
+        );
+    let design = |prices: &str| {
+        let (prices, out) =
+            (format!("{}/{prices}", folder.path()), format!("{}/out", folder.path()));
+        run(&["design", "examples/shop", "--prices", &prices, "--out", &out])
+    };
+    let ran = design("ours.yaml");
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    let document = std::fs::read_to_string(folder.0.join("out/ARCHITECTURE.md")).expect("written");
+    assert!(document.contains("1 vCPU × 1 USD/hour"), "the price is the one that was given");
+    let ran = design("broken.yaml");
+    assert_eq!(ran.code, 2, "{}", ran.stdout);
+    assert!(ran.stderr.contains("line 5"), "{}", ran.stderr);
+    assert_eq!(design("absent.yaml").code, 2);
+}
