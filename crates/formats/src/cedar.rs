@@ -13,7 +13,7 @@ pub use schema::write_schema;
 
 use ir::architecture::Architecture;
 use ir::contract::{Operation, OperationKind};
-use ir::domain::{Caller, Domain, Grant, Resource, ResourceId};
+use ir::domain::{Caller, Domain, Grant, Resource, ResourceId, SYSTEM_READS};
 use std::fmt::Write as _;
 
 /// Whether a rule is about an operation of that kind.
@@ -43,9 +43,11 @@ pub fn write(architecture: &Architecture) -> String {
             }),
             (&resource.access.delete, |kind| kind == OperationKind::Delete),
         ];
+        let system = Grant { text: SYSTEM_READS.to_owned(), caller: Caller::System, when: None };
         for (grants, wanted) in plain {
             permits(domain, id, grants, &operations(wanted), &mut out);
         }
+        permits(domain, id, &[system], &operations(plain[0].1), &mut out);
         for operation in operations(|kind| matches!(kind, OperationKind::Command(_))) {
             if let OperationKind::Command(command) = operation.kind {
                 permits(domain, id, &resource.commands[command.index()].by, &[operation], &mut out);

@@ -303,6 +303,10 @@ pub enum Caller {
     Actor(ActorId, Option<u16>),
 }
 
+/// The rule that no model writes: `system` does the work of workflows and reactions and reads what
+/// it needs for it, every row of the tenant it works for. It changes only what lists it.
+pub const SYSTEM_READS: &str = "system reads every row";
+
 /// A permission: that caller, when the condition holds.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Grant {

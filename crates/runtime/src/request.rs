@@ -20,8 +20,8 @@ pub struct Call {
 }
 
 impl Call {
-    /// True for Mainstay's own service identity, which reads whatever it needs to do its work and
-    /// changes only what a rule lets `system` change.
+    /// True for Mainstay's own service identity, which reads whatever it needs to do its work
+    /// ([`ir::domain::SYSTEM_READS`]) and changes only what a rule lets `system` change.
     pub fn is_system(&self) -> bool {
         self.principal.as_ref().is_some_and(|principal| principal.who == Who::System)
     }

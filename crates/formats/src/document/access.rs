@@ -3,7 +3,7 @@
 use super::decision::{Section, write_all};
 use super::page::{Page, coded, listed};
 use ir::architecture::Architecture;
-use ir::domain::{ActorId, Caller, Domain, Grant, Resource};
+use ir::domain::{ActorId, Caller, Domain, Grant, Resource, SYSTEM_READS};
 use ir::model::Proof;
 use ir::quantity::{Unit, print};
 
@@ -68,8 +68,10 @@ fn columns(domain: &Domain) -> Vec<(String, Caller)> {
 
 fn matrix(resource: &Resource, columns: &[(String, Caller)]) -> Vec<Vec<String>> {
     let access = &resource.access;
+    let system = Grant { text: SYSTEM_READS.to_owned(), caller: Caller::System, when: None };
+    let read = [&access.read[..], &[system]].concat();
     let mut operations: Vec<(String, &[Grant])> = vec![
-        (format!("{} read", resource.name), &access.read),
+        (format!("{} read", resource.name), &read),
         (format!("{} create", resource.name), &access.create),
         (format!("{} update", resource.name), &access.update),
         (format!("{} delete", resource.name), &access.delete),
@@ -88,7 +90,6 @@ fn matrix(resource: &Resource, columns: &[(String, Caller)]) -> Vec<Vec<String>>
 /// `yes`, the conditions, or nothing.
 fn cell(grants: &[Grant], caller: &Caller) -> String {
     let holds = |grant: &&Grant| match (&grant.caller, caller) {
-        (Caller::Anyone, Caller::System) => false,
         (Caller::Anyone, _) => true,
         (Caller::Actor(allowed, None), Caller::Actor(id, _)) => allowed == id,
         (allowed, caller) => allowed == caller,

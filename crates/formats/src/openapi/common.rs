@@ -121,7 +121,7 @@ pub(super) fn explanation() -> Node {
             "properties",
             map([
                 ("rule", map([("type", "string".into())])),
-                ("result", map([("type", "string".into())])),
+                ("result", text(&["allows", "other_caller", "condition_false", "depends_on_row"])),
             ]),
         ),
     ]);

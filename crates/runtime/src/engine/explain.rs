@@ -1,4 +1,7 @@
 //! Why something is allowed or denied: the rules of an operation as they stand for the caller.
+//!
+//! Beside the model's rules stand two that need not be written: `system` reads every row, and a
+//! path that redirects is open to anyone.
 
 use super::Failure;
 use super::scope::RowScope;
@@ -6,7 +9,8 @@ use super::unit::Unit;
 use crate::plan::OperationPlan;
 use crate::record::Record;
 use ir::contract::OperationKind;
-use ir::domain::{Grant, Resource, ResourceId};
+use ir::domain::{Grant, Resource, ResourceId, SYSTEM_READS};
+use ir::expr::Expr;
 use kernel::expr::holds;
 
 /// How one rule stands.
@@ -34,8 +38,11 @@ impl Standing {
     }
 }
 
-/// The rules that decide about an operation.
-pub(crate) fn deciding(resource: &Resource, kind: OperationKind) -> &[Grant] {
+/// The rule of a path that redirects.
+const OPEN_PATH: &str = "anyone follows the path";
+
+/// The rules that the model writes for an operation.
+fn deciding(resource: &Resource, kind: OperationKind) -> &[Grant] {
     match kind {
         OperationKind::List | OperationKind::Get | OperationKind::Route(_) => &resource.access.read,
         OperationKind::Create => &resource.access.create,
@@ -57,13 +64,17 @@ impl Unit<'_> {
         operation: &OperationPlan,
         resource: ResourceId,
         id: Option<u128>,
-    ) -> Result<Vec<(&'p Grant, Standing)>, Failure>
+    ) -> Result<Vec<(&'p str, Standing)>, Failure>
     where
         Self: 'p,
     {
         let engine = self.engine;
         let plan = engine.plan.resource(resource);
-        let grants = deciding(engine.plan.domain.resource(resource), operation.kind);
+        let of = engine.plan.domain.resource(resource);
+        let route = match operation.kind {
+            OperationKind::Route(at) => Some(&of.routes[at]),
+            _ => None,
+        };
         let record = match id {
             Some(id) => Some(self.get(resource, id).await?),
             None => None,
@@ -80,20 +91,42 @@ impl Unit<'_> {
             };
             self.follow(resource, &[record], needs).await?;
         }
-        let stand = |grant| (grant, self.stands(resource, grant, record.as_ref()));
-        Ok(grants.iter().map(stand).collect())
+        let on_path = route.and_then(|route| route.when.as_ref());
+        let stands = |conditions: [Option<&Expr>; 2]| {
+            self.stands(resource, conditions.into_iter().flatten(), record.as_ref())
+        };
+        if route.is_some_and(|route| route.redirect.is_some()) {
+            return Ok(vec![(OPEN_PATH, stands([on_path, None]))]);
+        }
+        let reads = matches!(operation.kind, OperationKind::List | OperationKind::Get);
+        let mut rules = Vec::new();
+        if self.call.is_system() && (reads || route.is_some()) {
+            rules.push((SYSTEM_READS, stands([on_path, None])));
+        }
+        rules.extend(deciding(of, operation.kind).iter().map(|grant| {
+            let standing = match self.call.is(&grant.caller) {
+                true => stands([on_path, grant.when.as_ref()]),
+                false => Standing::OtherCaller,
+            };
+            (grant.text.as_str(), standing)
+        }));
+        Ok(rules)
     }
 
-    fn stands(&self, resource: ResourceId, grant: &Grant, record: Option<&Record>) -> Standing {
-        if !self.call.is(&grant.caller) {
-            return Standing::OtherCaller;
+    fn stands<'c>(
+        &self,
+        resource: ResourceId,
+        conditions: impl Iterator<Item = &'c Expr>,
+        record: Option<&Record>,
+    ) -> Standing {
+        let mut conditions = conditions.peekable();
+        if conditions.peek().is_none() {
+            return Standing::Allows;
         }
-        let (Some(when), Some(record)) = (&grant.when, record) else {
-            return if grant.when.is_none() { Standing::Allows } else { Standing::DependsOnRow };
-        };
+        let Some(record) = record else { return Standing::DependsOnRow };
         let plan = &self.engine.plan;
         let scope = RowScope::new(plan, &self.call.bindings, &self.rows, resource, record);
-        if holds(when, &scope).unwrap_or(false) {
+        if conditions.all(|when| holds(when, &scope).unwrap_or(false)) {
             Standing::Allows
         } else {
             Standing::ConditionFalse

@@ -2,7 +2,7 @@
 //! A name that the notation or the wire uses itself: `me now age item event system anyone` and the
 //! words of expressions, `id created_at updated_at`, and for fields the parameters of lists
 //! `limit cursor sort fields expand q`; as a path `events batch workflows webhooks operations
-//! dead-letters schedules tenants keys sessions`.
+//! dead-letters schedules tenants keys sessions explain`.
 //!
 //! **Why**: in an expression or a query nobody could tell which of the two is meant.
 //!
@@ -25,7 +25,7 @@ const WORDS: [&str; 15] = [
 ];
 const IMPLICIT: [&str; 3] = ["id", "created_at", "updated_at"];
 const PARAMETERS: [&str; 6] = ["limit", "cursor", "sort", "fields", "expand", "q"];
-const PATHS: [&str; 10] = [
+const PATHS: [&str; 11] = [
     "events",
     "batch",
     "workflows",
@@ -36,6 +36,7 @@ const PATHS: [&str; 10] = [
     "tenants",
     "keys",
     "sessions",
+    "explain",
 ];
 
 /// Why a name can't be given to anything that expressions read.
@@ -74,59 +75,59 @@ mod tests {
     #[test]
     fn each_reserved_name_is_refused_with_its_reason() {
         let text = "actors: { anyone: oidc }\ncontexts:\n  c:\n    resources:\n      R:\n        \
-                    path: batch\n        fields: { id: uuid, limit: int, me: int, size: int }\n        \
+                    path: explain\n        fields: { id: uuid, limit: int, me: int, size: int }\n        \
                     rules: { now: true }\n";
         check(
             text,
             expect![[r#"
-            error[E014]: `anyone` is reserved
-             --> mainstay.yaml:1:11
-              |
-            1 | actors: { anyone: oidc }
-              |           ^^^^^^
-              = why: it has a meaning of its own in expressions and rules
-              = help: take another name
+                error[E014]: `anyone` is reserved
+                 --> mainstay.yaml:1:11
+                  |
+                1 | actors: { anyone: oidc }
+                  |           ^^^^^^
+                  = why: it has a meaning of its own in expressions and rules
+                  = help: take another name
 
-            error[E014]: `batch` is reserved
-             --> mainstay.yaml:6:15
-              |
-            6 |         path: batch
-              |               ^^^^^
-              = why: Mainstay serves something of its own there
-              = help: take another name
+                error[E014]: `explain` is reserved
+                 --> mainstay.yaml:6:15
+                  |
+                6 |         path: explain
+                  |               ^^^^^^^
+                  = why: Mainstay serves something of its own there
+                  = help: take another name
 
-            error[E014]: `id` is reserved
-             --> mainstay.yaml:7:19
-              |
-            7 |         fields: { id: uuid, limit: int, me: int, size: int }
-              |                   ^^
-              = why: every resource has it without being asked
-              = help: take another name
+                error[E014]: `id` is reserved
+                 --> mainstay.yaml:7:19
+                  |
+                7 |         fields: { id: uuid, limit: int, me: int, size: int }
+                  |                   ^^
+                  = why: every resource has it without being asked
+                  = help: take another name
 
-            error[E014]: `limit` is reserved
-             --> mainstay.yaml:7:29
-              |
-            7 |         fields: { id: uuid, limit: int, me: int, size: int }
-              |                             ^^^^^
-              = why: it is a parameter of every list, so it could not be filtered by
-              = help: take another name
+                error[E014]: `limit` is reserved
+                 --> mainstay.yaml:7:29
+                  |
+                7 |         fields: { id: uuid, limit: int, me: int, size: int }
+                  |                             ^^^^^
+                  = why: it is a parameter of every list, so it could not be filtered by
+                  = help: take another name
 
-            error[E014]: `me` is reserved
-             --> mainstay.yaml:7:41
-              |
-            7 |         fields: { id: uuid, limit: int, me: int, size: int }
-              |                                         ^^
-              = why: it has a meaning of its own in expressions and rules
-              = help: take another name
+                error[E014]: `me` is reserved
+                 --> mainstay.yaml:7:41
+                  |
+                7 |         fields: { id: uuid, limit: int, me: int, size: int }
+                  |                                         ^^
+                  = why: it has a meaning of its own in expressions and rules
+                  = help: take another name
 
-            error[E014]: `now` is reserved
-             --> mainstay.yaml:8:18
-              |
-            8 |         rules: { now: true }
-              |                  ^^^
-              = why: it has a meaning of its own in expressions and rules
-              = help: take another name
-        "#]],
+                error[E014]: `now` is reserved
+                 --> mainstay.yaml:8:18
+                  |
+                8 |         rules: { now: true }
+                  |                  ^^^
+                  = why: it has a meaning of its own in expressions and rules
+                  = help: take another name
+            "#]],
         );
     }
 }

@@ -62,12 +62,12 @@ pub(super) async fn explain(
     body.extend_from_slice(b",\"decision\":");
     write::text(&mut body, decision);
     body.extend_from_slice(b",\"rules\":[");
-    for (at, (grant, standing)) in rules.iter().enumerate() {
+    for (at, (rule, standing)) in rules.iter().enumerate() {
         if at > 0 {
             body.push(b',');
         }
         body.extend_from_slice(b"{\"rule\":");
-        write::text(&mut body, &grant.text);
+        write::text(&mut body, rule);
         body.extend_from_slice(b",\"result\":");
         write::text(&mut body, standing.word());
         body.push(b'}');

@@ -129,6 +129,63 @@ async fn a_rule_must_hold_before_and_after_a_change() {
 }
 
 #[tokio::test]
+async fn the_system_reads_what_no_rule_lists_it_for_and_is_told_so() {
+    let world = World::new();
+    let product = world.product("a-1", "2", 3).await;
+    let order = world.order(&product).await;
+    for (path, row, resource) in
+        [("/v1/products", product, "Product"), ("/v1/orders", order, "Order")]
+    {
+        for (template, path, id) in [
+            (path.to_owned(), path.to_owned(), String::new()),
+            (format!("{path}/%7Bid%7D"), format!("{path}/{row}"), format!("&id={row}")),
+        ] {
+            let asked = format!("/v1/explain?operation=GET%20{template}%20{resource}{id}");
+            let told = world.ask(&format!("system GET {asked}"), "").await.json();
+            assert_eq!(told["decision"], "allowed", "{path}: {told}");
+            let rule = serde_json::json!({"rule": "system reads every row", "result": "allows"});
+            assert_eq!(told["rules"][0], rule, "{path}");
+            let read = world.ask(&format!("system GET {path}"), "").await;
+            assert_eq!(read.status, 200, "{path}");
+        }
+        let change = format!("PATCH%20{path}/%7Bid%7D%20{resource}&id={row}");
+        let told = world.ask(&format!("system GET /v1/explain?operation={change}"), "").await;
+        assert_eq!(told.json()["decision"], "denied", "{}", told.body);
+        let changed = world.ask(&format!("system PATCH {path}/{row}"), "{}").await;
+        assert_eq!(changed.status, 403, "{}", changed.body);
+    }
+}
+
+#[tokio::test]
+async fn a_path_that_redirects_is_explained_as_it_is_followed() {
+    let world = World::new();
+    let made = r#"{"code":"abc","target":"https://a.example/"}"#;
+    let coupon = world.ask("manager POST /v1/coupons", made).await.id();
+    let open = "GET%20/c/%7Bcode%7D%20Coupon";
+    let shown = "GET%20/coupon-of/%7Bcode%7D%20Coupon";
+    let mut told = Vec::new();
+    for (line, path) in [
+        (format!("alice GET /v1/explain?operation={open}"), "/c/abc"),
+        (format!("manager GET /v1/explain?operation={open}&id={coupon}"), "/c/abc"),
+        (format!("alice GET /v1/explain?operation={shown}"), "/coupon-of/abc"),
+        (format!("manager GET /v1/explain?operation={shown}&id={coupon}"), "/coupon-of/abc"),
+        (format!("system GET /v1/explain?operation={shown}&id={coupon}"), "/coupon-of/abc"),
+    ] {
+        let (who, _) = line.split_once(' ').unwrap();
+        let answer = world.ask(&line, "").await.json();
+        let read = world.ask(&format!("{who} GET {path}"), "").await;
+        let (decision, rules) = (&answer["decision"], &answer["rules"]);
+        told.push(format!("{who} {path} {}: {decision} {rules}", read.status));
+    }
+    expect![[r#"
+        alice /c/abc 302: "depends_on_row" [{"result":"depends_on_row","rule":"anyone follows the path"}]
+        manager /c/abc 302: "allowed" [{"result":"allows","rule":"anyone follows the path"}]
+        alice /coupon-of/abc 404: "denied" [{"result":"other_caller","rule":"staff"}]
+        manager /coupon-of/abc 200: "allowed" [{"result":"allows","rule":"staff"}]
+        system /coupon-of/abc 200: "allowed" [{"result":"allows","rule":"system reads every row"},{"result":"other_caller","rule":"staff"}]"#]].assert_eq(&told.join("\n"));
+}
+
+#[tokio::test]
 async fn rules_are_explained_to_whom_they_concern() {
     let world = World::new();
     let product = world.product("a-1", "2", 3).await;
