@@ -192,14 +192,7 @@ impl<'a> Draft<'a> {
 
     /// What the model pins on a decision, for all subjects or this one.
     pub fn pin(&self, name: &str, subject: &str) -> Option<&'a Pin> {
-        let pins = &self.model.decisions;
-        let full = |pin: &&Pin| {
-            let written = pin.decision.as_str();
-            written
-                .strip_prefix(name)
-                .is_some_and(|rest| rest.trim() == subject && !rest.is_empty())
-        };
-        pins.iter().find(full).or_else(|| pins.iter().find(|pin| pin.decision == name))
+        pin(self.model, name, subject)
     }
 
     /// The technology that the constraints prefer for a subject.
@@ -232,3 +225,13 @@ impl<'a> Draft<'a> {
 
 /// The subject of decisions on the whole.
 pub const SYSTEM: &str = "system";
+
+/// The model's word on a decision: on this subject, else on all.
+pub fn pin<'a>(model: &'a Model, name: &str, subject: &str) -> Option<&'a Pin> {
+    let pins = &model.decisions;
+    let full = |pin: &&Pin| {
+        let written = pin.decision.as_str();
+        written.strip_prefix(name).is_some_and(|rest| rest.trim() == subject && !rest.is_empty())
+    };
+    pins.iter().find(full).or_else(|| pins.iter().find(|pin| pin.decision == name))
+}

@@ -6,6 +6,7 @@ pub(crate) mod facts;
 mod law_tests;
 
 pub use choice::{Choice, Settings};
+pub(crate) use data::{isolation, pinned_isolation};
 pub use facts::{Relation, relations};
 
 use crate::draft::Draft;

@@ -1,6 +1,6 @@
 //! # E092 pin that changes nothing
-//! `decisions` pins a decision that the architect does not take, pins one twice, or gives no
-//! reason.
+//! `decisions` pins a decision that the architect does not take, pins one twice, gives no reason,
+//! or pins the tenancy to what is no way to keep tenants apart.
 //!
 //! **Why**: a pin that is not understood would be ignored; one without a reason cannot be weighed
 //! later against what it costs.
@@ -40,6 +40,16 @@ pub(crate) fn check(resolved: &Resolved<'_>, found: &mut Vec<Diagnostic>) {
             let fault = Diagnostic::error(CODE, pin.decision.span, message);
             found.push(fault.also(first, "the first pin").help("keep one of them"));
         }
+        let tenancy = resolved.domain.tenancy.is_some() && decision == "tenancy";
+        if tenancy && rules::pinned_isolation(&pin.choose.value).is_none() {
+            let message = format!("`{}` is no way to keep tenants apart", pin.choose);
+            let fault = Diagnostic::error(CODE, pin.choose.span, message);
+            found.push(
+                fault
+                    .why("the tables are made by this decision")
+                    .help("choose `row`, `schema` or `database`"),
+            );
+        }
         if pin.because.as_ref().is_none_or(|because| because.value.trim().is_empty()) {
             let message = format!("the pin of `{}` gives no reason", pin.decision);
             let fault = Diagnostic::warning(CODE, pin.choose.span, message);
@@ -56,6 +66,32 @@ pub(crate) fn check(resolved: &Resolved<'_>, found: &mut Vec<Diagnostic>) {
 mod tests {
     use crate::check::testing::check;
     use expect_test::expect;
+
+    #[test]
+    fn tenants_kept_apart_by_what_is_no_way_to() {
+        let model = "
+system: test
+tenancy: row by org
+actors: { user: oidc }
+contexts:
+  sales:
+    resources:
+      Order: { fields: { count: int }, allow: { read: user, write: user } }
+decisions: { tenancy: { choose: columns, because: we like them } }
+";
+        check(
+            model,
+            expect![[r#"
+            error[E092]: `columns` is no way to keep tenants apart
+             --> mainstay.yaml:8:33
+              |
+            8 | decisions: { tenancy: { choose: columns, because: we like them } }
+              |                                 ^^^^^^^
+              = why: the tables are made by this decision
+              = help: choose `row`, `schema` or `database`
+        "#]],
+        );
+    }
 
     #[test]
     fn a_misspelt_decision_and_one_without_a_reason() {

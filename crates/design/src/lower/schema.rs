@@ -10,6 +10,7 @@ mod queries;
 #[cfg(test)]
 mod tests;
 
+use crate::rules;
 use columns::{Columns, Frame};
 use ir::domain::{Domain, FieldId, Kind, Resource, ResourceId};
 use ir::model::{Isolation, Model, OnDelete};
@@ -49,9 +50,9 @@ pub fn schema(model: &Model, domain: &Domain) -> Schema {
 }
 
 /// The column that parts the tenants of a table, where they share it.
-fn tenant_column(domain: &Domain, resource: &Resource) -> Option<String> {
+fn tenant_column(model: &Model, domain: &Domain, resource: &Resource) -> Option<String> {
     let tenancy = domain.tenancy.as_ref().filter(|_| !resource.shared)?;
-    match tenancy.isolation {
+    match rules::isolation(model, tenancy.isolation) {
         Isolation::Row => Some(snake(&tenancy.claim)),
         Isolation::Schema | Isolation::Database => None,
     }
@@ -60,7 +61,7 @@ fn tenant_column(domain: &Domain, resource: &Resource) -> Option<String> {
 fn bare_table(model: &Model, domain: &Domain, id: ResourceId) -> Table {
     let resource = domain.resource(id);
     let asked = asked(model, domain, resource);
-    let tenant = tenant_column(domain, resource);
+    let tenant = tenant_column(model, domain, resource);
     let owner =
         resource.owner.map(|(root, _)| format!("{}_id", snake(&domain.resource(root).name)));
     let frame = Frame {

@@ -219,14 +219,17 @@ impl Choice {
 
 /// Whether an option's name is what a pin means: the same, or beginning with it.
 fn same(option: &str, wished: &str) -> bool {
-    let plain = |text: &str| {
-        let kept = text.chars().filter(|c| c.is_alphanumeric() || *c == ' ');
-        kept.collect::<String>().to_lowercase()
-    };
     let (option, wished) = (plain(option), plain(wished));
     option == wished
         || option.strip_prefix(&wished).is_some_and(|rest| rest.starts_with([' ', ',']))
         || option.replace(' ', "") == wished.replace(' ', "")
+}
+
+/// A choice in small letters, without punctuation and the article before it.
+pub(super) fn plain(text: &str) -> String {
+    let kept = text.chars().filter(|c| c.is_alphanumeric() || *c == ' ');
+    let text = kept.collect::<String>().trim().to_lowercase();
+    text.strip_prefix("a ").map(str::to_owned).unwrap_or(text)
 }
 
 /// What a pinned option's numbers differ in from the architect's.

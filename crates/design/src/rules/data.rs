@@ -14,6 +14,7 @@ mod storage;
 mod tenancy;
 
 pub(super) use storage::differing;
+pub(crate) use tenancy::{isolation, pinned_isolation};
 
 rules!["data":
     database, tenancy, identifiers, indexes, storage, partitioning, retention, cache, counters,

@@ -16,8 +16,13 @@ impl Scene {
     /// The example, empty.
     #[track_caller]
     pub(crate) fn empty(example: &str) -> Self {
-        let folder = Folder::new();
-        let server = Server::start(&format!("examples/{example}"), &folder.0.join("data"), &[]);
+        Self::of(&format!("examples/{example}"), Folder::new())
+    }
+
+    /// The model, empty, with its data in a folder.
+    #[track_caller]
+    pub(crate) fn of(model: &str, folder: Folder) -> Self {
+        let server = Server::start(model, &folder.0.join("data"), &[]);
         Self { server, folder, tokens: RefCell::default() }
     }
 

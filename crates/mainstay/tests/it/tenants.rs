@@ -1,5 +1,6 @@
 //! Tenants never meet: whatever a token of one asks, nothing of another comes back or changes.
 
+use crate::harness::Folder;
 use crate::scenes::{Scene, euro, ids, order, product, text};
 use serde_json::json;
 
@@ -70,6 +71,44 @@ fn one_key_in_two_tenants_is_two_keys() {
     let (ours, theirs) =
         (send("staff.manager acme").expect(201), send("staff.manager umbra").expect(201));
     assert_ne!(ours["id"], theirs["id"]);
+}
+
+/// The decision counts, not what it overrules: the store opens and keeps tenants apart.
+#[test]
+fn tenants_are_kept_apart_however_their_tenancy_is_asked_for_and_pinned() {
+    let ways = [("row", "schema"), ("row", "database"), ("schema", "row"), ("database", "row")];
+    for (asked, pinned) in ways {
+        let told = format!("{asked} pinned to {pinned}");
+        let model = format!(
+            "
+system: notes
+tenancy: {asked} by org
+decisions: {{ tenancy: {{ choose: {pinned}, because: a contract }} }}
+actors: {{ user: oidc, support: oidc across tenants }}
+contexts:
+  notes:
+    resources:
+      Kind:
+        shared: true
+        fields: {{ name: string max 20 unique }}
+        allow: {{ read: anyone, write: support }}
+      Note:
+        fields: {{ kind: Kind, text: string max 20 unique }}
+        allow: {{ read: user, write: user }}
+"
+        );
+        let folder = Folder::new().with("mainstay.yaml", &model);
+        let path = format!("{}/mainstay.yaml", folder.path());
+        let scene = Scene::of(&path, folder);
+        let kind = scene.post("support acme", "/v1/kinds", json!({"name": "k"})).expect(201);
+        let body = json!({"kind": kind["id"], "text": "same"});
+        let ours = scene.post("user acme", "/v1/notes", body.clone()).expect(201);
+        let theirs = scene.post("user umbra", "/v1/notes", body).expect(201);
+        let page = scene.get("user acme", "/v1/notes").expect(200);
+        assert_eq!(ids(&page), [text(&ours, "id")], "{told}: {theirs}");
+        let own = scene.folder.0.join("data/notes/acme.db");
+        assert_eq!(own.exists(), pinned != "row", "{told}: {}", own.display());
+    }
 }
 
 /// A small generator (SplitMix64, Steele et al. 2014): the same run for the same seed.

@@ -16,6 +16,7 @@ use crate::rules::choice::counted;
 use crate::rules::facts;
 use crate::stages::Rule;
 use ir::decision::{Authority, Decision, Effect, Setting, Stage};
+use ir::model::Isolation;
 use ir::quantity::{Computed, Grade, Unit};
 
 pub(super) const RULE: Rule =
@@ -306,15 +307,12 @@ fn key_value(choice: Choice, draft: &Draft<'_>) -> Choice {
 fn writer_busy(draft: &Draft<'_>) -> Computed {
     let writes = sizing::rate(draft, Work::Write);
     let busy = writes * draft.input(Knob::Growth) * draft.fact("writer_embedded");
-    let spread = if draft
-        .domain
-        .tenancy
-        .as_ref()
-        .is_some_and(|one| one.isolation == ir::model::Isolation::Database)
-    {
-        busy * draft.input(Knob::Largest)
-    } else {
-        busy
+    let tenancy = draft.domain.tenancy.as_ref();
+    let isolation = tenancy.map(|one| super::isolation(draft.model, one.isolation));
+    let spread = match isolation {
+        // A file each, so a writer each: the largest tenant's is the busiest.
+        Some(Isolation::Database | Isolation::Schema) => busy * draft.input(Knob::Largest),
+        Some(Isolation::Row) | None => busy,
     };
     spread.named("writer busy", Unit::Share)
 }

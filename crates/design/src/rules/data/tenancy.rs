@@ -7,15 +7,15 @@
 //! **Instead**: a column, a schema, or a database (on SQLite: a file) for each tenant.
 
 use crate::capacity::Term;
-use crate::draft::Draft;
 use crate::draft::inputs::Knob;
+use crate::draft::{Draft, SYSTEM, pin};
 use crate::rules::Choice;
-use crate::rules::choice::{counted, listed};
+use crate::rules::choice::{counted, listed, plain};
 use crate::rules::facts;
 use crate::stages::Rule;
 use ir::decision::{Decision, Effect, Setting, Stage};
 use ir::domain::Tenancy;
-use ir::model::Isolation;
+use ir::model::{Isolation, Model};
 use ir::quantity::{Computed, Grade, Unit};
 
 pub(super) const RULE: Rule =
@@ -34,15 +34,33 @@ fn decide(draft: &Draft<'_>) -> Vec<Decision> {
         .on("system", format!("how are the rows of {} kept apart?", tenants.print()))
         .driver("tenancy")
         .driver("goals.tenants")
-        .effect(Effect::RunsHere)
-        .set("tenant_files", tenancy.isolation != Isolation::Row);
+        .effect(Effect::RunsHere);
     let choice = match tenancy.isolation {
         Isolation::Row => by_row(choice, draft, claim),
         Isolation::Schema => by_schema(choice, draft, tenancy),
         Isolation::Database => by_database(choice, draft, tenancy),
     };
-    let choice = across(choice, draft);
-    vec![choice.done(draft)]
+    let mut decision = across(choice, draft).done(draft);
+    // Not of the options: the tables were lowered by the same word before any rule ran.
+    let files = isolation(draft.model, tenancy.isolation) != Isolation::Row;
+    decision.settings.push(("tenant_files", Setting::Flag(files)));
+    vec![decision]
+}
+
+/// The mechanism that is decided: the one asked for, unless the model pins another.
+pub(crate) fn isolation(model: &Model, asked: Isolation) -> Isolation {
+    let pin = pin(model, RULE.name, SYSTEM);
+    pin.and_then(|pin| pinned_isolation(&pin.choose.value)).unwrap_or(asked)
+}
+
+/// The mechanism that a pin means.
+pub(crate) fn pinned_isolation(choice: &str) -> Option<Isolation> {
+    match plain(choice).split(' ').next() {
+        Some("row") => Some(Isolation::Row),
+        Some("schema") => Some(Isolation::Schema),
+        Some("database") => Some(Isolation::Database),
+        _ => None,
+    }
 }
 
 fn by_row(choice: Choice, draft: &Draft<'_>, claim: &str) -> Choice {
@@ -50,7 +68,7 @@ fn by_row(choice: Choice, draft: &Draft<'_>, claim: &str) -> Choice {
     let largest = draft.input(Knob::Largest);
     let tenants = draft.input(Knob::Tenants);
     let heaviest = (draft.peak() * &largest).named("largest tenant's load", Unit::PerSecond);
-    choice
+    let choice = choice
         .choose(format!("row: column `{claim}` leads every key"))
         .because(format!(
             "{} share {}: one migration, one pool of connections, one backup.",
@@ -64,28 +82,9 @@ fn by_row(choice: Choice, draft: &Draft<'_>, claim: &str) -> Choice {
             facts::rps(heaviest.value),
             facts::number((tenants.value() - 1.0).max(0.0))
         ))
-        .number(heaviest)
-        .option(
-            "database for each tenant",
-            format!(
-                "{} and {} for each release, for tenants of whom the mean one makes {}.",
-                counted(connections(draft).value, "connection", "connections"),
-                counted(migrations(draft).value, "statement", "statements"),
-                facts::rps(draft.value(Knob::Peak) / tenants.value().max(1.0))
-            ),
-            vec![connections(draft), migrations(draft)],
-            vec![("tenant_files", Setting::Flag(true))],
-        )
-        .alternative(
-            "schema for each tenant",
-            format!(
-                "{} tables in one catalogue: {} statements for each release and planning that \
-                 slows with them.",
-                facts::number(tenants.value() * tables as f64),
-                facts::number(migrations(draft).value)
-            ),
-            vec![migrations(draft)],
-        )
+        .number(heaviest);
+    let choice = without_schemas(without_databases(choice, draft), draft);
+    choice
         .consequence(format!(
             "A query without `{claim}` would reach every tenant: the engine adds it to each, and \
              on PostgreSQL row-level security holds it a second time."
@@ -95,13 +94,34 @@ fn by_row(choice: Choice, draft: &Draft<'_>, claim: &str) -> Choice {
         )
 }
 
+fn without_databases(choice: Choice, draft: &Draft<'_>) -> Choice {
+    let lost = format!(
+        "{} and {} for each release, for tenants of whom the mean one makes {}.",
+        counted(connections(draft).value, "connection", "connections"),
+        counted(migrations(draft).value, "statement", "statements"),
+        facts::rps(draft.value(Knob::Peak) / draft.value(Knob::Tenants).max(1.0))
+    );
+    let numbers = vec![connections(draft), migrations(draft)];
+    choice.alternative("database for each tenant", lost, numbers)
+}
+
+fn without_schemas(choice: Choice, draft: &Draft<'_>) -> Choice {
+    let lost = format!(
+        "{} tables in one catalogue: {} statements for each release and planning that slows with \
+         them.",
+        facts::number(draft.value(Knob::Tenants) * isolated_tables(draft) as f64),
+        facts::number(migrations(draft).value)
+    );
+    choice.alternative("schema for each tenant", lost, vec![migrations(draft)])
+}
+
 fn by_database(choice: Choice, draft: &Draft<'_>, tenancy: &Tenancy) -> Choice {
     let tenants = draft.input(Knob::Tenants);
     let open = connections(draft);
     let limit = CONNECTIONS_MAX / (CONNECTIONS_EACH * 2.0);
     let regimes: Vec<&str> =
         draft.model.constraints.compliance.iter().map(|name| name.as_str()).collect();
-    choice
+    let choice = choice
         .choose("a database for each tenant; on SQLite a file for each")
         .because(format!(
             "`tenancy: database by {}` asks for it: a query can only reach the tenant whose \
@@ -124,7 +144,7 @@ fn by_database(choice: Choice, draft: &Draft<'_>, tenancy: &Tenancy) -> Choice {
         ))
         .number(open)
         .number(migrations(draft))
-        .option(
+        .alternative(
             "row: a column in each table",
             format!(
                 "{} instead of {} statements a release, but one missing condition shows a tenant \
@@ -133,8 +153,8 @@ fn by_database(choice: Choice, draft: &Draft<'_>, tenancy: &Tenancy) -> Choice {
                 facts::number(migrations(draft).value)
             ),
             vec![],
-            vec![("tenant_files", Setting::Flag(false))],
-        )
+        );
+    without_schemas(choice, draft)
         .consequence(format!(
             "`up` keeps `<data>/<service>/<{}>.db`: one writer for each tenant, so tenants do not \
              wait for each other's commits.",
@@ -152,7 +172,7 @@ fn by_database(choice: Choice, draft: &Draft<'_>, tenancy: &Tenancy) -> Choice {
 
 fn by_schema(choice: Choice, draft: &Draft<'_>, tenancy: &Tenancy) -> Choice {
     let tables = draft.value(Knob::Tenants) * isolated_tables(draft) as f64;
-    choice
+    let choice = choice
         .choose("a schema for each tenant; on SQLite a file for each")
         .because(format!(
             "`tenancy: schema by {}` asks for it; SQLite has no schemas, so the embedded database \
@@ -160,19 +180,18 @@ fn by_schema(choice: Choice, draft: &Draft<'_>, tenancy: &Tenancy) -> Choice {
             tenancy.claim
         ))
         .number(migrations(draft))
-        .option(
+        .alternative(
             "row: a column in each table",
             format!(
                 "{} tables fewer in the catalogue.",
                 facts::number(tables - isolated_tables(draft) as f64)
             ),
             vec![],
-            vec![("tenant_files", Setting::Flag(false))],
-        )
-        .flips(format!(
-            "more than 10,000 tables ({} now): rows, for PostgreSQL's catalogue slows every plan",
-            facts::number(tables)
-        ))
+        );
+    without_databases(choice, draft).flips(format!(
+        "more than 10,000 tables ({} now): rows, for PostgreSQL's catalogue slows every plan",
+        facts::number(tables)
+    ))
 }
 
 fn across(choice: Choice, draft: &Draft<'_>) -> Choice {
@@ -221,7 +240,7 @@ fn migrations(draft: &Draft<'_>) -> Computed {
 #[cfg(test)]
 mod tests {
     use super::RULE;
-    use crate::tests::{CLINIC, LINKS, SHOP, check};
+    use crate::tests::{CLINIC, LINKS, SHOP, check, designed, with};
     use expect_test::expect;
 
     #[test]
@@ -246,6 +265,35 @@ mod tests {
               flips at more than 100 tenants: a pooler in front, or rows instead of databases
         "#]],
         );
+    }
+
+    #[test]
+    fn the_tables_follow_what_is_decided_whatever_was_asked() {
+        for asked in ["row", "schema", "database"] {
+            for pinned in ["row", "schema", "database", "A database for each tenant"] {
+                let system = with(
+                    SHOP,
+                    "tenancy: row",
+                    &format!(
+                        "decisions: {{ tenancy: {{ choose: {pinned}, because: a contract }} }}\n\
+                         tenancy: {asked}"
+                    ),
+                );
+                let made = designed(&system);
+                let rows = pinned == "row";
+                let told = format!("{asked} pinned to {pinned}");
+                assert_eq!(made.settings.tenant_files, !rows, "{told}");
+                let mut tables = made.schema.tables.iter();
+                assert_eq!(tables.any(|table| table.tenant.is_some()), rows, "{told}");
+                let mut decisions = made.decisions.iter().filter(|one| one.rule == RULE.id);
+                let choice = decisions.next().map(|one| one.choice.as_str()).unwrap_or_default();
+                let kind = pinned.rsplit_once("database").map_or(pinned, |_| "database");
+                assert!(choice.trim_start_matches("a ").starts_with(kind), "{told}: {choice}");
+                let pinned = made.decisions.iter().find_map(|one| one.pinned.as_ref());
+                let cost = pinned.map(|pinned| pinned.cost.as_str()).unwrap_or_default();
+                assert!(!cost.contains("unknown"), "{told}: {cost}");
+            }
+        }
     }
 
     #[test]
