@@ -8,6 +8,19 @@ use crate::expr::FieldRef;
 use crate::schema::Part;
 use serde::Serialize;
 
+/// Paths that every server answers itself, beside those of its contract.
+pub const OWN_PATHS: [&str; 9] = [
+    "/",
+    "/.well-known/jwks.json",
+    "/docs",
+    "/livez",
+    "/metrics",
+    "/openapi.json",
+    "/openapi.yaml",
+    "/readyz",
+    "/startupz",
+];
+
 /// All operations.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct Contract {
@@ -17,6 +30,29 @@ pub struct Contract {
     pub operations: Vec<Operation>,
     /// Every problem type that the API can answer with.
     pub problems: Vec<Problem>,
+}
+
+impl Contract {
+    /// What the segment of a public path such as `/{code}` cannot be, for at or below that address
+    /// the server answers something of its own. Sorted; empty where the path goes on after it.
+    pub fn taken_segments<'a>(&'a self, path: &str) -> Vec<&'a str> {
+        let Some((prefix, rest)) = path.split_once('{') else { return Vec::new() };
+        if !rest.ends_with('}') {
+            return Vec::new();
+        }
+        let served = self.operations.iter().map(|operation| operation.path.as_str());
+        let mut taken: Vec<&str> = OWN_PATHS
+            .into_iter()
+            .chain(served)
+            .filter_map(|path| path.strip_prefix(prefix)?.split('/').next())
+            .filter(|segment| !segment.starts_with('{'))
+            .collect();
+        // Clients resolve these before they ask.
+        taken.extend([".", ".."]);
+        taken.sort_unstable();
+        taken.dedup();
+        taken
+    }
 }
 
 /// One operation. Parameters, bodies and statuses follow from its kind and its resource.
@@ -99,4 +135,35 @@ pub struct Problem {
     pub title: &'static str,
     /// What it means and what a client does about it.
     pub meaning: &'static str,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_server_answers_itself_is_no_segment_of_a_public_path() {
+        let operation = |path: &str| Operation {
+            id: String::new(),
+            kind: OperationKind::Batch,
+            resource: None,
+            method: "GET",
+            path: path.to_owned(),
+            summary: String::new(),
+            anonymous: true,
+            internal: false,
+            problems: Vec::new(),
+            filters: Vec::new(),
+            expands: Vec::new(),
+            searchable: false,
+        };
+        let paths = ["/v1/links/{id}", "/{code}", "/go/{code}", "/go/to/{id}", "/go/{code}/stats"];
+        let operations = paths.map(operation).into();
+        let contract = Contract { operations, ..Contract::default() };
+        let root = contract.taken_segments("/{code}").join(" ");
+        let own = ".well-known docs go livez metrics openapi.json openapi.yaml readyz startupz v1";
+        assert_eq!(root, format!(" . .. {own}"));
+        assert_eq!(contract.taken_segments("/go/{code}"), [".", "..", "to"]);
+        assert!(contract.taken_segments("/go/{code}/stats").is_empty());
+    }
 }

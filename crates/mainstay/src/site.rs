@@ -8,7 +8,7 @@ use futures::FutureExt;
 use futures::future::BoxFuture;
 use http::{HeaderName, Method, StatusCode, header};
 use ir::architecture::Architecture;
-use ir::contract::problems;
+use ir::contract::{OWN_PATHS, problems};
 use runtime::http::{Request, Response, Service};
 use runtime::problem::Problem;
 use std::collections::BTreeMap;
@@ -129,6 +129,11 @@ impl Site {
                 ),
             ),
         ]);
+        // A public path such as `/{code}` must know what it can never lead to.
+        debug_assert!(pages.keys().all(|page| {
+            let is = |own: &&str| page == own || page.starts_with(&format!("{own}/"));
+            OWN_PATHS.iter().any(is)
+        }));
         Self { pages, machine_index: Page::plain(json, index::json(architecture)), api }
     }
 

@@ -73,7 +73,7 @@ pub fn plan(architecture: &Valid<Architecture>) -> Plan {
     let domain = architecture.domain.clone();
     let resources = domain
         .resources()
-        .map(|(id, _)| ResourcePlan::of(&domain, &architecture.model, id))
+        .map(|(id, _)| ResourcePlan::of(&domain, &architecture.contract, &architecture.model, id))
         .collect();
     let operations: Vec<OperationPlan> = architecture
         .contract

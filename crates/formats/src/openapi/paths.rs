@@ -83,6 +83,11 @@ fn description(writing: &Writing<'_>, operation: &Operation) -> Option<String> {
             parts.push(format!("Starts `{workflow}`."));
         }
     }
+    if let (OperationKind::Route(at), Some(resource)) = (operation.kind, resource)
+        && resource.routes[at].redirect.is_some()
+    {
+        parts.push("Query parameters are ignored, whatever they are.".to_owned());
+    }
     let texts: Vec<String> = grants(writing, operation)
         .iter()
         .filter(|grant| grant.caller != Caller::System)

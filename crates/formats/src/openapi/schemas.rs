@@ -284,7 +284,7 @@ fn body(writing: &Writing<'_>, id: ResourceId, body: Body) -> Node {
         let schema = uuid().with("description", "Of a row that stays; a new one has none");
         properties.set("id", schema);
     }
-    for field in &resource.fields {
+    for (field_id, field) in resource.fields() {
         let need = need(domain, id, field, body);
         if need == Need::Absent {
             continue;
@@ -293,6 +293,13 @@ fn body(writing: &Writing<'_>, id: ResourceId, body: Body) -> Node {
             required.push(field.name.clone());
         }
         let mut schema = described(field, given(writing, field, body));
+        // What a public path could not lead to, for the server answers there itself.
+        let route = resource.routes.iter().find(|route| route.by == field_id);
+        let contract = &writing.architecture.contract;
+        let taken = route.map(|route| contract.taken_segments(&route.path)).unwrap_or_default();
+        if !taken.is_empty() {
+            schema.set("not", map([("enum", list(taken))]));
+        }
         if let (Source::Caller, Kind::Actor(actor)) = (&field.source, &field.kind)
             && schema.get("description").is_none()
         {

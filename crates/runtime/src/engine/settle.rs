@@ -36,7 +36,30 @@ impl Unit<'_> {
         std::mem::take(&mut faults).settle()?;
         self.copy(resource, record, old, &mut faults).await?;
         faults.settle()?;
-        self.compute(resource, record).await
+        self.compute(resource, record).await?;
+        self.check_paths(resource, record, old)
+    }
+
+    /// A value must not lead a public path to where the server answers something of its own.
+    fn check_paths(
+        &self,
+        resource: ResourceId,
+        record: &Record,
+        old: Option<&Record>,
+    ) -> Result<(), Failure> {
+        let mut faults = Faults::default();
+        for taken in &self.engine.plan.resource(resource).taken {
+            let value = record.value(taken.field);
+            if old.is_some_and(|old| old.value(taken.field) == value) {
+                continue;
+            }
+            if let Some(path) = taken.path(value) {
+                let at = pointer(self, resource, None, resource, taken.field);
+                let detail = format!("could not be reached: the server answers `{path}` itself");
+                faults.add(kinds::INVALID_VALUE, at, detail);
+            }
+        }
+        faults.settle()
     }
 
     /// Asks for the rows of other contexts that are newly referred to, one call for each resource.

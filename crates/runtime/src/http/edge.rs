@@ -36,6 +36,11 @@ const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 const REQUEST_TIMEOUT: HeaderName = HeaderName::from_static("x-request-timeout");
 const ENVOY_TIMEOUT: HeaderName = HeaderName::from_static("x-envoy-expected-rq-timeout-ms");
 
+/// Where the keys of the development key are.
+const JWKS: &str = "/.well-known/jwks.json";
+/// The paths that are answered here: each is one of [`ir::contract::OWN_PATHS`].
+pub(super) const EDGE_PATHS: [&str; 5] = ["/livez", "/readyz", "/startupz", "/metrics", JWKS];
+
 /// What the server is given beside its configuration.
 pub struct Surroundings {
     /// Counts.
@@ -233,9 +238,8 @@ impl Edge {
     fn own(&self, arrival: &Arrival) -> Result<Option<Response>, Problem> {
         let head = &arrival.head;
         let path = head.uri.path();
-        let own = matches!(path, "/livez" | "/readyz" | "/startupz" | "/metrics")
-            || (path == "/.well-known/jwks.json" && self.around.jwks.is_some());
-        if !own {
+        let has_keys = self.around.jwks.is_some();
+        if !EDGE_PATHS.contains(&path) || (path == JWKS && !has_keys) {
             return Ok(None);
         }
         if head.method != Method::GET && head.method != Method::HEAD {
@@ -252,7 +256,7 @@ impl Edge {
                 let response = Response::of(StatusCode::OK, media, self.metrics_text());
                 Some(response.header(CACHE_CONTROL, "no-store"))
             }
-            "/.well-known/jwks.json" => {
+            JWKS => {
                 let jwks = self.around.jwks.clone().unwrap_or_default();
                 let response = Response::of(StatusCode::OK, "application/jwk-set+json", jwks);
                 Some(response.header(CACHE_CONTROL, "public, max-age=300"))

@@ -3,9 +3,13 @@
 use super::needs::{self, Needs, Path, Step};
 use crate::json::scalar::Shape;
 use crate::json::write;
-use ir::domain::{Change, Command, Domain, Field, FieldId, Kind, Resource, ResourceId, Source};
+use ir::contract::Contract;
+use ir::domain::{
+    Change, Command, Domain, Field, FieldId, Kind, Resource, ResourceId, Route, Source,
+};
 use ir::expr::Implicit;
 use ir::model::{At, Model};
+use ir::value::Value;
 
 /// A resource made ready to serve.
 #[derive(Debug)]
@@ -40,6 +44,19 @@ pub(crate) struct ResourcePlan {
     pub(crate) commands: Vec<CommandPlan>,
     /// What conditions of routes read of other rows.
     pub(crate) routes_need: Needs,
+    /// Values that a public path could not lead to.
+    pub(crate) taken: Vec<Taken>,
+}
+
+/// Values of a field that a public path could not lead to, for the server answers there itself.
+#[derive(Debug)]
+pub(crate) struct Taken {
+    /// The field.
+    pub(crate) field: FieldId,
+    /// What stands before the value in the path.
+    pub(crate) prefix: Box<str>,
+    /// The values, sorted.
+    pub(crate) values: Vec<Box<str>>,
 }
 
 /// What the rules of a resource read of other rows.
@@ -142,7 +159,7 @@ pub(crate) struct CommandPlan {
 
 impl ResourcePlan {
     /// Works it out.
-    pub(crate) fn of(domain: &Domain, model: &Model, id: ResourceId) -> Self {
+    pub(crate) fn of(domain: &Domain, contract: &Contract, model: &Model, id: ResourceId) -> Self {
         let resource = domain.resource(id);
         let mut names: Vec<_> =
             resource.fields().map(|(id, field)| (field.name.as_str().into(), id)).collect();
@@ -176,6 +193,7 @@ impl ResourcePlan {
                 .map(|command| CommandPlan::of(model, resource, command))
                 .collect(),
             routes_need: Needs::of(resource.routes.iter().filter_map(|route| route.when.as_ref())),
+            taken: resource.routes.iter().map(|route| Taken::of(contract, route)).collect(),
         }
     }
 
@@ -205,6 +223,24 @@ impl Rules {
             delete: conditions(&access.delete),
             fields: Needs::of(writable.filter_map(|grant| grant.when.as_ref())),
         }
+    }
+}
+
+impl Taken {
+    fn of(contract: &Contract, route: &Route) -> Self {
+        let values = contract.taken_segments(&route.path);
+        Self {
+            field: route.by,
+            prefix: route.path.split('{').next().unwrap_or_default().into(),
+            values: values.into_iter().map(Into::into).collect(),
+        }
+    }
+
+    /// The path that the server answers itself, where a value leads to one.
+    pub(crate) fn path(&self, value: &Value) -> Option<String> {
+        let text = value.as_text()?;
+        let taken = self.values.binary_search_by(|other| (**other).cmp(text)).is_ok();
+        taken.then(|| format!("{}{text}", self.prefix))
     }
 }
 

@@ -49,6 +49,12 @@ pub(super) fn of(
     if writes(kind) {
         problems.extend(KEYED);
     }
+    if let (OperationKind::Route(at), Some(resource)) = (kind, resource)
+        && resource.routes[at].redirect.is_some()
+    {
+        // Parameters behind an address that is passed on are nobody's fault.
+        problems.retain(|problem| problem.slug != p::UNKNOWN_PARAMETER.slug);
+    }
     match resource {
         Some(resource) => problems.extend(of_resource(domain, resource, kind)),
         None => {

@@ -80,54 +80,54 @@ mod tests {
         check(
             text,
             expect![[r#"
-                error[E014]: `anyone` is reserved
-                 --> mainstay.yaml:1:11
-                  |
-                1 | actors: { anyone: oidc }
-                  |           ^^^^^^
-                  = why: it has a meaning of its own in expressions and rules
-                  = help: take another name
+            error[E014]: `anyone` is reserved
+             --> mainstay.yaml:1:11
+              |
+            1 | actors: { anyone: oidc }
+              |           ^^^^^^
+              = why: it has a meaning of its own in expressions and rules
+              = help: take another name
 
-                error[E014]: `explain` is reserved
-                 --> mainstay.yaml:6:15
-                  |
-                6 |         path: explain
-                  |               ^^^^^^^
-                  = why: Mainstay serves something of its own there
-                  = help: take another name
+            error[E014]: `explain` is reserved
+             --> mainstay.yaml:6:15
+              |
+            6 |         path: explain
+              |               ^^^^^^^
+              = why: Mainstay serves something of its own there
+              = help: take another name
 
-                error[E014]: `id` is reserved
-                 --> mainstay.yaml:7:19
-                  |
-                7 |         fields: { id: uuid, limit: int, me: int, size: int }
-                  |                   ^^
-                  = why: every resource has it without being asked
-                  = help: take another name
+            error[E014]: `id` is reserved
+             --> mainstay.yaml:7:19
+              |
+            7 |         fields: { id: uuid, limit: int, me: int, size: int }
+              |                   ^^
+              = why: every resource has it without being asked
+              = help: take another name
 
-                error[E014]: `limit` is reserved
-                 --> mainstay.yaml:7:29
-                  |
-                7 |         fields: { id: uuid, limit: int, me: int, size: int }
-                  |                             ^^^^^
-                  = why: it is a parameter of every list, so it could not be filtered by
-                  = help: take another name
+            error[E014]: `limit` is reserved
+             --> mainstay.yaml:7:29
+              |
+            7 |         fields: { id: uuid, limit: int, me: int, size: int }
+              |                             ^^^^^
+              = why: it is a parameter of every list, so it could not be filtered by
+              = help: take another name
 
-                error[E014]: `me` is reserved
-                 --> mainstay.yaml:7:41
-                  |
-                7 |         fields: { id: uuid, limit: int, me: int, size: int }
-                  |                                         ^^
-                  = why: it has a meaning of its own in expressions and rules
-                  = help: take another name
+            error[E014]: `me` is reserved
+             --> mainstay.yaml:7:41
+              |
+            7 |         fields: { id: uuid, limit: int, me: int, size: int }
+              |                                         ^^
+              = why: it has a meaning of its own in expressions and rules
+              = help: take another name
 
-                error[E014]: `now` is reserved
-                 --> mainstay.yaml:8:18
-                  |
-                8 |         rules: { now: true }
-                  |                  ^^^
-                  = why: it has a meaning of its own in expressions and rules
-                  = help: take another name
-            "#]],
+            error[E014]: `now` is reserved
+             --> mainstay.yaml:8:18
+              |
+            8 |         rules: { now: true }
+              |                  ^^^
+              = why: it has a meaning of its own in expressions and rules
+              = help: take another name
+        "#]],
         );
     }
 }

@@ -176,3 +176,10 @@ fn a_request_is_traced_timed_and_logged_without_what_is_personal() {
         assert!(!all.contains(personal), "{personal} in {all}");
     }
 }
+
+#[test]
+fn a_public_path_knows_what_the_edge_answers() {
+    for path in crate::http::edge::EDGE_PATHS {
+        assert!(ir::contract::OWN_PATHS.contains(&path), "{path}");
+    }
+}

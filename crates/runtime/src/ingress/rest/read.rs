@@ -127,10 +127,13 @@ impl<'a> Asked<'a> {
 
     /// A path of `routes`: the row is found by a unique field, shown or redirected to, counted.
     pub(super) async fn route(&self, route: usize) -> Result<Response, Failure> {
-        query::none(self.request)?;
         let resource = self.resource()?;
         let engine = &self.live.engine;
         let of = &engine.plan.domain.resource(resource).routes[route];
+        // Whoever passes an address on puts parameters behind it, to see who follows it.
+        if of.redirect.is_none() {
+            query::none(self.request)?;
+        }
         let shape = &engine.plan.resource(resource).field(of.by).shape;
         let segment = self.segment.and_then(decode_segment).ok_or_else(not_found)?;
         let value = shape.parse(&segment).filter(|value| shape.check(value).is_ok());
