@@ -243,8 +243,9 @@ fn scalar(field: &Field, declared: &FieldType, resource: &Resource) -> Option<Va
             let typical = 125 * MONEY_UNITS / 10;
             let units = within(field, MONEY_UNITS, typical);
             let whole = units - units.rem_euclid(MONEY_UNITS);
-            let units = if has_no_decimals(code) { whole } else { units };
-            Value::Money { units, currency: Currency(letters) }
+            let currency = Currency(letters);
+            let units = if currency.decimals() == 0 { whole } else { units };
+            Value::Money { units, currency }
         }
         FieldType::Date => Value::Date(i32::try_from(within(field, 1, i64::from(DAY))).ok()?),
         FieldType::Time => Value::Time(within(field, 1, 34_200_000_000)),
@@ -324,20 +325,6 @@ fn spaced(name: &str) -> String {
     out
 }
 
-/// Currencies without decimals (ISO 4217).
-pub(crate) const WITHOUT_DECIMALS: [&str; 17] = [
-    "BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG", "RWF", "UGX", "UYI", "VND",
-    "VUV", "XAF", "XOF", "XPF",
-];
-/// Currencies with three decimals.
-pub(crate) const THREE_DECIMALS: [&str; 7] = ["BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"];
-/// Currencies with four decimals.
-pub(crate) const FOUR_DECIMALS: [&str; 2] = ["CLF", "UYW"];
-
-fn has_no_decimals(code: &str) -> bool {
-    WITHOUT_DECIMALS.contains(&code)
-}
-
 /// A value in its wire form.
 pub(crate) fn wire(value: &Value) -> Node {
     match value {
@@ -346,14 +333,8 @@ pub(crate) fn wire(value: &Value) -> Node {
         Value::Int(number) => Node::Int(*number),
         Value::Decimal { units, scale } => decimal(*units, *scale, *scale).into(),
         Value::Money { units, currency } => {
-            let code = currency.as_str();
-            let shown = match code {
-                code if has_no_decimals(code) => 0,
-                code if THREE_DECIMALS.contains(&code) => 3,
-                code if FOUR_DECIMALS.contains(&code) => 4,
-                _ => 2,
-            };
-            map([("amount", decimal(*units, 4, shown).into()), ("currency", code.into())])
+            let amount = decimal(*units, 4, currency.decimals());
+            map([("amount", amount.into()), ("currency", currency.as_str().into())])
         }
         Value::Text(text) => Node::Text(text.to_string()),
         Value::Json(_) => Node::empty(),

@@ -1,5 +1,9 @@
 //! The values of fields and expressions, exact in every case.
 
+mod currency;
+
+pub use currency::{Currency, WANTED as CURRENCY_WANTED};
+
 use serde::Serialize;
 
 /// Money is stored in these many units to the one.
@@ -53,24 +57,6 @@ pub enum Value {
     Json(Box<str>),
     /// Several scalars.
     List(Vec<Value>),
-}
-
-/// An ISO 4217 code of three capital letters.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
-#[serde(into = "String")]
-pub struct Currency(pub [u8; 3]);
-
-impl Currency {
-    /// The letters.
-    pub fn as_str(&self) -> &str {
-        std::str::from_utf8(&self.0).unwrap_or("???")
-    }
-}
-
-impl From<Currency> for String {
-    fn from(currency: Currency) -> Self {
-        currency.as_str().to_owned()
-    }
 }
 
 impl Value {

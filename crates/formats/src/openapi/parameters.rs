@@ -1,7 +1,7 @@
 //! Parameters of path, query and header.
 
 use super::Writing;
-use super::scalar::{any_text, filtered, instant, uuid};
+use super::scalar::{any_text, filtered, instant, reference, uuid};
 use crate::tree::{Node, list, map};
 use ir::contract::{Filter, Operation, OperationKind};
 use ir::domain::Field;
@@ -241,9 +241,7 @@ fn implicit_filters(writing: &Writing<'_>) -> Vec<Filter> {
 /// Parameter names of a filter, each with the schema of its value.
 fn terms(filter: &Filter, field: Option<&Field>) -> Vec<(String, Node)> {
     let value = match (filter.part, filter.field, field) {
-        (Part::Currency, _, _) => {
-            map([("type", "string".into()), ("pattern", "^[A-Z]{3}$".into())])
-        }
+        (Part::Currency, _, _) => reference("Currency"),
         (Part::Start | Part::End, _, _) => instant(),
         (_, FieldRef::Implicit(Implicit::Id), _) => uuid(),
         (_, FieldRef::Implicit(Implicit::CreatedAt | Implicit::UpdatedAt), _) => instant(),

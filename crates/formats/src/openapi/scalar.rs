@@ -1,10 +1,10 @@
 //! JSON Schemas of the types of fields, as tight as the backend checks them.
 
-use crate::example::{FOUR_DECIMALS, THREE_DECIMALS, WITHOUT_DECIMALS, date, decimal, timestamp};
+use crate::example::{date, decimal, timestamp};
 use crate::tree::{Node, list, map};
 use ir::domain::{Field, Kind};
 use ir::model::FieldType;
-use ir::value::Value;
+use ir::value::{Currency, Value};
 
 /// Characters of a URL at most.
 const URL_CHARACTERS_MAX: i64 = 2_048;
@@ -248,12 +248,7 @@ fn money(field: &Field, currency: Option<&str>) -> Node {
         within(field, &mut schema);
         return schema;
     };
-    let decimals = match code {
-        code if WITHOUT_DECIMALS.contains(&code) => 0,
-        code if THREE_DECIMALS.contains(&code) => 3,
-        code if FOUR_DECIMALS.contains(&code) => 4,
-        _ => 2,
-    };
+    let decimals = Currency::of(code).map_or(2, Currency::decimals);
     let mut schema = map([
         ("type", "object".into()),
         ("required", list(["amount", "currency"])),
@@ -270,36 +265,49 @@ fn money(field: &Field, currency: Option<&str>) -> Node {
     schema
 }
 
+/// Decimals of the currencies that do not have two.
+const RARE_DECIMALS: [u8; 3] = [0, 3, 4];
+
 /// Money in any currency, each with the decimals it has.
 pub(super) fn any_money() -> Node {
     let branch = |codes: Node, decimals| {
         map([("properties", map([("amount", amount(decimals, true)), ("currency", codes)]))])
     };
-    let these =
-        |codes: &[&str]| map([("type", "string".into()), ("enum", list(codes.iter().copied()))]);
-    let all = [&WITHOUT_DECIMALS[..], &THREE_DECIMALS[..], &FOUR_DECIMALS[..]].concat();
-    let others = map([
-        ("type", "string".into()),
-        ("pattern", "^[A-Z]{3}$".into()),
-        ("not", map([("enum", list(all))])),
-    ]);
-    let text = || map([("type", "string".into())]);
+    let rare = |decimals| Currency::with_decimals(decimals).iter().copied();
+    let others = map([("not", map([("enum", list(RARE_DECIMALS.into_iter().flat_map(rare)))]))]);
+    let mut branches = vec![branch(others, 2)];
+    branches.extend(RARE_DECIMALS.map(|decimals| {
+        branch(map([("type", "string".into()), ("enum", list(rare(decimals)))]), decimals)
+    }));
+    let text = map([("type", "string".into())]);
     map([
         ("type", "object".into()),
         ("description", "An exact amount of a currency (ISO 4217)".into()),
         ("required", list(["amount", "currency"])),
-        ("properties", map([("amount", text()), ("currency", text())])),
+        ("properties", map([("amount", text), ("currency", reference("Currency"))])),
         ("additionalProperties", false.into()),
-        (
-            "anyOf",
-            list([
-                branch(others, 2),
-                branch(these(&WITHOUT_DECIMALS), 0),
-                branch(these(&THREE_DECIMALS), 3),
-                branch(these(&FOUR_DECIMALS), 4),
-            ]),
-        ),
+        ("anyOf", Node::List(branches)),
         ("examples", list([map([("amount", "12.50".into()), ("currency", "EUR".into())])])),
+    ])
+}
+
+/// The code of a currency. A pattern, for one line says as much as a line for each.
+pub(super) fn currency() -> Node {
+    let mut codes: Vec<&str> =
+        (0..=4).flat_map(|decimals| Currency::with_decimals(decimals).iter().copied()).collect();
+    codes.sort_unstable();
+    let by_letter: Vec<String> = codes
+        .chunk_by(|a, b| a[..1] == b[..1])
+        .map(|codes| {
+            let ends: Vec<&str> = codes.iter().map(|code| &code[1..]).collect();
+            format!("{}(?:{})", &codes[0][..1], ends.join("|"))
+        })
+        .collect();
+    map([
+        ("type", "string".into()),
+        ("description", "The code of a currency (ISO 4217)".into()),
+        ("pattern", format!("^(?:{})$", by_letter.join("|")).into()),
+        ("examples", list(["EUR"])),
     ])
 }
 

@@ -2,7 +2,7 @@
 //! bodies, and the few that every API has.
 
 use super::Writing;
-use super::scalar::{any_money, field, instant, or_null, reference, timespan, uuid};
+use super::scalar::{any_money, currency, field, instant, or_null, reference, timespan, uuid};
 use crate::bodies::{Body, Need, need};
 use crate::example::Form;
 use crate::tree::{Node, list, map};
@@ -12,7 +12,8 @@ use ir::model::FieldType;
 use ir::schema::Part;
 
 /// Names that the document itself uses.
-const TAKEN: [&str; 6] = ["Money", "Timespan", "Problem", "Batch", "BatchAnswer", "Explanation"];
+const TAKEN: [&str; 7] =
+    ["Money", "Currency", "Timespan", "Problem", "Batch", "BatchAnswer", "Explanation"];
 
 /// The names of the resources in the document.
 pub(super) struct SchemaNames {
@@ -100,6 +101,11 @@ pub(super) fn schemas(writing: &Writing<'_>) -> Node {
     };
     if uses(|declared| matches!(declared, FieldType::Money { currency: None })) {
         schemas.set("Money", any_money());
+        schemas.set("Currency", currency());
+    }
+    let mut filters = writing.operations().flat_map(|operation| &operation.filters);
+    if filters.any(|filter| filter.part == Part::Currency) {
+        schemas.set("Currency", currency());
     }
     if uses(|declared| matches!(declared, FieldType::Timespan)) {
         schemas.set("Timespan", timespan());

@@ -2,9 +2,8 @@
 
 use super::read::shorten;
 use super::scalar::{MONEY_SCALE, Made, Wrong};
-use super::write::currency_decimals;
 use super::{Json, time};
-use ir::value::{Currency, Value};
+use ir::value::{CURRENCY_WANTED, Currency, Value};
 use std::borrow::Cow;
 use std::net::Ipv6Addr;
 
@@ -90,12 +89,10 @@ pub(super) fn read_money(members: &[(Cow<'_, str>, Json<'_>)]) -> Result<Value, 
                 let detail = format!("must be a decimal number as text, not {}", other.kind());
                 return Err(Wrong::new(detail).inside("amount"));
             }
-            ("currency", Json::Text(code)) if read_currency(code).is_some() => {
-                currency = read_currency(code);
-            }
-            ("currency", _) => {
-                let detail = "must be an ISO 4217 code of three capital letters";
-                return Err(Wrong::new(detail).inside("currency"));
+            ("currency", value) => {
+                let code = if let Json::Text(code) = value { code } else { "" };
+                let wrong = || Wrong::new(CURRENCY_WANTED).inside("currency");
+                currency = Some(Currency::of(code).ok_or_else(wrong)?);
             }
             (other, _) => return Err(unknown(other, "money")),
         }
@@ -109,7 +106,7 @@ pub(super) fn read_money(members: &[(Cow<'_, str>, Json<'_>)]) -> Result<Value, 
         let detail = "must be a decimal number as text, such as `12.50`";
         Wrong::new(detail).inside("amount")
     })?;
-    let decimals = currency_decimals(currency);
+    let decimals = currency.decimals();
     if amount.split_once('.').map_or(0, |(_, rest)| rest.len()) > usize::from(decimals) {
         let detail = format!("`{}` has {decimals} decimals", currency.as_str());
         return Err(Wrong::new(detail).inside("amount"));
@@ -142,12 +139,6 @@ pub(super) fn read_span(members: &[(Cow<'_, str>, Json<'_>)]) -> Result<Value, W
 fn unknown(member: &str, of: &str) -> Wrong {
     let detail = format!("`{}` is no member of {of}", shorten(member));
     Wrong { unknown: true, ..Wrong::new(detail) }.inside(member)
-}
-
-/// Three capital letters.
-pub(crate) fn read_currency(code: &str) -> Option<Currency> {
-    let letters: [u8; 3] = code.as_bytes().try_into().ok()?;
-    letters.iter().all(u8::is_ascii_uppercase).then_some(Currency(letters))
 }
 
 /// 36 characters with hyphens, in either case.

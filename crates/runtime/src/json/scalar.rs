@@ -1,10 +1,8 @@
 //! The types of fields on the wire: reading, bounds, and fitting a computed value to its field.
 
 use super::literal::{
-    exact, fixed, half_even, is_email, is_url, made_by, read_currency, read_money, read_span,
-    read_uuid, rescale,
+    exact, fixed, half_even, is_email, is_url, made_by, read_money, read_span, read_uuid, rescale,
 };
-use super::write::currency_decimals;
 use super::{Json, time};
 use ir::domain::{Field, Kind};
 use ir::model::FieldType;
@@ -296,7 +294,7 @@ impl Shape {
         {
             return Err(Wrong::new(format!("must be `{}`", only.as_str())).inside("currency"));
         }
-        let decimals = currency_decimals(currency);
+        let decimals = currency.decimals();
         if units % 10_i64.pow(u32::from(MONEY_SCALE - decimals)) != 0 {
             let detail = format!("`{}` has {decimals} decimals", currency.as_str());
             return Err(Wrong::new(detail).inside("amount"));
@@ -352,7 +350,7 @@ impl Shape {
                 }
             }
             (Wire::Money(_), Value::Money { units, currency }) => {
-                let unit = 10_i64.pow(u32::from(MONEY_SCALE - currency_decimals(currency)));
+                let unit = 10_i64.pow(u32::from(MONEY_SCALE - currency.decimals()));
                 Value::Money { units: half_even(units, unit) * unit, currency }
             }
             (_, value) => value,
@@ -370,7 +368,10 @@ fn wire(declared: &FieldType) -> Wire {
             Wire::Decimal { precision: *precision, scale: *scale }
         }
         FieldType::Bool => Wire::Bool,
-        FieldType::Money { currency } => Wire::Money(currency.as_deref().and_then(read_currency)),
+        FieldType::Money { currency } => {
+            let letters = currency.as_deref().and_then(|code| code.as_bytes().try_into().ok());
+            Wire::Money(letters.map(Currency))
+        }
         FieldType::Date => Wire::Date,
         FieldType::Time => Wire::Time,
         FieldType::Timestamp => Wire::Timestamp,

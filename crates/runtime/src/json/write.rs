@@ -84,7 +84,7 @@ fn quoted(out: &mut Vec<u8>, write: impl FnOnce(&mut Vec<u8>)) {
 /// `{"amount":"12.50","currency":"EUR"}`
 fn money(out: &mut Vec<u8>, units: i64, currency: Currency) {
     out.extend_from_slice(b"{\"amount\":\"");
-    decimal(out, units, 4, currency_decimals(currency));
+    decimal(out, units, 4, currency.decimals());
     out.extend_from_slice(b"\",\"currency\":\"");
     out.extend_from_slice(currency.as_str().as_bytes());
     out.extend_from_slice(b"\"}");
@@ -140,16 +140,5 @@ pub(crate) fn uuid(out: &mut Vec<u8>, id: u128) {
         }
         out.push(HEX[usize::from(byte >> 4)]);
         out.push(HEX[usize::from(byte & 15)]);
-    }
-}
-
-/// Digits after the point that a currency has (ISO 4217); 2 for those not listed.
-pub(crate) fn currency_decimals(currency: Currency) -> u8 {
-    match &currency.0 {
-        b"BIF" | b"CLP" | b"DJF" | b"GNF" | b"ISK" | b"JPY" | b"KMF" | b"KRW" | b"PYG" | b"RWF"
-        | b"UGX" | b"UYI" | b"VND" | b"VUV" | b"XAF" | b"XOF" | b"XPF" => 0,
-        b"BHD" | b"IQD" | b"JOD" | b"KWD" | b"LYD" | b"OMR" | b"TND" => 3,
-        b"CLF" | b"UYW" => 4,
-        _ => 2,
     }
 }

@@ -1,12 +1,12 @@
 //! The grammar of a list's parameters: filters, sort keys, expansions.
 
-use crate::json::literal::read_currency;
 use crate::json::scalar::{Shape, Wire};
 use ir::contract::{Filter, Operation};
 use ir::domain::{Domain, Field, FieldId, Kind, Resource, ResourceId, Source};
 use ir::expr::{Expr, ExprKind, FieldRef, Function, Implicit, Operator, Type};
 use ir::model::FieldType;
 use ir::schema::Part;
+use ir::value::{CURRENCY_WANTED, Currency};
 
 /// Filters by name.
 #[derive(Debug, Default)]
@@ -197,9 +197,8 @@ impl FilterPlan {
         if text.contains('\0') {
             return Err(Refused::Invalid("may not hold the character NUL".to_owned()));
         }
-        if self.part == Part::Currency && read_currency(text).is_none() {
-            let detail = "must be an ISO 4217 code of three capital letters";
-            return Err(Refused::Invalid(detail.to_owned()));
+        if self.part == Part::Currency && Currency::of(text).is_none() {
+            return Err(Refused::Invalid(CURRENCY_WANTED.to_owned()));
         }
         match self.shape.parse(text) {
             Some(value) => Ok(Expr { kind: ExprKind::Literal(value), ty: self.ty.clone() }),

@@ -151,6 +151,7 @@ async fn what_is_not_known_or_cannot_be_read_is_refused_and_never_ignored() {
         "stock=a",
         "price=1.00001",
         "price.currency=eur",
+        "price.currency.in=EUR,ABC",
         "created_at.lt=yesterday",
         "id=17",
         "sku.null=true",
@@ -187,7 +188,8 @@ async fn what_is_not_known_or_cannot_be_read_is_refused_and_never_ignored() {
         stock=1.0: 400 invalid-parameter   ?stock: must be a whole number of 64 bits
         stock=a: 400 invalid-parameter   ?stock: must be a whole number of 64 bits
         price=1.00001: 400 invalid-parameter   ?price: must be an amount such as `12.50`
-        price.currency=eur: 400 invalid-parameter   ?price.currency: must be an ISO 4217 code of three capital letters
+        price.currency=eur: 400 invalid-parameter   ?price.currency: must be the code of a currency (ISO 4217), such as `EUR`
+        price.currency.in=EUR,AB: 400 invalid-parameter   ?price.currency.in: must be the code of a currency (ISO 4217), such as `EUR`
         created_at.lt=yesterday: 400 invalid-parameter   ?created_at.lt: must be an RFC 3339 timestamp such as `2026-01-31T12:30:00Z`
         id=17: 400 invalid-parameter   ?id: must be a UUID
         sku.null=true: 400 unknown-parameter   ?sku.null: `sku` has no such operator

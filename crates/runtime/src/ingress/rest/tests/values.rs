@@ -32,6 +32,8 @@ async fn each_fault_of_a_body_is_told_at_its_place() {
         r#"{"sku":"a","name":"n","price":{"amount":"12.5","currency":"JPY"}}"#.to_owned(),
         r#"{"sku":"a","name":"n","price":{"amount":"12.5"}}"#.to_owned(),
         r#"{"sku":"a","name":"n","price":{"amount":"12.5","currency":"euro"}}"#.to_owned(),
+        r#"{"sku":"a","name":"n","price":{"amount":"12.5","currency":"ABC"}}"#.to_owned(),
+        r#"{"sku":"a","name":"n","price":{"amount":"12.5","currency":978}}"#.to_owned(),
         r#"{"sku":"a","name":"n","price":{"amount":"1","currency":"EUR","cents":1}}"#.to_owned(),
         r#"{"sku":"a","name":"n","price":{"amount":"999999999999999","currency":"EUR"}}"#
             .to_owned(),
@@ -104,7 +106,13 @@ async fn each_fault_of_a_body_is_told_at_its_place() {
           /price/currency: is missing
         422
         invalid-value
-          /price/currency: must be an ISO 4217 code of three capital letters
+          /price/currency: must be the code of a currency (ISO 4217), such as `EUR`
+        422
+        invalid-value
+          /price/currency: must be the code of a currency (ISO 4217), such as `EUR`
+        422
+        invalid-value
+          /price/currency: must be the code of a currency (ISO 4217), such as `EUR`
         400
         unknown-member
           /price/cents: `cents` is no member of money

@@ -1,0 +1,93 @@
+//! Currencies (ISO 4217).
+
+use serde::Serialize;
+
+/// An ISO 4217 code of three capital letters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[serde(into = "String")]
+pub struct Currency(pub [u8; 3]);
+
+/// What is wrong with a code that no currency has.
+pub const WANTED: &str = "must be the code of a currency (ISO 4217), such as `EUR`";
+
+/// Codes by the digits after the point, each list sorted: list one of the maintenance agency (SIX)
+/// as of 1 January 2026. Left out are codes that nothing has a price in and that have no digits
+/// after the point at all: metals, units of bond markets and of development banks, `XTS` for tests
+/// and `XXX` for none.
+const CODES: [(u8, &[&str]); 4] = [(2, &TWO), (0, &NONE), (3, &THREE), (4, &FOUR)];
+const NONE: [&str; 17] = [
+    "BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG", "RWF", "UGX", "UYI", "VND",
+    "VUV", "XAF", "XOF", "XPF",
+];
+const TWO: [&str; 139] = [
+    "AED", "AFN", "ALL", "AMD", "AOA", "ARS", "AUD", "AWG", "AZN", "BAM", "BBD", "BDT", "BMD",
+    "BND", "BOB", "BOV", "BRL", "BSD", "BTN", "BWP", "BYN", "BZD", "CAD", "CDF", "CHE", "CHF",
+    "CHW", "CNY", "COP", "COU", "CRC", "CUP", "CVE", "CZK", "DKK", "DOP", "DZD", "EGP", "ERN",
+    "ETB", "EUR", "FJD", "FKP", "GBP", "GEL", "GHS", "GIP", "GMD", "GTQ", "GYD", "HKD", "HNL",
+    "HTG", "HUF", "IDR", "ILS", "INR", "IRR", "JMD", "KES", "KGS", "KHR", "KPW", "KYD", "KZT",
+    "LAK", "LBP", "LKR", "LRD", "LSL", "MAD", "MDL", "MGA", "MKD", "MMK", "MNT", "MOP", "MRU",
+    "MUR", "MVR", "MWK", "MXN", "MXV", "MYR", "MZN", "NAD", "NGN", "NIO", "NOK", "NPR", "NZD",
+    "PAB", "PEN", "PGK", "PHP", "PKR", "PLN", "QAR", "RON", "RSD", "RUB", "SAR", "SBD", "SCR",
+    "SDG", "SEK", "SGD", "SHP", "SLE", "SOS", "SRD", "SSP", "STN", "SVC", "SYP", "SZL", "THB",
+    "TJS", "TMT", "TOP", "TRY", "TTD", "TWD", "TZS", "UAH", "USD", "USN", "UYU", "UZS", "VED",
+    "VES", "WST", "XAD", "XCD", "XCG", "YER", "ZAR", "ZMW", "ZWG",
+];
+const THREE: [&str; 7] = ["BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"];
+const FOUR: [&str; 2] = ["CLF", "UYW"];
+
+impl Currency {
+    /// The currency of a code; none where there is no such currency.
+    pub fn of(code: &str) -> Option<Self> {
+        let letters: [u8; 3] = code.as_bytes().try_into().ok()?;
+        CODES.iter().any(|(_, codes)| codes.binary_search(&code).is_ok()).then_some(Self(letters))
+    }
+
+    /// The codes of the currencies with so many digits after the point, sorted.
+    pub fn with_decimals(decimals: u8) -> &'static [&'static str] {
+        let found = CODES.iter().find(|(digits, _)| *digits == decimals);
+        found.map_or(&[], |(_, codes)| codes)
+    }
+
+    /// Digits after the point; 2 for a currency that is gone, for rows keep what they were given.
+    pub fn decimals(self) -> u8 {
+        let code = self.as_str();
+        let found = CODES.iter().find(|(_, codes)| codes.binary_search(&code).is_ok());
+        found.map_or(2, |(decimals, _)| *decimals)
+    }
+
+    /// The letters.
+    pub fn as_str(&self) -> &str {
+        std::str::from_utf8(&self.0).unwrap_or("???")
+    }
+}
+
+impl From<Currency> for String {
+    fn from(currency: Currency) -> Self {
+        currency.as_str().to_owned()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_codes_are_sorted_and_stand_once() {
+        for (decimals, codes) in CODES {
+            assert!(codes.is_sorted_by(|a, b| a < b), "{decimals}");
+            for code in codes {
+                assert_eq!(Currency::of(code).map(Currency::decimals), Some(decimals), "{code}");
+            }
+            assert_eq!(Currency::with_decimals(decimals), codes);
+        }
+        assert!(Currency::with_decimals(1).is_empty());
+    }
+
+    #[test]
+    fn what_is_no_currency_of_today_is_none() {
+        for code in ["", "EU", "EURO", "eur", "ABC", "XXX", "XTS", "XAU", "DEM", "BGN", "€"] {
+            assert_eq!(Currency::of(code), None, "{code}");
+        }
+        assert_eq!(Currency(*b"DEM").decimals(), 2);
+    }
+}
