@@ -4,14 +4,27 @@ use crate::{adr, document, machine, openapi, sql};
 use ir::architecture::Architecture;
 use ir::schema::Table;
 
-/// Every file of an architecture: path below `architecture/` and text. The same architecture
-/// gives the same bytes.
-pub fn architecture_files(architecture: &Architecture) -> Vec<(String, String)> {
-    let mut files = vec![("ARCHITECTURE.md".to_owned(), document::write(architecture))];
-    files.push(("architecture.json".to_owned(), machine::write(architecture)));
-    files.push(("contracts/openapi.yaml".to_owned(), openapi::write(architecture)));
+/// Gives every file of an architecture, path below `architecture/` and text, as soon as it is
+/// written. The same architecture gives the same bytes, in no order and from two threads: a thousand
+/// resources make a hundred megabytes, the OpenAPI document nearly half of them, and who puts them
+/// on a disk need not hold them all.
+pub fn write_architecture(architecture: &Architecture, put: &(dyn Fn(String, String) + Sync)) {
+    std::thread::scope(|scope| {
+        scope.spawn(|| put("contracts/openapi.yaml".to_owned(), openapi::write(architecture)));
+        put("ARCHITECTURE.md".to_owned(), document::write(architecture));
+        put("architecture.json".to_owned(), machine::write(architecture));
+        records(architecture).into_iter().for_each(|(name, text)| put(name, text));
+        schemas(architecture).into_iter().for_each(|(name, text)| put(name, text));
+    });
+}
+
+fn records(architecture: &Architecture) -> Vec<(String, String)> {
     let records = adr::write(architecture).into_iter();
-    files.extend(records.map(|(name, text)| (format!("decisions/{name}"), text)));
+    records.map(|(name, text)| (format!("decisions/{name}"), text)).collect()
+}
+
+fn schemas(architecture: &Architecture) -> Vec<(String, String)> {
+    let mut files = Vec::new();
     for service in &architecture.services {
         let holds = |table: &Table| service.contexts.contains(&table.context);
         let name = &service.name;

@@ -19,4 +19,4 @@ mod files;
 mod fixture;
 mod tree;
 
-pub use files::architecture_files;
+pub use files::write_architecture;

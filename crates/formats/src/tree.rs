@@ -100,101 +100,132 @@ impl Node {
 
     /// As YAML 1.2 that reads the same under 1.1.
     pub(crate) fn yaml(&self) -> String {
-        let mut out = String::new();
+        let mut out = String::with_capacity(self.room());
         self.block(&mut out, 0);
+        out.shrink_to_fit();
         out
     }
 
     /// As JSON with two spaces of indent.
     pub(crate) fn json(&self) -> String {
-        let mut out = String::new();
+        let mut out = String::with_capacity(self.room());
         self.pretty(&mut out, 0);
         out.push('\n');
+        out.shrink_to_fit();
         out
     }
 
-    fn inline(&self) -> Option<String> {
-        match self {
-            Self::Null => Some("null".to_owned()),
-            Self::Bool(flag) => Some(flag.to_string()),
-            Self::Int(number) => Some(number.to_string()),
-            Self::Text(text) => Some(scalar(text)),
-            Self::List(elements) if elements.is_empty() => Some("[]".to_owned()),
-            Self::Map(members) if members.is_empty() => Some("{}".to_owned()),
-            Self::List(elements) => {
-                let plain = |node: &Node| !matches!(node, Self::List(_) | Self::Map(_));
-                let flow = |node: &Node| match node {
-                    Self::Text(text) => flow_scalar(text),
-                    other => other.inline().unwrap_or_default(),
-                };
-                let texts: Vec<String> = elements.iter().map(flow).collect();
-                let text = format!("[{}]", texts.join(", "));
-                (elements.iter().all(plain) && text.len() <= LINE_MAX).then_some(text)
+    /// Bytes that the text is likely to take: a buffer that grows by doubling copies, and touches,
+    /// twice what it holds.
+    fn room(&self) -> usize {
+        /// Indent, punctuation and quotes of a node.
+        const NODE_BYTES: usize = 16;
+        NODE_BYTES
+            + match self {
+                Self::Null | Self::Bool(_) | Self::Int(_) => 0,
+                Self::Text(text) => text.len(),
+                Self::List(elements) => elements.iter().map(Self::room).sum(),
+                Self::Map(members) => {
+                    members.iter().map(|(name, node)| name.len() + node.room()).sum()
+                }
             }
-            Self::Map(_) => None,
+    }
+
+    /// Writes what fits on the line of its name; false, and nothing written, where it needs lines
+    /// of its own.
+    fn inline(&self, out: &mut String) -> bool {
+        match self {
+            Self::Null => out.push_str("null"),
+            Self::Bool(flag) => out.push_str(if *flag { "true" } else { "false" }),
+            Self::Int(number) => {
+                let _ = write!(out, "{number}");
+            }
+            Self::Text(text) => push_scalar(out, text),
+            Self::List(elements) if elements.is_empty() => out.push_str("[]"),
+            Self::Map(members) if members.is_empty() => out.push_str("{}"),
+            Self::List(elements) => {
+                let start = out.len();
+                let fits = flow(elements, out);
+                if !fits {
+                    out.truncate(start);
+                }
+                return fits;
+            }
+            Self::Map(_) => return false,
         }
+        true
     }
 
     fn block(&self, out: &mut String, indent: usize) {
-        let pad = " ".repeat(indent);
         match self {
             Self::Map(members) if !members.is_empty() => {
                 for (name, node) in members {
-                    let _ = write!(out, "{pad}{}:", scalar(name));
-                    match node.inline() {
-                        Some(text) => {
-                            let _ = writeln!(out, " {text}");
-                        }
-                        None => {
-                            out.push('\n');
-                            node.block(out, indent + 2);
-                        }
+                    push_spaces(out, indent);
+                    push_scalar(out, name);
+                    out.push_str(": ");
+                    if node.inline(out) {
+                        out.push('\n');
+                    } else {
+                        out.pop();
+                        out.push('\n');
+                        node.block(out, indent + 2);
                     }
                 }
             }
             Self::List(elements) if !elements.is_empty() => {
                 for node in elements {
-                    match node.inline() {
-                        Some(text) => {
-                            let _ = writeln!(out, "{pad}- {text}");
-                        }
-                        None => {
-                            let mut inner = String::new();
-                            node.block(&mut inner, indent + 2);
-                            let _ = write!(out, "{pad}- {}", &inner[indent + 2..]);
-                        }
+                    push_spaces(out, indent);
+                    out.push_str("- ");
+                    if node.inline(out) {
+                        out.push('\n');
+                    } else {
+                        // The dash takes the place of the first line's own indent.
+                        let dash = out.len() - 2;
+                        out.truncate(dash - indent);
+                        node.block(out, indent + 2);
+                        out.replace_range(dash..dash + 1, "-");
                     }
                 }
             }
             other => {
-                let _ = writeln!(out, "{pad}{}", other.inline().unwrap_or_default());
+                push_spaces(out, indent);
+                other.inline(out);
+                out.push('\n');
             }
         }
     }
 
     fn pretty(&self, out: &mut String, indent: usize) {
-        let pad = " ".repeat(indent + 2);
         match self {
             Self::Null => out.push_str("null"),
-            Self::Bool(flag) => out.push_str(&flag.to_string()),
-            Self::Int(number) => out.push_str(&number.to_string()),
-            Self::Text(text) => out.push_str(&quoted(text)),
+            Self::Bool(flag) => out.push_str(if *flag { "true" } else { "false" }),
+            Self::Int(number) => {
+                let _ = write!(out, "{number}");
+            }
+            Self::Text(text) => push_quoted(out, text),
             Self::List(elements) if elements.is_empty() => out.push_str("[]"),
             Self::Map(members) if members.is_empty() => out.push_str("{}"),
             Self::List(elements) => {
                 for (at, node) in elements.iter().enumerate() {
-                    let _ = write!(out, "{}\n{pad}", if at == 0 { "[" } else { "," });
+                    out.push_str(if at == 0 { "[\n" } else { ",\n" });
+                    push_spaces(out, indent + 2);
                     node.pretty(out, indent + 2);
                 }
-                let _ = write!(out, "\n{}]", " ".repeat(indent));
+                out.push('\n');
+                push_spaces(out, indent);
+                out.push(']');
             }
             Self::Map(members) => {
                 for (at, (name, node)) in members.iter().enumerate() {
-                    let start = if at == 0 { "{" } else { "," };
-                    let _ = write!(out, "{start}\n{pad}{}: ", quoted(name));
+                    out.push_str(if at == 0 { "{\n" } else { ",\n" });
+                    push_spaces(out, indent + 2);
+                    push_quoted(out, name);
+                    out.push_str(": ");
                     node.pretty(out, indent + 2);
                 }
-                let _ = write!(out, "\n{}}}", " ".repeat(indent));
+                out.push('\n');
+                push_spaces(out, indent);
+                out.push('}');
             }
         }
     }
@@ -203,46 +234,77 @@ impl Node {
 /// Characters of a list that still stands on one line.
 const LINE_MAX: usize = 80;
 
+/// A list of plain elements on one line, if it is short enough.
+fn flow(elements: &[Node], out: &mut String) -> bool {
+    let start = out.len();
+    out.push('[');
+    for (at, node) in elements.iter().enumerate() {
+        if at > 0 {
+            out.push_str(", ");
+        }
+        match node {
+            Node::Text(text) if text.contains(',') => push_quoted(out, text),
+            Node::List(_) | Node::Map(_) => return false,
+            Node::Null | Node::Bool(_) | Node::Int(_) | Node::Text(_) => {
+                node.inline(out);
+            }
+        }
+        if out.len() - start > LINE_MAX {
+            return false;
+        }
+    }
+    out.push(']');
+    out.len() - start <= LINE_MAX
+}
+
+fn push_spaces(out: &mut String, count: usize) {
+    out.extend(std::iter::repeat_n(' ', count));
+}
+
 /// Plain where no reader can take it for anything but text, else as a JSON string.
-fn scalar(text: &str) -> String {
+fn push_scalar(out: &mut String, text: &str) {
     let plain = text.chars().all(|c| {
         c.is_alphanumeric()
             || matches!(c, ' ' | '_' | '-' | '.' | '/' | '(' | ')' | ',' | ';' | '+' | '$')
     });
     let starts = text.starts_with(|c: char| c.is_alphabetic() || matches!(c, '/' | '$'));
-    let ends = text.ends_with(' ');
-    if plain && starts && !ends && !is_word(text) { text.to_owned() } else { quoted(text) }
-}
-
-fn flow_scalar(text: &str) -> String {
-    if text.contains(',') { quoted(text) } else { scalar(text) }
+    if plain && starts && !text.ends_with(' ') && !is_word(text) {
+        out.push_str(text);
+    } else {
+        push_quoted(out, text);
+    }
 }
 
 /// What YAML 1.1 reads as a boolean or as null.
 fn is_word(text: &str) -> bool {
-    let lower = text.to_ascii_lowercase();
-    ["y", "n", "yes", "no", "on", "off", "true", "false", "null"].contains(&lower.as_str())
+    let words = ["y", "n", "yes", "no", "on", "off", "true", "false", "null"];
+    words.iter().any(|word| text.eq_ignore_ascii_case(word))
 }
 
 /// A JSON string, which YAML reads too.
-pub(crate) fn quoted(text: &str) -> String {
-    let mut out = String::with_capacity(text.len() + 2);
+fn push_quoted(out: &mut String, text: &str) {
     out.push('"');
-    for c in text.chars() {
-        match c {
-            '"' => out.push_str("\\\""),
-            '\\' => out.push_str("\\\\"),
-            '\n' => out.push_str("\\n"),
-            '\r' => out.push_str("\\r"),
-            '\t' => out.push_str("\\t"),
-            c if c.is_control() || matches!(c, '\u{2028}' | '\u{2029}' | '\u{feff}') => {
+    let escaped =
+        |c: char| matches!(c, '"' | '\\' | '\u{2028}' | '\u{2029}' | '\u{feff}') || c.is_control();
+    let mut rest = text;
+    while let Some(at) = rest.find(escaped) {
+        out.push_str(&rest[..at]);
+        let mut left = rest[at..].chars();
+        match left.next() {
+            Some('"') => out.push_str("\\\""),
+            Some('\\') => out.push_str("\\\\"),
+            Some('\n') => out.push_str("\\n"),
+            Some('\r') => out.push_str("\\r"),
+            Some('\t') => out.push_str("\\t"),
+            Some(c) => {
                 let _ = write!(out, "\\u{:04x}", u32::from(c));
             }
-            c => out.push(c),
+            None => {}
         }
+        rest = left.as_str();
     }
+    out.push_str(rest);
     out.push('"');
-    out
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 //! Every number here comes from running the design again with one input changed.
 
 use super::again;
-use crate::draft::inputs::Knob;
+use crate::draft::inputs::{Knob, Missing};
 use crate::draft::{Draft, Ground, bill, sizing};
 use crate::rules::facts;
 use ir::decision::{Assumption, Decision};
@@ -31,36 +31,55 @@ const NUMBERS_ALONE: [&str; 10] = [
     "identifiers",
 ];
 
-/// All assumptions, those that move most first.
+/// All assumptions, those that move most first. Each is tried by itself, so that they share the
+/// machine's cores: the runs are most of what a large design takes.
 pub(super) fn assumptions(ground: Ground<'_>, draft: &Draft<'_>) -> Vec<Assumption> {
     let base = Outcome::of(draft);
-    let fine = ground.domain.resources.len() <= RESOURCES_FINE;
-    let mut found: Vec<Assumption> = Vec::new();
-    for missing in draft.inputs.missing.iter().filter(|one| asked(draft, one.knob)) {
-        let mut trial = Trial { ground, draft, knob: missing.knob, met: Vec::new() };
-        let value = draft.inputs.value(missing.knob);
-        let mut moves = (0.0_f64, 0.0_f64);
-        let mut flips = Vec::new();
-        for up in [false, true] {
-            let at = trial.run(if up { value * 2.0 } else { value / 2.0 });
-            let near = &trial.met[at].1;
-            moves.0 = moves.0.max(moved(base.cost, near.cost));
-            moves.1 = moves.1.max(moved(base.p95, near.p95));
-            flips.extend(search(&base, &mut trial, value, up, fine));
-        }
-        flips.truncate(FLIPS_MAX);
-        found.push(Assumption {
-            path: missing.path.to_owned(),
-            value: trial.print(value),
-            because: missing.because.to_owned(),
-            flips,
-            moves,
+    let asked: Vec<&Missing> =
+        draft.inputs.missing.iter().filter(|one| asked(draft, one.knob)).collect();
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let share = asked.len().div_ceil(cores).max(1);
+    let mut found: Vec<Assumption> = std::thread::scope(|scope| {
+        let base = &base;
+        let parts = asked.chunks(share).map(|part| {
+            scope.spawn(move || {
+                part.iter().map(|one| assumed(ground, draft, base, one)).collect::<Vec<_>>()
+            })
         });
-    }
+        let parts: Vec<_> = parts.collect();
+        let joined = parts
+            .into_iter()
+            .map(|part| part.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
+        joined.flatten().collect()
+    });
     found.extend(rows(ground, draft, &base));
     let weight = |one: &Assumption| one.moves.0 + one.moves.1;
     found.sort_by(|a, b| weight(b).total_cmp(&weight(a)).then(a.path.cmp(&b.path)));
     found
+}
+
+/// What one missing input moves, and what flips with it.
+fn assumed(ground: Ground<'_>, draft: &Draft<'_>, base: &Outcome, missing: &Missing) -> Assumption {
+    let fine = ground.domain.resources.len() <= RESOURCES_FINE;
+    let mut trial = Trial { ground, draft, knob: missing.knob, met: Vec::new() };
+    let value = draft.inputs.value(missing.knob);
+    let mut moves = (0.0_f64, 0.0_f64);
+    let mut flips = Vec::new();
+    for up in [false, true] {
+        let at = trial.run(if up { value * 2.0 } else { value / 2.0 });
+        let near = &trial.met[at].1;
+        moves.0 = moves.0.max(moved(base.cost, near.cost));
+        moves.1 = moves.1.max(moved(base.p95, near.p95));
+        flips.extend(search(base, &mut trial, value, up, fine));
+    }
+    flips.truncate(FLIPS_MAX);
+    Assumption {
+        path: missing.path.to_owned(),
+        value: trial.print(value),
+        because: missing.because.to_owned(),
+        flips,
+        moves,
+    }
 }
 
 /// What is compared between two runs.

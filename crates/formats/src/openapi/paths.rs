@@ -16,7 +16,8 @@ pub(super) fn paths(writing: &Writing<'_>, answers: &mut Answers) -> Node {
     for operation in writing.operations() {
         let method = operation.method.to_lowercase();
         let node = self::operation(writing, operation, answers);
-        match paths.iter_mut().find(|(path, _)| *path == operation.path) {
+        // Operations of one path stand together, so it is among the last.
+        match paths.iter_mut().rev().find(|(path, _)| *path == operation.path) {
             Some((_, path)) => path.set(&method, node),
             None => paths.push((operation.path.clone(), Node::empty().with(&method, node))),
         }

@@ -2,8 +2,10 @@
 
 use crate::failure::{Failure, Outcome};
 use crate::pipeline::{self, Designed};
+use ir::architecture::Architecture;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
 /// What happened to one file of the output.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
@@ -27,7 +29,7 @@ pub(crate) struct Written {
     /// How many files it has.
     pub(crate) files: usize,
     /// The files that were not already as they should be.
-    pub(crate) changes: Vec<(String, Change)>,
+    pub(crate) changes: Changes,
 }
 
 /// Designs the model at `path` and writes its files to `out`; where `check` is set nothing is
@@ -42,23 +44,8 @@ pub(crate) fn design(
     let catalog = pipeline::catalog(prices)?;
     let designed = pipeline::design_with(path, environment, &catalog)?;
     let out = out.map_or_else(|| designed.home.join("architecture"), Path::to_owned);
-    let files = formats::architecture_files(&designed.architecture);
-    let mut changes = Vec::new();
-    for (name, text) in &files {
-        let place = out.join(name);
-        let change = match std::fs::read(&place) {
-            Ok(there) if there == text.as_bytes() => continue,
-            Ok(_) => Change::Changed,
-            Err(fault) if fault.kind() == std::io::ErrorKind::NotFound => Change::Added,
-            Err(fault) => return Err(unwritable(&place, &fault)),
-        };
-        changes.push((name.clone(), change));
-        if !check {
-            write(&place, text)?;
-        }
-    }
-    let names: BTreeSet<&str> = files.iter().map(|(name, _)| name.as_str()).collect();
-    for stale in written_before(&out).into_iter().filter(|name| !names.contains(name.as_str())) {
+    let (names, mut changes) = write_files(&designed.architecture, &out, check)?;
+    for stale in written_before(&out).into_iter().filter(|name| !names.contains(name)) {
         if !check {
             let place = out.join(&stale);
             std::fs::remove_file(&place).map_err(|fault| unwritable(&place, &fault))?;
@@ -71,7 +58,42 @@ pub(crate) fn design(
         write(&out.join(LIST), &list)?;
     }
     changes.sort();
-    Ok(Written { designed, out, files: files.len(), changes })
+    Ok(Written { designed, out, files: names.len(), changes })
+}
+
+/// Files that were not as they should be.
+type Changes = Vec<(String, Change)>;
+
+/// Writes what is not there as it should be: the names of all files, and what changed.
+fn write_files(
+    architecture: &Architecture,
+    out: &Path,
+    check: bool,
+) -> Outcome<(BTreeSet<String>, Changes)> {
+    let met = Mutex::new(Vec::new());
+    formats::write_architecture(architecture, &|name, text| {
+        let change = write_changed(&out.join(&name), &text, check);
+        met.lock().unwrap_or_else(PoisonError::into_inner).push((name, change));
+    });
+    let (mut names, mut changes) = (BTreeSet::new(), Vec::new());
+    for (name, change) in met.into_inner().unwrap_or_else(PoisonError::into_inner) {
+        changes.extend(change?.map(|change| (name.clone(), change)));
+        names.insert(name);
+    }
+    Ok((names, changes))
+}
+
+fn write_changed(place: &Path, text: &str, check: bool) -> Outcome<Option<Change>> {
+    let change = match std::fs::read(place) {
+        Ok(there) if there == text.as_bytes() => return Ok(None),
+        Ok(_) => Change::Changed,
+        Err(fault) if fault.kind() == std::io::ErrorKind::NotFound => Change::Added,
+        Err(fault) => return Err(unwritable(place, &fault)),
+    };
+    if !check {
+        write(place, text)?;
+    }
+    Ok(Some(change))
 }
 
 /// The list of what a design wrote: only what stands there is ever removed.
@@ -89,9 +111,15 @@ fn written_before(out: &Path) -> Vec<String> {
 }
 
 fn write(place: &Path, text: &str) -> Outcome<()> {
-    let folder = place.parent().unwrap_or(Path::new("."));
-    std::fs::create_dir_all(folder).map_err(|fault| unwritable(folder, &fault))?;
-    std::fs::write(place, text).map_err(|fault| unwritable(place, &fault))
+    match std::fs::write(place, text) {
+        Err(fault) if fault.kind() == std::io::ErrorKind::NotFound => {
+            let folder = place.parent().unwrap_or(Path::new("."));
+            std::fs::create_dir_all(folder).map_err(|fault| unwritable(folder, &fault))?;
+            std::fs::write(place, text)
+        }
+        done => done,
+    }
+    .map_err(|fault| unwritable(place, &fault))
 }
 
 fn unwritable(place: &Path, fault: &std::io::Error) -> Failure {
