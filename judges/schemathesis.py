@@ -16,10 +16,10 @@ REASONS = {
     "mixed-currencies": None,
     "version-mismatch": None,
     # A filter or sort key on a field that this caller may not read; too many filters; a field that
-    # is sorted by in both directions.
+    # is sorted by in both directions; a member asked for by `fields` that the caller may not read.
     "unknown-parameter": r"^is no parameter of this list$",
     "invalid-parameter": r"^is one of more than \d+ terms$|^`\w+` is no sort key of this list$|^names `\w+` twice$"
-    r"|in a field that you may not read$",
+    r"|in a field that you may not read$|^`\w+` is no member of the row$",
     # The member of an actor, for a caller who is that actor.
     "read-only-member": r"caller",
     # The member of an actor, for any other caller; a span that ends too early.

@@ -30,8 +30,8 @@ fn the_fuzzer_is_told_what_a_schema_cannot_say_and_nothing_else() {
         expected-statuses = ["400", "401", "403", "404", "406", "415", "422", "428"]
 
         # 400 of a read: a `cursor` is good for the list, filters and caller that it was made for; a field
-        # that the caller may not read cannot be filtered or sorted by; a list is sorted by a field once;
-        # all filters together are 20 at most.
+        # that the caller may not read cannot be filtered by, sorted by or asked for; a field is a sort key
+        # once; all filters together are 20 at most.
         [[operations]]
         include-method = "GET"
         [operations.checks.positive_data_acceptance]
