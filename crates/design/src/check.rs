@@ -86,6 +86,7 @@ mod e096_reaction_loop;
 mod e097_constraints;
 mod e098_was;
 mod e099_unused;
+mod e100_unknown_word;
 
 use ir::diagnostic::{Page, has_errors};
 use ir::{Diagnostic, Model, Valid};
@@ -136,7 +137,7 @@ codes! {
         e079_system_not_allowed, e080_undo_missing, e083_unknown_outcome, e085_workflow_start,
         e087_journey_not_allowed, e088_shares, e089_impossible_goal, e090_reads, e092_pin,
         e093_retention, e094_routes, e095_null, e096_reaction_loop, e097_constraints, e098_was,
-        e099_unused;
+        e099_unused, e100_unknown_word;
 }
 
 /// Tells every fault of meaning, in the order of the files; the model is valid where none of them

@@ -8,6 +8,7 @@ mod law_tests;
 pub use choice::{Choice, Settings};
 pub(crate) use data::{isolation, pinned_isolation};
 pub use facts::{Relation, relations};
+pub(crate) use security::REGIMES;
 
 use crate::draft::Draft;
 use crate::stages::Rule;

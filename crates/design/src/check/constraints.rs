@@ -1,10 +1,15 @@
 //! Does a constant fit the constraints of a field? Only what is certain is told.
 
 use super::resolve::order;
+use super::suggest::Budget;
 use ir::domain::{Field, Kind};
 use ir::expr::{Expr, ExprKind};
 use ir::model::FieldType;
 use ir::value::Value;
+use regex::RegexBuilder;
+
+/// Larger patterns are left to the first write: compiling them takes long.
+const PATTERN_COMPILED_BYTES_MAX: usize = 1 << 19;
 
 /// The constant that an expression is, if it is one.
 pub(crate) fn constant(expr: &Expr) -> Option<&Value> {
@@ -15,13 +20,19 @@ pub(crate) fn constant(expr: &Expr) -> Option<&Value> {
 }
 
 /// Why the field can never take the value; none where it can.
-pub(crate) fn broken(field: &Field, value: &Value) -> Option<String> {
+pub(crate) fn broken(field: &Field, value: &Value, budget: &Budget) -> Option<String> {
     if value.is_null() {
         return (!field.optional).then(|| "it must have a value".to_owned());
     }
     if let (Kind::Enum(values), Value::Text(text)) = (&field.kind, value) {
         let known = values.iter().any(|known| **known == **text);
         return (!known).then(|| format!("it is one of `{}`", values.join(" | ")));
+    }
+    if let (Some(pattern), Value::Text(text)) = (&field.pattern, value)
+        && budget.spend_pattern()
+        && !may_match(pattern, text)
+    {
+        return Some(format!("the whole of it must match `{pattern}`"));
     }
     if let FieldType::Decimal { precision, scale } = field.declared
         && let Value::Decimal { units, .. } = value
@@ -45,6 +56,14 @@ pub(crate) fn broken(field: &Field, value: &Value) -> Option<String> {
     }
     let max = field.max.as_ref().filter(|max| size > order(max))?;
     Some(format!("it is at most {}{length}", shown(max)))
+}
+
+/// Whether the whole text matches; true where the pattern is at fault itself or too large to try.
+fn may_match(pattern: &str, text: &str) -> bool {
+    let whole = RegexBuilder::new(&format!("^(?:{pattern})$"))
+        .size_limit(PATTERN_COMPILED_BYTES_MAX)
+        .build();
+    whole.map_or(true, |whole| whole.is_match(text))
 }
 
 /// Why no value of `from` is one of `to`; none where some may be.

@@ -16,6 +16,7 @@
 
 use super::constraints::{broken, constant, disjoint};
 use super::resolve::Resolved;
+use super::suggest::Budget;
 use ir::domain::Field;
 use ir::expr::{Expr, ExprKind};
 use ir::{Code, Diagnostic};
@@ -24,13 +25,14 @@ pub(crate) const CODE: Code = Code("E061");
 
 /// Looks at every effect.
 pub(crate) fn check(resolved: &Resolved<'_>, found: &mut Vec<Diagnostic>) {
+    let budget = &resolved.world.budget;
     for (entry, resource) in resolved.world.resources.iter().zip(&resolved.domain.resources) {
         for (asked, command) in entry.model.commands.iter().zip(&resource.commands) {
             for (name, expression) in &asked.set {
                 let Some((id, field)) = resource.field_named(name.as_str()) else { continue };
                 let effect = command.set.iter().find(|(set, _)| *set == id);
                 let Some((_, expr)) = effect else { continue };
-                let Some(why) = never_fits(field, expr, &command.input) else { continue };
+                let Some(why) = never_fits(field, expr, &command.input, budget) else { continue };
                 let message = format!(
                     "`{}.{}` sets `{name}` to `{}`, which it never takes: {why}",
                     resource.name, command.name, expression.text
@@ -44,9 +46,9 @@ pub(crate) fn check(resolved: &Resolved<'_>, found: &mut Vec<Diagnostic>) {
     }
 }
 
-fn never_fits(field: &Field, expr: &Expr, input: &[Field]) -> Option<String> {
+fn never_fits(field: &Field, expr: &Expr, input: &[Field], budget: &Budget) -> Option<String> {
     if let Some(value) = constant(expr) {
-        return broken(field, value);
+        return broken(field, value, budget);
     }
     match expr.kind {
         ExprKind::Input(at) => disjoint(&input[at], field),

@@ -17,22 +17,37 @@ const COMPARED_CHARS_MAX: usize = 64;
 /// Names that are listed where none is near.
 const LISTED_NAMES_MAX: usize = 16;
 
-/// What is left of [`SUGGESTIONS_MAX`].
+/// Constants of one model that are tried on the pattern of their field.
+const PATTERNS_MAX: u32 = 100;
+
+/// What is left of [`SUGGESTIONS_MAX`] and of [`PATTERNS_MAX`].
 #[derive(Debug)]
-pub(crate) struct Budget(Cell<u32>);
+pub(crate) struct Budget {
+    suggestions: Cell<u32>,
+    patterns: Cell<u32>,
+}
 
 impl Default for Budget {
     fn default() -> Self {
-        Self(Cell::new(SUGGESTIONS_MAX))
+        Self { suggestions: Cell::new(SUGGESTIONS_MAX), patterns: Cell::new(PATTERNS_MAX) }
     }
 }
 
 impl Budget {
     fn spend(&self) -> bool {
-        let left = self.0.get();
-        self.0.set(left.saturating_sub(1));
-        left > 0
+        spend(&self.suggestions)
     }
+
+    /// True while there is something left for another pattern.
+    pub(crate) fn spend_pattern(&self) -> bool {
+        spend(&self.patterns)
+    }
+}
+
+fn spend(left: &Cell<u32>) -> bool {
+    let before = left.get();
+    left.set(before.saturating_sub(1));
+    before > 0
 }
 
 /// The candidate nearest to `name`, where one is near enough to be meant.

@@ -10,6 +10,8 @@ mod secrets;
 mod threats;
 mod token_lifetime;
 
+pub(crate) use compliance::REGIMES;
+
 rules![
     "security": authentication, token_lifetime, authorization, rate_limits, personal, compliance,
     secrets, audit, threats

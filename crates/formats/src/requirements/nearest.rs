@@ -1,5 +1,7 @@
 //! The known word that a misspelt one was probably meant to be.
 
+use ir::value::Currency;
+
 /// The nearest of the known words, where it is near enough: a third of its letters may differ.
 pub(crate) fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let word: Vec<char> = word.chars().take(WORD_CHARS_MAX + 1).collect();
@@ -10,6 +12,12 @@ pub(crate) fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) 
     let (distance, best) = near.min_by_key(|(distance, _)| *distance)?;
     let allowed = (best.chars().count().max(word.len()) / 3).max(1);
     (distance <= allowed && distance < word.len()).then_some(best)
+}
+
+/// The nearest code of a currency.
+pub(crate) fn nearest_currency(code: &str) -> Option<&'static str> {
+    let codes = [2, 0, 3, 4].into_iter().map(Currency::with_decimals);
+    nearest(code, codes.flatten().copied())
 }
 
 /// Words longer than this are not compared.

@@ -221,7 +221,13 @@ impl<'n> Reader<'n> {
     pub(crate) fn amount(&mut self, form: &Form<'n>, key: &'static str) -> Option<(f64, String)> {
         let read = |text: &str| leaf::amount(text).map(|(amount, code)| (amount, code.to_owned()));
         let what = ("an amount with its currency", "900 USD");
-        self.quantity(form, key, what, read).map(|read| read.value)
+        let slice = self.scalar(form, key)?;
+        let (amount, code) = self.quantity_of(slice, what, read)?.value;
+        if ir::value::Currency::of(&code).is_none() {
+            self.fault(bad_quantity::currency(slice.span(), slice.text, &code));
+            return None;
+        }
+        Some((amount, code))
     }
 
     /// One value or a range, in the unit that the table says.

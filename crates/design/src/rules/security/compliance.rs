@@ -14,6 +14,9 @@ use ir::decision::{Authority, Decision, Effect, Stage};
 pub(super) const RULE: Rule =
     Rule { id: "D035", name: "compliance", stage: Stage::Security, each: false, decide };
 
+/// Regimes that the catalogue has controls for.
+pub(crate) const REGIMES: [&str; 4] = ["gdpr", "hipaa", "pci-dss", "soc2"];
+
 fn decide(draft: &Draft<'_>) -> Vec<Decision> {
     let regimes = &draft.model.constraints.compliance;
     regimes.iter().map(|regime| one(draft, regime.as_str())).collect()

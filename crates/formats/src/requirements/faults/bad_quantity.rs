@@ -13,6 +13,7 @@
 //! ```
 
 use super::shown;
+use crate::requirements::nearest::nearest_currency;
 use ir::{Code, Diagnostic, Span};
 
 pub(crate) const CODE: Code = Code("E017");
@@ -26,6 +27,16 @@ pub(crate) fn at(span: Span, text: &str, what: &str, example: &str) -> Diagnosti
 /// A number that is impossible.
 pub(crate) fn outside(span: Span, text: &str, bounds: &str) -> Diagnostic {
     Diagnostic::error(CODE, span, format!("`{}` is outside of {bounds}", shown(text)))
+}
+
+/// An amount in a currency that does not exist.
+pub(crate) fn currency(span: Span, text: &str, code: &str) -> Diagnostic {
+    let message = format!("`{}`: no currency of ISO 4217 has the code `{code}`", shown(text));
+    let fault = Diagnostic::error(CODE, span, message);
+    match nearest_currency(code) {
+        Some(meant) => fault.help(format!("did you mean `{meant}`?")),
+        None => fault.help("for example: `900 USD`"),
+    }
 }
 
 #[cfg(test)]

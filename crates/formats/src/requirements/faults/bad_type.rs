@@ -15,7 +15,7 @@
 //! ```
 
 use super::shown;
-use crate::requirements::nearest::nearest;
+use crate::requirements::nearest::{nearest, nearest_currency};
 use ir::{Code, Diagnostic, Span};
 
 pub(crate) const CODE: Code = Code("E020");
@@ -37,10 +37,61 @@ pub(crate) fn at(span: Span, text: &str, message: &str, example: &str) -> Diagno
     fault.help(format!("for example: `{example}`"))
 }
 
+/// Three capital letters that no currency has.
+pub(crate) fn currency(span: Span, code: &str) -> Diagnostic {
+    let message = format!("`{}` is the code of no currency of ISO 4217", shown(code));
+    let fault = Diagnostic::error(CODE, span, message);
+    match nearest_currency(code) {
+        Some(meant) => fault.help(format!("did you mean `{meant}`?")).fix(meant),
+        None => fault.help("for example: `money EUR`"),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use crate::requirements::faults::check;
     use expect_test::expect;
+
+    #[test]
+    fn a_currency_that_does_not_exist_is_told_with_the_nearest_one() {
+        let text = "goals: { budget: 700 USX per month }\ncontexts:\n  c:\n    resources:\n      R:\n        \
+                    fields: { a: money ERU, b: { type: money QQQ }, c: money EUR, d: money JPY }\n        \
+                    commands: { pay: { input: { paid: money EUX }, by: staff } }\n";
+        check(
+            text,
+            expect![[r#"
+            error[E017]: `700 USX`: no currency of ISO 4217 has the code `USX`
+             --> mainstay.yaml:1:18
+              |
+            1 | goals: { budget: 700 USX per month }
+              |                  ^^^^^^^
+              = help: did you mean `USD`?
+
+            error[E020]: `ERU` is the code of no currency of ISO 4217
+             --> mainstay.yaml:6:28
+              |
+            6 |         fields: { a: money ERU, b: { type: money QQQ }, c: money EUR, d: money JPY }
+              |                            ^^^
+              = help: did you mean `ERN`?
+            6 +         fields: { a: money ERN, b: { type: money QQQ }, c: money EUR, d: money JPY }
+
+            error[E020]: `QQQ` is the code of no currency of ISO 4217
+             --> mainstay.yaml:6:50
+              |
+            6 |         fields: { a: money ERU, b: { type: money QQQ }, c: money EUR, d: money JPY }
+              |                                                  ^^^
+              = help: for example: `money EUR`
+
+            error[E020]: `EUX` is the code of no currency of ISO 4217
+             --> mainstay.yaml:7:49
+              |
+            7 |         commands: { pay: { input: { paid: money EUX }, by: staff } }
+              |                                                 ^^^
+              = help: did you mean `EUR`?
+            7 +         commands: { pay: { input: { paid: money EUR }, by: staff } }
+        "#]],
+        );
+    }
 
     #[test]
     fn a_type_that_cannot_be_read_is_shown_with_its_cure() {

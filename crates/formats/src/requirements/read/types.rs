@@ -6,6 +6,7 @@ use crate::requirements::leaf;
 use crate::requirements::names;
 use crate::requirements::source::Slice;
 use ir::model::FieldType;
+use ir::value::Currency;
 use ir::{Diagnostic, Name};
 
 /// A type as far as its words say it.
@@ -58,6 +59,10 @@ pub(super) fn read(slice: Slice<'_>, faults: &mut Vec<Diagnostic>) -> Option<Dec
         }
         ("list", Some(of)) => list(slice, of, faults).map(Declared::Type),
         ("money", Some(code)) if leaf::is_currency(code.text) => {
+            if Currency::of(code.text).is_none() {
+                faults.push(bad_type::currency(code.span(), code.text));
+                return None;
+            }
             let currency = Some(code.text.to_owned());
             Some(Declared::Type(FieldType::Money { currency }))
         }
