@@ -33,6 +33,7 @@ pub(super) fn head(
 ) -> Result<Option<(usize, Framing)>, Refusal> {
     let from = scanned.saturating_sub(3);
     let Some(end) = find(&bytes[from..], b"\r\n\r\n").map(|at| from + at) else {
+        line_ends(bytes, scanned)?;
         return incomplete(bytes, limits).map(|()| None);
     };
     let mut lines = bytes[..end].split(|byte| *byte == b'\n').map(|line| {
@@ -51,11 +52,7 @@ pub(super) fn head(
     if end - first.len() > limits.header_bytes_max {
         return Err(too_large());
     }
-    // A lone LF would have been split off as a line whose predecessor lacks its CR.
-    let lone = bytes[..end].windows(2).any(|pair| pair[1] == b'\n' && pair[0] != b'\r');
-    if lone || bytes.first() == Some(&b'\n') {
-        return Err(malformed("a line ends in LF without CR"));
-    }
+    line_ends(&bytes[..end], 0)?;
     let framing = fields(lines, limits, first.ends_with(b" HTTP/1.0"))?;
     Ok(Some((end + 4, framing)))
 }
@@ -104,6 +101,17 @@ fn fields<'a>(
 fn check_line(line: &[u8]) -> Result<(), Refusal> {
     match line.iter().any(|byte| matches!(byte, b'\r' | 0)) {
         true => Err(malformed("a line holds CR or NUL")),
+        false => Ok(()),
+    }
+}
+
+/// A line ends in CR LF (RFC 9112, 2.2). Said as soon as it is seen: a head whose lines end in LF
+/// alone would never end. The first `scanned` bytes were looked at before.
+fn line_ends(bytes: &[u8], scanned: usize) -> Result<(), Refusal> {
+    let lone = |pair: &[u8]| pair[1] == b'\n' && pair[0] != b'\r';
+    let lone = bytes[scanned.saturating_sub(1)..].windows(2).any(lone);
+    match lone || bytes.first() == Some(&b'\n') {
+        true => Err(malformed("a line ends in LF without CR")),
         false => Ok(()),
     }
 }
@@ -317,6 +325,20 @@ mod tests {
             assert!(seen.starts_with("400 "), "{fields:?}: {seen}");
         }
         assert!(seen("POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n").starts_with("400"));
+    }
+
+    #[test]
+    fn a_line_that_ends_in_lf_alone_is_refused_before_the_head_is_whole() {
+        let wanted = "400 a line ends in LF without CR";
+        for text in ["\n", "GET / HTTP/1.1\n", "GET / HTTP/1.1\r\nHost: a\n", "\r\n\n"] {
+            assert_eq!(seen(text), wanted, "{text:?}");
+            // Byte by byte it is the LF that tells.
+            let (limits, last) = (Limits::default(), text.len() - 1);
+            for end in 1..last {
+                assert_eq!(head(&text.as_bytes()[..end], end - 1, &limits), Ok(None), "{text:?}");
+            }
+            assert!(head(text.as_bytes(), last, &limits).is_err(), "{text:?}");
+        }
     }
 
     /// Reads in pieces of each size, so that every place of a cut is met.

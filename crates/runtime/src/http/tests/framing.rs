@@ -52,6 +52,17 @@ fn length_and_transfer_encoding_together_are_refused_and_the_connection_ends() {
 }
 
 #[test]
+fn a_head_whose_lines_end_in_lf_alone_is_refused_without_a_wait() {
+    let server = start(config());
+    for text in ["GET / HTTP/1.1\nHost: a\n\n", "GET / HTTP/1.1\r\nHost: a\n", "\n"] {
+        let begun = Instant::now();
+        let answer = talk(&server, text);
+        assert!(problem(&answer).starts_with("400 malformed-request"), "{text:?}: {answer}");
+        assert!(begun.elapsed() < limits().header_timeout, "{text:?}");
+    }
+}
+
+#[test]
 fn what_the_parser_refuses_is_a_problem_too() {
     let server = start(config());
     for text in [
