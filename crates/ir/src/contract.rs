@@ -120,7 +120,8 @@ pub struct Filter {
     pub part: Part,
     /// Operators it takes beside the bare name, which is `eq`.
     pub operators: Vec<&'static str>,
-    /// May stand in `sort`.
+    /// May stand in `sort`. A list is in the order of whole fields: a timespan's is that of its
+    /// start, money's that of its amount, so the other part is none.
     pub sortable: bool,
 }
 

@@ -16,6 +16,8 @@ const KEY: &str = "^[!#-\\[\\]-~]{1,255}$";
 const TENANT: &str = "^[a-z0-9][a-z0-9-]{0,62}$";
 /// Keys of `sort` at most.
 const SORT_KEYS_MAX: i64 = 4;
+/// At least one word, which is of letters or digits.
+const WORD: &str = "^[^\\x00]*[\\p{L}\\p{N}][^\\x00]*$";
 /// Entity tags between commas, where elements may be empty (RFC 9110, 5.6.1 and 8.8.3).
 const TAGS: &str = "^[ \\t]*(?:(?:W/)?\"[!#-~]*\"[ \\t]*)?\
                     (?:,[ \\t]*(?:(?:W/)?\"[!#-~]*\"[ \\t]*)?){0,49}$";
@@ -152,8 +154,9 @@ fn of_list(
     }
     all.extend(of_get(writing, operation));
     if operation.searchable {
-        let words = any_text();
-        all.push(query("q", words).with("description", "Words that must all be found, or begin"));
+        let words = map([("type", "string".into()), ("pattern", WORD.into())]);
+        let about = "Words of letters or digits that must all be found, or begin";
+        all.push(query("q", words).with("description", about));
     }
     let resource = operation.resource.map(|id| writing.resource(id));
     for filter in &operation.filters {

@@ -205,7 +205,7 @@ fn a_list_names_every_filter_with_the_form_of_its_value() {
         sort: type: array; items:;   type: string;   enum: [id, "-id", title, "-title", due, "-due"]; minItems: 1; uniqueItems: true; maxItems: 4
         fields: type: array; items:;   type: string;   enum: [id, title, owner, steps, reward, status, due, created_at, updated_at]; minItems: 1; uniqueItems: true
         expand: type: array; items:;   type: string;   enum: [steps]; minItems: 1; uniqueItems: true
-        q: type: string; pattern: "^[^\\x00]*$"
+        q: type: string; pattern: "^[^\\x00]*[\\p{L}\\p{N}][^\\x00]*$"
         #/components/parameters/id
         #/components/parameters/id.in
         title: type: string; pattern: "^[^\\x00]*$"

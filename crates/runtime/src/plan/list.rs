@@ -148,8 +148,7 @@ impl FilterPlan {
             subject,
             ty,
             operators: filter.operators.iter().filter_map(|name| Op::named(name)).collect(),
-            // A list is in the order of whole fields: a timespan's is that of its start.
-            sortable: filter.sortable && filter.part != Part::End,
+            sortable: filter.sortable,
         }
     }
 

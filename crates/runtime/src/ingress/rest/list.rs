@@ -202,7 +202,12 @@ impl<'a> Asked<'a> {
         if value.contains('\0') {
             return Err(invalid("q", "may not hold the character NUL"));
         }
-        Ok(crate::search::words(value))
+        let words = crate::search::words(value);
+        if words.is_empty() {
+            // What narrows nothing would return every row.
+            return Err(invalid("q", "must hold a word, of letters or digits"));
+        }
+        Ok(words)
     }
 
     fn filter(&self, resource: ResourceId, name: &str, value: &str) -> Result<Vec<Expr>, Failure> {

@@ -172,6 +172,9 @@ async fn what_is_not_known_or_cannot_be_read_is_refused_and_never_ignored() {
         "sku.in=",
         "name=%ZZ",
         "q=a%00",
+        "q=",
+        "q=-",
+        "q=%E2%80%94+_",
         terms.trim_start_matches('&'),
         &many,
         &long,
@@ -210,11 +213,37 @@ async fn what_is_not_known_or_cannot_be_read_is_refused_and_never_ignored() {
         sku.in=: 400 invalid-parameter   ?sku.in: has an empty element
         name=%ZZ: 400 invalid-parameter   ?name: is not UTF-8 in percent-encoding
         q=a%00: 400 invalid-parameter   ?q: may not hold the character NUL
+        q=: 400 invalid-parameter   ?q: must hold a word, of letters or digits
+        q=-: 400 invalid-parameter   ?q: must hold a word, of letters or digits
+        q=%E2%80%94+_: 400 invalid-parameter   ?q: must hold a word, of letters or digits
         sku.ne=x&sku.ne=x&sku.ne: 400 invalid-parameter   ?sku.ne: stands twice
         &sku.ne=a&sku.gt=a&sku.g: 400 invalid-parameter   ?stock.lt: is one of more than 20 terms
         sku.in=a,a,a,a,a,a,a,a,a: 400 invalid-parameter   ?sku.in: takes at most 100 values"#]].assert_eq(&shown.join("\n"));
     let page = world.ask("alice GET /v1/products?limit=1000000000000000000000", "").await;
     assert_eq!(skus(&page).len(), 5, "a limit above the most is the most");
+}
+
+#[tokio::test]
+async fn a_list_is_sorted_by_every_key_that_the_contract_offers_and_by_no_other() {
+    let world = World::new();
+    let contract = crate::fixture::shop().contract.clone();
+    let mut refused = Vec::new();
+    for operation in &contract.operations {
+        for filter in &operation.filters {
+            let line = format!("manager GET {}?sort={}", operation.path, filter.name);
+            let answer = world.ask(&line, "").await;
+            assert_eq!(answer.status, if filter.sortable { 200 } else { 400 }, "{line}");
+            if !filter.sortable {
+                refused.push(format!("{}: {}", filter.name, answer.show().replace('\n', " ")));
+            }
+        }
+    }
+    expect![[r#"
+        price.currency: 400 invalid-parameter   ?sort: `price.currency` is no sort key of this list
+        cost.currency: 400 invalid-parameter   ?sort: `cost.currency` is no sort key of this list
+        total.currency: 400 invalid-parameter   ?sort: `total.currency` is no sort key of this list
+        during.end: 400 invalid-parameter   ?sort: `during.end` is no sort key of this list"#]]
+    .assert_eq(&refused.join("\n"));
 }
 
 #[tokio::test]
