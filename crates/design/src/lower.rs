@@ -9,4 +9,5 @@ mod schema;
 
 pub use contract::contract;
 pub use domain::domain;
+pub(crate) use schema::index_holds;
 pub use schema::schema;

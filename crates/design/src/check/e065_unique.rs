@@ -17,7 +17,7 @@
 use super::e058_word::keyable;
 use super::resolve::Resolved;
 use super::world::Entry;
-use ir::expr::{Expr, ExprKind, Operator};
+use crate::lower::index_holds;
 use ir::model::{At, Unique};
 use ir::{Code, Diagnostic};
 use std::collections::BTreeSet;
@@ -30,23 +30,27 @@ pub(crate) fn check(resolved: &Resolved<'_>, found: &mut Vec<Diagnostic>) {
         for unique in &entry.model.unique {
             fields(entry, unique, found);
         }
-        let simple =
-            |unique: &&ir::domain::Unique| unique.when.as_ref().is_some_and(|w| !indexed(w));
-        for broken in resource.uniques.iter().filter(simple) {
+        let beyond = |unique: &&ir::domain::Unique| {
+            unique.when.as_ref().is_some_and(|when| !index_holds(resource, when))
+        };
+        for broken in resource.uniques.iter().filter(beyond) {
             let asked = entry.model.unique.iter().find(|asked| {
                 let ids = asked.fields.iter().map(|name| entry.fields.get(name.as_str()));
                 asked.when.is_some() && ids.eq(broken.fields.iter().map(Some))
             });
             let Some(when) = asked.and_then(|asked| asked.when.as_ref()) else { continue };
             let message = format!(
-                "the condition `{}` of a unique of `{}` is no simple comparison",
+                "no index can hold the condition `{}` of a unique of `{}`",
                 when.text,
                 entry.name()
             );
             found.push(
                 Diagnostic::error(CODE, when.span, message)
-                    .why("it becomes the condition of an index")
-                    .help("compare fields of the row with constants, joined by `&&`"),
+                    .why("a unique is held by an index of the database, with its condition")
+                    .help(
+                        "compare texts, numbers, booleans or enums of the row with constants by \
+                         `==` and `!=`, joined by `&&`",
+                    ),
             );
         }
     }
@@ -81,19 +85,6 @@ fn fields(entry: &Entry<'_>, unique: &Unique, found: &mut Vec<Diagnostic>) {
     }
 }
 
-/// Comparisons of a field with a constant, joined by `&&`.
-fn indexed(when: &Expr) -> bool {
-    match &when.kind {
-        ExprKind::And(terms) => terms.iter().all(indexed),
-        ExprKind::Compare(Operator::Equal | Operator::NotEqual, left, right) => {
-            let field = |expr: &Expr| matches!(expr.kind, ExprKind::Field(_));
-            let literal = |expr: &Expr| matches!(expr.kind, ExprKind::Literal(_));
-            (field(left) && literal(right)) || (literal(left) && field(right))
-        }
-        _ => false,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use crate::check::testing::check_resources;
@@ -103,44 +94,53 @@ mod tests {
     fn fields_without_an_index_and_conditions_that_are_not_simple() {
         let resource = "
             Seat:
-              fields: { row: int, number: int optional, tags: list of string, left: int }
-              unique: [[row, number], [row, tags], [row, row], [row when left > 0], [row when left != 0]]
+              fields: { row: int, number: int optional, tags: list of string, left: int, day: date }
+              unique: [[row, number], [row, tags], [row, row], [row when left > 0], [row when left != 0],
+                [left when day == date('2026-01-01')], [left, day when day != null && left == 2]]
               allow: { read: anyone, write: staff }";
         check_resources(
             resource,
             expect![[r#"
-            warning[E065]: a unique of `Seat` names `number`, which may be null
-             --> mainstay.yaml:8:24
-              |
-            8 |         unique: [[row, number], [row, tags], [row, row], [row when left > 0], [row when left != …
-              |                        ^^^^^^
-              = why: null never collides, so rows without a value are let through
-              = help: if that is meant, say so: `when number != null`
+                warning[E065]: a unique of `Seat` names `number`, which may be null
+                 --> mainstay.yaml:8:24
+                  |
+                8 |         unique: [[row, number], [row, tags], [row, row], [row when left > 0], [row when left != …
+                  |                        ^^^^^^
+                  = why: null never collides, so rows without a value are let through
+                  = help: if that is meant, say so: `when number != null`
 
-            error[E065]: a unique of `Seat` names `tags`, which has no index
-             --> mainstay.yaml:8:39
-              |
-            7 |         fields: { row: int, number: int optional, tags: list of string, left: int }
-              |                                                         -------------- declared here
-            8 |         unique: [[row, number], [row, tags], [row, row], [row when left > 0], [row when left != …
-              |                                       ^^^^
-              = why: a unique becomes an index, and this has no value to compare
+                error[E065]: a unique of `Seat` names `tags`, which has no index
+                 --> mainstay.yaml:8:39
+                  |
+                7 |         fields: { row: int, number: int optional, tags: list of string, left: int, day: date }
+                  |                                                         -------------- declared here
+                8 |         unique: [[row, number], [row, tags], [row, row], [row when left > 0], [row when left != …
+                  |                                       ^^^^
+                  = why: a unique becomes an index, and this has no value to compare
 
-            error[E065]: a unique of `Seat` names `row` twice
-             --> mainstay.yaml:8:52
-              |
-            8 | …que: [[row, number], [row, tags], [row, row], [row when left > 0], [row when left != 0]]
-              |                                          ^^^
-              = help: name it once
+                error[E065]: a unique of `Seat` names `row` twice
+                 --> mainstay.yaml:8:52
+                  |
+                8 | …que: [[row, number], [row, tags], [row, row], [row when left > 0], [row when left != 0],
+                  |                                          ^^^
+                  = help: name it once
 
-            error[E065]: the condition `left > 0` of a unique of `Seat` is no simple comparison
-             --> mainstay.yaml:8:68
-              |
-            8 | …er], [row, tags], [row, row], [row when left > 0], [row when left != 0]]
-              |                                          ^^^^^^^^
-              = why: it becomes the condition of an index
-              = help: compare fields of the row with constants, joined by `&&`
-        "#]],
+                error[E065]: no index can hold the condition `left > 0` of a unique of `Seat`
+                 --> mainstay.yaml:8:68
+                  |
+                8 | …er], [row, tags], [row, row], [row when left > 0], [row when left != 0],
+                  |                                          ^^^^^^^^
+                  = why: a unique is held by an index of the database, with its condition
+                  = help: compare texts, numbers, booleans or enums of the row with constants by `==` and `!=`, joined by `&&`
+
+                error[E065]: no index can hold the condition `day == date('2026-01-01')` of a unique of `Seat`
+                 --> mainstay.yaml:9:22
+                  |
+                9 |           [left when day == date('2026-01-01')], [left, day when day != null && left == 2]]
+                  |                      ^^^^^^^^^^^^^^^^^^^^^^^^^
+                  = why: a unique is held by an index of the database, with its condition
+                  = help: compare texts, numbers, booleans or enums of the row with constants by `==` and `!=`, joined by `&&`
+            "#]],
         );
     }
 }

@@ -2,6 +2,7 @@
 //! that the API's own queries need.
 
 mod columns;
+mod condition;
 mod indexes;
 mod names;
 mod nullable;
@@ -16,6 +17,7 @@ use ir::domain::{Domain, FieldId, Kind, Resource, ResourceId};
 use ir::model::{Isolation, Model, OnDelete};
 use ir::schema::{ForeignKey, Overlap, Part, Schema, Table};
 
+pub(crate) use condition::holds as index_holds;
 pub(crate) use names::{plural, snake};
 
 /// The column of a row's own id.

@@ -1,5 +1,6 @@
 //! Many at once: no update is lost, one key has one effect.
 
+use crate::harness::Folder;
 use crate::scenes::{Scene, euro, ids, product, text};
 use serde_json::json;
 use std::sync::Barrier;
@@ -156,4 +157,56 @@ fn a_pager_sees_each_untouched_row_exactly_once_while_others_write() {
     found.sort();
     untouched.sort();
     assert_eq!(found, untouched);
+}
+
+#[test]
+fn of_many_rows_that_a_unique_with_a_condition_keeps_apart_exactly_one_is_made() {
+    let folder = Folder::new().with(
+        "mainstay.yaml",
+        "
+system: hall
+actors: { user: oidc }
+contexts:
+  hall:
+    resources:
+      Seat:
+        fields:
+          seat: string max 20
+          kind: plain | box
+          rate: decimal(4.2)
+          price: money EUR
+          closed: bool
+          note: string max 20 optional
+        unique:
+          - [seat when kind != plain]
+          - [seat, note when rate == 1.5]
+          - [seat, kind when price == 2]
+          - [note when not closed and note != null]
+        allow: { read: user, write: user }
+",
+    );
+    let path = format!("{}/mainstay.yaml", folder.path());
+    let hall = Scene::of(&path, folder);
+    let token = hall.token("user");
+    let plain = |seat: &str| json!({"seat": seat, "kind": "plain", "rate": "1", "price": euro("1.00"), "closed": true});
+    let kept_apart = [
+        ("kind", json!({"kind": "box"})),
+        ("rate", json!({"rate": "1.50", "note": "rate"})),
+        ("price", json!({"price": euro("2.00")})),
+        ("closed", json!({"closed": false, "note": "closed"})),
+        ("none", json!({})),
+    ];
+    for (seat, members) in kept_apart {
+        let mut body = plain(seat);
+        for (name, value) in members.as_object().expect("members") {
+            body[name] = value.clone();
+        }
+        let statuses = at_once(20, |_| {
+            hall.server.post("/v1/seats", body.clone()).bearer(&token).send().status
+        });
+        let made = statuses.iter().filter(|status| **status == 201).count();
+        let refused = statuses.iter().filter(|status| **status == 409).count();
+        let wanted = if seat == "none" { (20, 0) } else { (1, 19) };
+        assert_eq!((made, refused), wanted, "{seat}: {statuses:?}");
+    }
 }

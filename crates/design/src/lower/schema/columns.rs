@@ -105,7 +105,7 @@ impl Columns {
 }
 
 /// Children have a table of their own, and `at read` is asked of the owner whenever it is read.
-fn is_stored(field: &Field) -> bool {
+pub(super) fn is_stored(field: &Field) -> bool {
     let asked_when_read = matches!(field.source, Source::Copied(At::Read, _));
     !asked_when_read && !matches!(field.kind, Kind::Children { .. })
 }
@@ -173,7 +173,7 @@ fn length(field: &Field) -> Option<Check> {
 }
 
 /// A number in units of 10^-scale; none where it is no number or does not fit.
-fn scaled(value: &Value, scale: u8) -> Option<i64> {
+pub(super) fn scaled(value: &Value, scale: u8) -> Option<i64> {
     let (units, has) = match value {
         Value::Int(units) => (*units, 0),
         Value::Decimal { units, scale } => (*units, *scale),
@@ -192,11 +192,11 @@ fn scaled(value: &Value, scale: u8) -> Option<i64> {
     }
 }
 
-fn units_of_money(value: &Value) -> Option<i64> {
+pub(super) fn units_of_money(value: &Value) -> Option<i64> {
     scaled(value, MONEY_UNITS.ilog10() as u8)
 }
 
-fn instant(value: &Value) -> Option<i64> {
+pub(super) fn instant(value: &Value) -> Option<i64> {
     match value {
         Value::Date(days) => Some(i64::from(*days)),
         Value::Time(micros) | Value::Timestamp(micros) | Value::Duration(micros) => Some(*micros),

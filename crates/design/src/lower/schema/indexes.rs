@@ -1,11 +1,10 @@
 //! Indexes from uniques and queries, without any that the primary key or another index serves.
 
+use super::condition::conditions;
 use super::names::identifier;
 use super::queries::Query;
 use ir::domain::{Resource, Unique};
-use ir::expr::{Expr, ExprKind, FieldRef, Implicit, Operator};
-use ir::schema::{Column, Index, IndexCondition, Literal, Part, Storage, Table};
-use ir::value::{MONEY_UNITS, Value};
+use ir::schema::{Index, Part, Table};
 
 /// The indexes of a table.
 pub(super) fn indexes(resource: &Resource, table: &Table, queries: Vec<Query>) -> Vec<Index> {
@@ -82,7 +81,6 @@ fn name(table: &Table, index: &Index) -> String {
     identifier(&parts)
 }
 
-/// A condition that an index cannot hold leaves an ordinary index: the writer looks there.
 fn unique_index(
     resource: &Resource,
     table: &Table,
@@ -100,8 +98,9 @@ fn unique_index(
     let names: Vec<String> =
         unique.fields.iter().map(|field| format!("`{}`", resource.field(*field).name)).collect();
     let only = match &unique.when {
-        None => Some(Vec::new()),
-        Some(when) => conditions(table, when),
+        None => Vec::new(),
+        Some(when) => conditions(resource, table, when)
+            .unwrap_or_else(|| unreachable!("E065 refuses what an index can't hold")),
     };
     let partial = if unique.when.is_some() { ", of the rows its condition holds for" } else { "" };
     if columns.len() == usize::from(table.tenant.is_some()) {
@@ -110,75 +109,8 @@ fn unique_index(
     Some(Index {
         name: String::new(),
         columns,
-        unique: only.is_some().then_some(number),
-        only: only.unwrap_or_default(),
+        unique: Some(number),
+        only,
         needed_by: vec![format!("unique {}{partial}", names.join(", "))],
     })
-}
-
-/// The condition as simple comparisons of columns, all of which must hold.
-fn conditions(table: &Table, when: &Expr) -> Option<Vec<IndexCondition>> {
-    match &when.kind {
-        ExprKind::And(parts) => {
-            let parts: Option<Vec<_>> = parts.iter().map(|part| conditions(table, part)).collect();
-            Some(parts?.into_iter().flatten().collect())
-        }
-        ExprKind::Field(field) => {
-            let column = column(table, *field)?;
-            Some(vec![IndexCondition::Equal(column.name.clone(), Literal::Int(1))])
-        }
-        ExprKind::Not(inner) => match &inner.kind {
-            ExprKind::Field(field) => {
-                let column = column(table, *field)?;
-                Some(vec![IndexCondition::NotEqual(column.name.clone(), Literal::Int(1))])
-            }
-            _ => None,
-        },
-        ExprKind::Compare(operator, left, right) => {
-            let (field, value) = match (&left.kind, &right.kind) {
-                (ExprKind::Field(field), ExprKind::Literal(value))
-                | (ExprKind::Literal(value), ExprKind::Field(field)) => (*field, value),
-                _ => return None,
-            };
-            Some(vec![comparison(column(table, field)?, *operator, value)?])
-        }
-        _ => None,
-    }
-}
-
-fn comparison(column: &Column, operator: Operator, value: &Value) -> Option<IndexCondition> {
-    let name = column.name.clone();
-    match (operator, value.is_null()) {
-        (Operator::Equal, true) => Some(IndexCondition::Null(name)),
-        (Operator::NotEqual, true) => Some(IndexCondition::NotNull(name)),
-        (Operator::Equal, false) => Some(IndexCondition::Equal(name, literal(column, value)?)),
-        (Operator::NotEqual, false) => {
-            Some(IndexCondition::NotEqual(name, literal(column, value)?))
-        }
-        _ => None,
-    }
-}
-
-fn literal(column: &Column, value: &Value) -> Option<Literal> {
-    match (column.storage, value) {
-        (Storage::Text, Value::Text(text)) => Some(Literal::Text(text.to_string())),
-        (Storage::Int, Value::Int(number)) => Some(Literal::Int(*number)),
-        (Storage::Bool, Value::Bool(flag)) => Some(Literal::Int(i64::from(*flag))),
-        (Storage::Units, Value::Int(number)) => number.checked_mul(MONEY_UNITS).map(Literal::Int),
-        _ => None,
-    }
-}
-
-fn column(table: &Table, field: FieldRef) -> Option<&Column> {
-    match field {
-        FieldRef::Field(id) => table.column(id, Part::Whole),
-        FieldRef::Implicit(implicit) => {
-            let name = match implicit {
-                Implicit::Id => super::ID,
-                Implicit::CreatedAt => super::CREATED_AT,
-                Implicit::UpdatedAt => super::UPDATED_AT,
-            };
-            table.columns.iter().find(|column| column.name == name)
-        }
-    }
 }

@@ -115,7 +115,8 @@ fn condition(condition: &IndexCondition) -> String {
         IndexCondition::Null(column) => format!("{} IS NULL", quote(column)),
         IndexCondition::Equal(column, value) => format!("{} = {}", quote(column), literal(value)),
         IndexCondition::NotEqual(column, value) => {
-            format!("{} <> {}", quote(column), literal(value))
+            // Null is unequal to a value here, as it is for the index.
+            format!("{} IS DISTINCT FROM {}", quote(column), literal(value))
         }
     }
 }
