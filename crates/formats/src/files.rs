@@ -5,9 +5,9 @@ use ir::architecture::Architecture;
 use ir::schema::Table;
 
 /// Gives every file of an architecture, path below `architecture/` and text, as soon as it is
-/// written. The same architecture gives the same bytes, in no order and from two threads: a thousand
-/// resources make a hundred megabytes, the OpenAPI document nearly half of them, and who puts them
-/// on a disk need not hold them all.
+/// written. The same architecture gives the same bytes, in no order and from two threads: a
+/// thousand resources make a hundred megabytes, the OpenAPI document nearly half of them, and who
+/// puts them on a disk need not hold them all.
 pub fn write_architecture(architecture: &Architecture, put: &(dyn Fn(String, String) + Sync)) {
     std::thread::scope(|scope| {
         scope.spawn(|| put("contracts/openapi.yaml".to_owned(), openapi::write(architecture)));

@@ -1,7 +1,8 @@
 //! Tenants never meet: whatever a token of one asks, nothing of another comes back or changes.
 
-use crate::harness::Folder;
+use crate::harness::{Folder, Server};
 use crate::scenes::{Scene, euro, ids, order, product, text};
+use expect_test::expect;
 use serde_json::json;
 
 /// Requests of the mixed run; `MAINSTAY_FUZZ_REQUESTS` asks for more.
@@ -181,4 +182,72 @@ fn no_answer_to_one_tenant_holds_the_mark_of_another() {
         }
     }
     assert!(rows.len() > 10, "the run made rows to look for");
+}
+
+/// Rooms that all tenants share, and rows of tenants that refer to them in each way.
+const ROOMS: &str = "
+mainstay: 1
+system: rooms
+tenancy: ISOLATION by org
+actors: { staff: oidc, office: oidc across tenants }
+contexts:
+  desk:
+    resources:
+      Room:
+        shared: true
+        fields: { name: string max 20 }
+        allow: { read: anyone, write: office }
+      Lease:
+        fields: { room: Room }
+        allow: { read: staff, write: staff }
+      Wish:
+        fields: { room: Room optional on delete clear }
+        allow: { read: staff, write: staff }
+      Visit:
+        fields: { room: Room on delete cascade }
+        allow: { read: staff, write: staff }
+";
+
+/// What becomes of a shared row that a row of the tenant `acme` refers to, by resource.
+fn delete_shared(isolation: &str) -> String {
+    let model = ROOMS.replace("ISOLATION", isolation);
+    let folder = Folder::new().with("rooms/mainstay.yaml", &model);
+    let model = folder.0.join("rooms/mainstay.yaml");
+    let server = Server::start(model.to_str().expect("plain"), &folder.0.join("data"), &[]);
+    let (staff, office) =
+        (server.token("staff", &["--tenant", "acme"]), server.token("office", &[]));
+    let mut shown = Vec::new();
+    for path in ["leases", "wishes", "visits"] {
+        let room = server.post("/v1/rooms", json!({"name": "Blue"})).bearer(&office).send();
+        let room = text(&room.expect(201), "id");
+        let body = json!({"room": room});
+        let made = server.post(&format!("/v1/{path}"), body).bearer(&staff).send().expect(201);
+        let gone = server.request("DELETE", &format!("/v1/rooms/{room}")).bearer(&office).send();
+        let detail = match gone.status {
+            204 => String::new(),
+            status => {
+                assert_eq!(gone.problem(status), "still-referenced");
+                text(&gone.json(), "detail")
+            }
+        };
+        let row = format!("/v1/{path}/{}", text(&made, "id"));
+        let left = server.get(&row).bearer(&staff).send();
+        let holds = left.status == 200 && left.json()["room"] == room.as_str();
+        let left = if holds { "the row refers to it" } else { "no row does" };
+        shown.push(format!("{path}: {} {detail} ({left})", gone.status).replace("  ", " "));
+    }
+    shown.join("\n")
+}
+
+#[test]
+fn a_shared_row_that_tenants_refer_to_says_why_it_stays() {
+    expect![[r#"
+        leases: 409 a `Lease` of a tenant refers to it (the row refers to it)
+        wishes: 204 (no row does)
+        visits: 204 (no row does)"#]]
+    .assert_eq(&delete_shared("row"));
+    expect![[r#"
+        leases: 409 a `Lease` refers to it (the row refers to it)
+        wishes: 409 a `Wish` of a tenant refers to it, whose file does not change with what all share (the row refers to it)
+        visits: 409 a `Visit` of a tenant refers to it, whose file does not change with what all share (the row refers to it)"#]].assert_eq(&delete_shared("database"));
 }

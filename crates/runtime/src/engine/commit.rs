@@ -7,7 +7,8 @@ use crate::plan::Plan;
 use crate::ports::store::{CommitError, StoredAnswer};
 use crate::problem::{Problem, kinds, pointer_token};
 use crate::request::Call;
-use ir::domain::{FieldId, ResourceId};
+use ir::domain::{Domain, Field, FieldId, Kind, Resource, ResourceId};
+use ir::model::OnDelete;
 
 /// How often a write is done again after conflicts, deadline or not.
 const ATTEMPTS_MAX: u32 = 1_000;
@@ -125,7 +126,7 @@ fn refused(plan: &Plan, marks: &[Mark], error: CommitError) -> (usize, Failure) 
             (operation(write), Box::new(problem.at(pointer, "there is no such row")))
         }
         CommitError::StillReferenced { write, by } => {
-            let detail = format!("a `{}` refers to it", domain.resource(by).name);
+            let detail = still_referenced(domain, root(write, by), by);
             let problem = Problem::new(kinds::STILL_REFERENCED).detail(detail);
             (operation(write), Box::new(problem))
         }
@@ -134,6 +135,36 @@ fn refused(plan: &Plan, marks: &[Mark], error: CommitError) -> (usize, Failure) 
         CommitError::Conflict { write } => (operation(write), problem(kinds::VERSION_MISMATCH)),
         CommitError::AnswerExists => (0, problem(kinds::KEY_RUNNING)),
     }
+}
+
+/// Why a row stays. A shared one can be held by rows of tenants that the caller does not see: the
+/// store then names the row's own resource. Where tenants have files of their own, it is held
+/// whatever the reference says, for no file changes with another's transaction.
+fn still_referenced(domain: &Domain, row: ResourceId, by: ResourceId) -> String {
+    let of_row = |field: &Field| match field.kind {
+        Kind::Reference { target, crosses: false, on_delete } if target == row => Some(on_delete),
+        Kind::Reference { .. } | Kind::Scalar | Kind::Enum(_) | Kind::Actor(_) => None,
+        Kind::Children { .. } => None,
+    };
+    let references = |resource: &Resource| -> Vec<OnDelete> {
+        resource.fields.iter().filter_map(of_row).collect()
+    };
+    let name = &domain.resource(by).name;
+    let mine = references(domain.resource(by));
+    if by == row && mine.is_empty() {
+        let holds = |resource: &&Resource| references(resource).contains(&OnDelete::Restrict);
+        let holders = domain.resources.iter().filter(holds);
+        let names: Vec<String> = holders.map(|holder| format!("`{}`", holder.name)).collect();
+        return match names.as_slice() {
+            [] => "a row of a tenant refers to it".to_owned(),
+            names => format!("a {} of a tenant refers to it", names.join(" or ")),
+        };
+    }
+    if !mine.is_empty() && !mine.contains(&OnDelete::Restrict) {
+        let why = "whose file does not change with what all share";
+        return format!("a `{name}` of a tenant refers to it, {why}");
+    }
+    format!("a `{name}` refers to it")
 }
 
 /// A field of a root or of its children.
