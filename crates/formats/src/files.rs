@@ -2,6 +2,7 @@
 
 use crate::{adr, document, machine, openapi, sql};
 use ir::architecture::Architecture;
+use ir::model::Proof;
 use ir::schema::Table;
 
 /// Gives every file of an architecture, path below `architecture/` and text, as soon as it is
@@ -32,6 +33,9 @@ fn schemas(architecture: &Architecture) -> Vec<(String, String)> {
         files.push((format!("schema/{name}.sqlite.sql"), sqlite));
         let postgresql = sql::write_postgresql(&architecture.schema, &holds);
         files.push((format!("schema/{name}.postgresql.sql"), postgresql));
+    }
+    if architecture.domain.actors.iter().any(|actor| actor.proof == Proof::ApiKey) {
+        files.push(("schema/_keys.sqlite.sql".to_owned(), sql::write_sqlite_keys()));
     }
     files
 }

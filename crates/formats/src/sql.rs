@@ -11,7 +11,7 @@ mod tests;
 use ir::schema::{Column, Index, IndexCondition, Literal, Part, Schema, Table};
 
 pub use postgresql::write_postgresql;
-pub use sqlite::{sqlite_statements, write_sqlite};
+pub use sqlite::{sqlite_statements, write_sqlite, write_sqlite_keys};
 
 /// An identifier, always quoted, so that no word of SQL is in the way.
 fn quoted(name: &str) -> String {

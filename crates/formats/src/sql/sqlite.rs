@@ -44,6 +44,11 @@ pub fn write_sqlite(schema: &Schema, holds: &dyn Fn(&Table) -> bool) -> String {
     out
 }
 
+/// The file of API keys, `_keys.db`: one for the whole system.
+pub fn write_sqlite_keys() -> String {
+    system::SQLITE_KEYS.to_owned()
+}
+
 /// No foreign key reaches into another database: there the backend looks for the row itself.
 fn create_table(schema: &Schema, table: &Table, holds: &dyn Fn(&Table) -> bool) -> String {
     let mut parts: Vec<String> = table.columns.iter().map(column).collect();

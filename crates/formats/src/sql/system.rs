@@ -1,4 +1,5 @@
-//! Mainstay's own tables, beside those of the model: they begin with `mainstay_`.
+//! Mainstay's own tables, beside those of the model: they begin with `mainstay_`. The store makes
+//! them by itself; a test compares what it made with what is written here.
 
 /// As the running backend makes them on SQLite.
 pub(super) const SQLITE: &str = r#"
@@ -34,8 +35,11 @@ CREATE TABLE IF NOT EXISTS "mainstay_outbox" (
   "data" TEXT NOT NULL,
   "trace" TEXT
 ) STRICT;
+"#;
 
--- keys of actors that call by key: hashes only
+/// The keys of the whole system on SQLite: not in the file of a service, for `mainstay key` writes
+/// them while the services run.
+pub(super) const SQLITE_KEYS: &str = r#"-- keys of actors that call by key: hashes only
 CREATE TABLE IF NOT EXISTS "mainstay_api_keys" (
   "prefix" TEXT NOT NULL PRIMARY KEY,
   "hash" BLOB NOT NULL UNIQUE CHECK (length("hash") = 32),

@@ -244,7 +244,7 @@ fn a_database_holds_the_tables_it_is_asked_to() {
 #[test]
 fn both_files_end_in_the_system_tables() {
     for text in [write_sqlite(&schema(), &|_| true), write_postgresql(&schema(), &|_| true)] {
-        for name in ["meta", "idempotency", "outbox", "api_keys"] {
+        for name in ["meta", "idempotency", "outbox"] {
             let table = format!("CREATE TABLE IF NOT EXISTS \"mainstay_{name}\"");
             assert!(text.contains(&table), "{table}");
         }

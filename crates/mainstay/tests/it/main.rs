@@ -11,6 +11,7 @@ mod house;
 mod links;
 mod races;
 mod scenes;
+mod schema;
 mod seeds;
 mod shop;
 mod tenants;
