@@ -63,6 +63,7 @@ impl Node {
 
     /// Adds a member to an object; other nodes stay as they are.
     pub(crate) fn set(&mut self, name: &str, node: impl Into<Node>) {
+        debug_assert!(self.get(name).is_none(), "`{name}` stands there already");
         if let Self::Map(members) = self {
             members.push((name.to_owned(), node.into()));
         }

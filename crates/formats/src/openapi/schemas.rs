@@ -99,12 +99,12 @@ pub(super) fn schemas(writing: &Writing<'_>) -> Node {
             resource.fields.iter().any(|field| test(&field.declared)) || inputs(resource)
         })
     };
-    if uses(|declared| matches!(declared, FieldType::Money { currency: None })) {
+    let open_money = uses(|declared| matches!(declared, FieldType::Money { currency: None }));
+    if open_money {
         schemas.set("Money", any_money());
-        schemas.set("Currency", currency());
     }
     let mut filters = writing.operations().flat_map(|operation| &operation.filters);
-    if filters.any(|filter| filter.part == Part::Currency) {
+    if open_money || filters.any(|filter| filter.part == Part::Currency) {
         schemas.set("Currency", currency());
     }
     if uses(|declared| matches!(declared, FieldType::Timespan)) {
