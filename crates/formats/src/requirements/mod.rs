@@ -38,6 +38,9 @@ pub const DIRECTORY_BYTES_MAX: usize = 16 * 1024 * 1024;
 pub const DIRECTORY_FILES_MAX: usize = 1_000;
 /// Mappings and lists inside each other.
 pub const DEPTH_MAX: usize = 64;
+/// Keys, scalars, mappings and lists of a model, all its files together: an ordinary resource has
+/// about fifty.
+pub const VALUES_MAX: usize = 200_000;
 /// Bytes of one scalar.
 pub const SCALAR_BYTES_MAX: usize = 16 * 1024;
 /// Faults that are given for one model.

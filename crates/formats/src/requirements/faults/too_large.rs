@@ -1,6 +1,7 @@
 //! # E002 too large
-//! A file has more than 1 MiB, a directory more than 16 MiB or 1,000 files, one value more than
-//! 16 KiB; or there are more faults than anyone reads at once.
+//! A file has more than 1 MiB, a directory more than 16 MiB or 1,000 files, a model more than
+//! 200,000 keys and values, one value more than 16 KiB; or there are more faults than anyone reads
+//! at once.
 //!
 //! **Why**: a model is written and reviewed by people; a limit keeps a wrong or hostile file from
 //! taking the machine's memory.
@@ -41,6 +42,12 @@ pub(crate) fn files(span: Span, files: usize, files_max: usize) -> Diagnostic {
 pub(crate) fn scalar(span: Span, bytes: usize, bytes_max: usize) -> Diagnostic {
     let message = format!("this value has {bytes} bytes, and {bytes_max} are allowed");
     Diagnostic::error(CODE, span, message).help("keep long texts outside of the model")
+}
+
+/// A model of too many values.
+pub(crate) fn values(span: Span, values_max: usize) -> Diagnostic {
+    let message = format!("the model has more than {values_max} keys and values");
+    Diagnostic::error(CODE, span, message).help("split the system in two models")
 }
 
 /// More faults than are shown.
@@ -120,6 +127,29 @@ mod tests {
               = help: split the system in two models
         "#]],
         );
+    }
+
+    #[test]
+    fn a_model_has_so_many_values_in_all_its_files() {
+        let items = |from: usize| {
+            let entries: String = (from..from + 40_000).map(|at| format!("k{at}: v\n")).collect();
+            SourceFile { path: format!("m/{from:06}.yaml"), text: format!("# one\n{entries}") }
+        };
+        let many = Sources { files: (0..16).map(|at| items(at * 40_000)).collect() };
+        let (model, faults) = read(&many);
+        check_all(
+            &many,
+            &faults,
+            expect![[r#"
+                error[E002]: the model has more than 200000 keys and values
+                 --> m/000000.yaml:1:1
+                  |
+                1 | # one
+                  | ^
+                  = help: split the system in two models
+            "#]],
+        );
+        assert_eq!(model.contexts.len(), 0);
     }
 
     #[test]

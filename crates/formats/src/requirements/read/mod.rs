@@ -12,8 +12,10 @@ mod types;
 use super::environment::Overrides;
 use super::faults::{empty_model, too_large};
 use super::form::{Reader, Value};
-use super::tree::{self, Kind, Node, Tree};
-use super::{DIRECTORY_BYTES_MAX, DIRECTORY_FILES_MAX, FAULTS_MAX, FILE_BYTES_MAX, merge};
+use super::tree::{self, Kind, Node};
+use super::{
+    DIRECTORY_BYTES_MAX, DIRECTORY_FILES_MAX, FAULTS_MAX, FILE_BYTES_MAX, VALUES_MAX, merge,
+};
 use ir::{Diagnostic, Model, Sources, Span};
 
 /// Reads all files of a model, in the order of their paths. All faults come at once; where one of
@@ -28,23 +30,10 @@ pub fn read_with_environment(base: &Sources, overlay: &Sources) -> (Model, Vec<D
     let mut sources = base.clone();
     sources.files.extend(overlay.files.iter().cloned());
     let mut faults = Vec::new();
-    let mut roots = Vec::new();
-    let mut overlays = Vec::new();
-    let mut partial = false;
-    let readable = within_limits(&sources, &mut faults);
-    for (at, file) in sources.files.iter().enumerate().filter(|_| readable) {
-        let number = u32::try_from(at).unwrap_or(u32::MAX);
-        if file.text.len() > FILE_BYTES_MAX {
-            let place = Span::new(number, 0, 0);
-            faults.push(too_large::file(place, FILE_BYTES_MAX));
-            partial = true;
-            continue;
-        }
-        let Tree { root, faults: found, partial: cut, .. } = tree::parse(number, &file.text);
-        faults.extend(found);
-        partial |= cut;
-        if at < base.files.len() { roots.extend(root) } else { overlays.extend(root) }
-    }
+    let (roots, overlays, partial) = match within_limits(&sources, &mut faults) {
+        true => trees(&sources, base.files.len(), &mut faults),
+        false => (Vec::new(), Vec::new(), true),
+    };
     let root = merge::merge(roots, &mut faults);
     let overrides = Overrides::read(&overlays, &mut faults);
     let mut model = Model { notation: 1, ..Model::default() };
@@ -67,6 +56,36 @@ pub fn read_with_environment(base: &Sources, overlay: &Sources) -> (Model, Vec<D
     }
     model.sources = sources;
     (model, limited(faults))
+}
+
+/// The trees of the files, those of the model and those of the overlay after it; true where a part
+/// of them was left out. Beyond the limit of values nothing is built: not even the trees are kept.
+fn trees(
+    sources: &Sources,
+    files_of_model: usize,
+    faults: &mut Vec<Diagnostic>,
+) -> (Vec<Node>, Vec<Node>, bool) {
+    let (mut roots, mut overlays) = (Vec::new(), Vec::new());
+    let (mut partial, mut values) = (false, 0);
+    for (at, file) in sources.files.iter().enumerate() {
+        let number = u32::try_from(at).unwrap_or(u32::MAX);
+        let place = Span::new(number, 0, 0);
+        if file.text.len() > FILE_BYTES_MAX {
+            faults.push(too_large::file(place, FILE_BYTES_MAX));
+            partial = true;
+            continue;
+        }
+        let tree = tree::parse(number, &file.text);
+        faults.extend(tree.faults);
+        partial |= tree.partial;
+        values += tree.values;
+        if values > VALUES_MAX {
+            faults.push(too_large::values(Span::default(), VALUES_MAX));
+            return (Vec::new(), Vec::new(), true);
+        }
+        if at < files_of_model { roots.extend(tree.root) } else { overlays.extend(tree.root) }
+    }
+    (roots, overlays, partial)
 }
 
 /// True where text was left out of the model, so that a name that seems to be missing may stand in

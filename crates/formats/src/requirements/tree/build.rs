@@ -6,7 +6,7 @@ use crate::requirements::faults::{
     boolean_key, duplicate_key, foreign_yaml, too_deep, too_large, wrong_shape,
 };
 use crate::requirements::source::Offsets;
-use crate::requirements::{DEPTH_MAX, SCALAR_BYTES_MAX};
+use crate::requirements::{DEPTH_MAX, SCALAR_BYTES_MAX, VALUES_MAX};
 use granit_parser::{Event, Parser, ScalarStyle, ScanError, StructureStyle};
 use ir::Span;
 use std::collections::BTreeMap;
@@ -39,7 +39,8 @@ pub(super) fn build(file: u32, source: &str, text: &str, whole: &Whole) -> Built
         match next {
             Ok((event, span)) => {
                 let tag = span.tag_span().and_then(|tag| tag.byte_range());
-                if !builder.event(event, span.byte_range().unwrap_or_default(), tag) {
+                let range = span.byte_range().unwrap_or_default();
+                if !builder.event(event, range, tag) || builder.tree.values > VALUES_MAX {
                     break;
                 }
             }
@@ -266,29 +267,32 @@ impl Builder<'_> {
 
     /// The entries whose keys can be used, each once.
     fn known_once(&mut self, entries: Vec<Entry>) -> Vec<Entry> {
-        let mut seen: BTreeMap<String, Span> = BTreeMap::new();
+        let mut seen: BTreeMap<&str, Span> = BTreeMap::new();
         let mut kept = Vec::with_capacity(entries.len());
-        for entry in entries {
+        for entry in &entries {
             let key = &entry.key;
+            let mut keep = false;
             if key.style == Style::Plain && key.value == "<<" {
                 let help = "write the keys themselves";
                 self.fault(foreign_yaml::at(key.span, "a merge key", help));
-            } else if let Some(first) = seen.get(&key.value) {
-                let fault = duplicate_key::at(key.span, &key.value, *first);
-                self.fault(fault);
+            } else if let Some(first) = seen.get(key.value.as_str()) {
+                self.fault(duplicate_key::at(key.span, &key.value, *first));
             } else {
                 if key.style == Style::Plain && boolean_key::is_one(&key.value) {
                     self.fault(boolean_key::at(key.span, &key.value));
                 }
-                seen.insert(key.value.clone(), key.span);
-                kept.push(entry);
+                seen.insert(&key.value, key.span);
+                keep = true;
             }
+            kept.push(keep);
         }
-        kept
+        let mut kept = kept.into_iter();
+        entries.into_iter().filter(|_| kept.next().unwrap_or_default()).collect()
     }
 
     /// Hands a node to the collection around it.
     fn put(&mut self, node: Node) {
+        self.tree.values += 1;
         let Some(frame) = self.stack.last_mut() else {
             self.tree.root = Some(node);
             return;

@@ -21,6 +21,8 @@ pub(crate) struct Tree {
     pub(crate) faults: Vec<Diagnostic>,
     /// Something was left out, so that names may be missing.
     pub(crate) partial: bool,
+    /// Keys, scalars, mappings and lists in it.
+    pub(crate) values: usize,
 }
 
 /// A comment with its `#`.
