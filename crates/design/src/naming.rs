@@ -1,6 +1,9 @@
 //! How names of the model become names of a contract: words, cases and regular plurals. One place,
 //! so that paths, columns, operation ids and types of one name always agree.
 
+/// PostgreSQL cuts identifiers at 63 bytes, silently; longer ones end in a hash of the whole.
+const IDENTIFIER_BYTES_MAX: usize = 63;
+
 /// Cuts a name into its words in lower case: `SalesByDay`, `salesByDay`, `sales_by_day` and
 /// `sales-by-day` are all `sales by day`; `HTTPServer` is `http server`.
 pub fn words(name: &str) -> Vec<String> {
@@ -78,6 +81,22 @@ pub fn view_path(name: &str) -> String {
     kebab(name)
 }
 
+/// An identifier of parts joined by `_`, never longer than every store takes.
+pub(crate) fn identifier(parts: &[&str]) -> String {
+    let whole = parts.join("_");
+    if whole.len() <= IDENTIFIER_BYTES_MAX {
+        return whole;
+    }
+    let hash = whole
+        .bytes()
+        .fold(0x811c_9dc5_u32, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193));
+    let mut cut = IDENTIFIER_BYTES_MAX - 9;
+    while !whole.is_char_boundary(cut) {
+        cut -= 1;
+    }
+    format!("{}_{hash:08x}", &whole[..cut])
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -102,11 +121,28 @@ mod tests {
     }
 
     #[test]
+    fn words_that_end_in_a_vowel_and_y_stay_as_they_are() {
+        let made = ["order", "category", "day", "batch", "y"].map(plural);
+        assert_eq!(made, ["orders", "categories", "days", "batches", "ys"]);
+        let columns = ["OrderLine", "HTTPRoute", "Day2Day", "order-line", "a__b"].map(snake);
+        assert_eq!(columns, ["order_line", "http_route", "day2_day", "order_line", "a_b"]);
+    }
+
+    #[test]
     fn case_conversion_is_idempotent() {
         for name in ["A", "AB", "aB", "Ab1c", "x_y", "x__y", "URLMap", "Größe"] {
             assert_eq!(snake(&snake(name)), snake(name), "{name}");
             assert_eq!(kebab(&kebab(name)), kebab(name), "{name}");
             assert_eq!(camel(&camel(name)), camel(name), "{name}");
         }
+    }
+
+    #[test]
+    fn long_identifiers_stay_apart_within_the_bound() {
+        let long = "x".repeat(80);
+        let (a, b) = (identifier(&["ix", &long, "a"]), identifier(&["ix", &long, "b"]));
+        assert_eq!((a.len(), b.len()), (63, 63));
+        assert_ne!(a, b);
+        assert_eq!(identifier(&["ix", "orders"]), "ix_orders");
     }
 }

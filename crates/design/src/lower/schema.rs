@@ -4,7 +4,6 @@
 mod columns;
 mod condition;
 mod indexes;
-mod names;
 mod nullable;
 mod queries;
 
@@ -17,8 +16,8 @@ use ir::domain::{Domain, FieldId, Kind, Resource, ResourceId};
 use ir::model::{Isolation, Model, OnDelete};
 use ir::schema::{ForeignKey, Overlap, Part, Schema, Table};
 
+pub(crate) use crate::naming::{plural, snake};
 pub(crate) use condition::holds as index_holds;
-pub(crate) use names::{plural, snake};
 
 /// The column of a row's own id.
 pub(super) const ID: &str = "id";

@@ -1,8 +1,8 @@
 //! Indexes from uniques and queries, without any that the primary key or another index serves.
 
 use super::condition::conditions;
-use super::names::identifier;
 use super::queries::Query;
+use crate::naming::identifier;
 use ir::domain::{Resource, Unique};
 use ir::schema::{Index, Part, Table};
 
