@@ -183,7 +183,7 @@ impl Choice {
             let cost = format!(
                 "unknown: the architect has no numbers for `{wished}`, and would choose {former}"
             );
-            let lost = "the architect's choice, overruled by the model".to_owned();
+            let lost = self.overruled();
             let numbers = std::mem::take(&mut self.decision.numbers);
             self.decision.pinned = Some(Pinned { because, instead_of: former.clone(), cost });
             self.decision.alternatives.insert(0, Alternative { name: former, lost, numbers });
@@ -197,12 +197,20 @@ impl Choice {
         }
         let former = std::mem::replace(&mut self.decision.choice, taken.name);
         let numbers = std::mem::replace(&mut self.decision.numbers, taken.numbers);
-        let lost = "the architect's choice, overruled by the model".to_owned();
+        let lost = self.overruled();
         let instead_of = former.clone();
         self.decision.alternatives.insert(0, Alternative { name: former, lost, numbers });
         self.decision.settings.retain(|(key, _)| !settings.iter().any(|(new, _)| new == key));
         self.decision.settings.extend(settings);
         self.decision.pinned = Some(Pinned { because, instead_of, cost });
+    }
+
+    /// Why the architect's own choice is now an alternative; what followed from it does no longer.
+    fn overruled(&mut self) -> String {
+        self.decision.consequences.clear();
+        let because = std::mem::take(&mut self.decision.because).join("; ");
+        let lost = "the architect's choice, overruled by the model";
+        if because.is_empty() { lost.to_owned() } else { format!("{lost} (for it: {because})") }
     }
 
     /// A pin that names none of the options may still be a number: `replicas: 5`.

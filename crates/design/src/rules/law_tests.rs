@@ -184,7 +184,11 @@ fn a_pin_overrules_and_says_what_it_costs() {
     assert_eq!(found.choice, "PostgreSQL");
     assert_eq!(pin.instead_of, "SQLite, in the process");
     assert_eq!(pin.because, "the platform runs it");
-    assert!(pin.cost.starts_with("monthly cost: "), "{}", pin.cost);
+    assert!(pin.cost.starts_with("monthly cost beside the application: "), "{}", pin.cost);
+    assert!(found.consequences.iter().all(|one| !one.starts_with("One machine")), "{found:?}");
+    let lost = &found.alternatives[0].lost;
+    assert!(lost.starts_with("the architect's choice, overruled by the model (for it: "), "{lost}");
+    assert!(found.because.is_empty(), "the reasons were for the other: {found:?}");
     assert!(
         decisions.iter().any(|one| one.choice.contains("4 for each node")),
         "later stages follow"

@@ -125,8 +125,8 @@ impl Random {
     }
 }
 
-/// Mixed requests of two tenants whose rows carry the tenant's mark: no answer to one holds the
-/// mark of the other. Runs on a column (`shop`) and on a file per tenant (`clinic`).
+/// Mixed requests of three tenants whose rows carry the tenant's mark: no answer to one holds the
+/// mark of another. They share tables here, with a column for the tenant.
 #[test]
 fn no_answer_to_one_tenant_holds_the_mark_of_another() {
     let requests = std::env::var("MAINSTAY_FUZZ_REQUESTS")

@@ -279,7 +279,7 @@ fn key_value(choice: Choice, draft: &Draft<'_>) -> Choice {
         + 20.0 * draft.load.rate_of(Work::List);
     let price = mean(writes, "writes") * draft.fact("key_value_write")
         + mean(reads, "rows_read") * draft.fact("key_value_read");
-    let price = price.named("monthly cost", sizing::money(draft));
+    let price = price.named(PRICE, sizing::money(draft));
     let uniques: usize = draft.domain.resources.iter().map(|one| one.uniques.len()).sum();
     let filters: usize = draft.contract.operations.iter().map(|one| one.filters.len()).sum();
     let parents = draft.domain.resources.iter().filter(|one| one.owner.is_some()).count();
@@ -324,10 +324,12 @@ fn bytes(draft: &Draft<'_>) -> Computed {
     Term::told(draft.bytes(), &formula, vec![all]).named("bytes at the horizon", Unit::Bytes)
 }
 
+/// Beside the application, whose machine is paid for whatever holds the rows.
+const PRICE: &str = "monthly cost beside the application";
+
 fn embedded_price(draft: &Draft<'_>) -> Computed {
     let disk = gigabytes(draft) * draft.fact("machine_disk_gb");
-    let machine = draft.fact("machine_2") * sizing::hours();
-    (machine + disk).named("monthly cost", sizing::money(draft))
+    disk.named(PRICE, sizing::money(draft))
 }
 
 fn server_price(draft: &Draft<'_>, standby: bool) -> Computed {
@@ -336,7 +338,7 @@ fn server_price(draft: &Draft<'_>, standby: bool) -> Computed {
     let disk = gigabytes(draft) * draft.fact("database_disk_gb");
     let price = node + disk;
     let price = if standby { Term::number(2.0) * price } else { price };
-    price.named("monthly cost", sizing::money(draft))
+    price.named(PRICE, sizing::money(draft))
 }
 
 /// Gigabytes to buy: at least 20.
