@@ -2,6 +2,8 @@
 //! every kind of field, states, commands, routes. Made by hand, for the runtime knows no notation.
 
 mod contract;
+#[cfg(feature = "postgres")]
+pub(crate) mod postgres;
 mod review;
 mod schema;
 pub(crate) mod store;

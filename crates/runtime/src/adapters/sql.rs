@@ -7,6 +7,7 @@
 pub mod compare;
 pub mod condition;
 pub mod dialect;
+pub(crate) mod differences;
 pub mod list;
 pub mod plan;
 pub mod shape;

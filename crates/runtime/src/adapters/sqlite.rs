@@ -274,6 +274,4 @@ impl Store for SqliteStore {
 }
 
 #[cfg(test)]
-mod agreement;
-#[cfg(test)]
 mod tests;

@@ -31,13 +31,13 @@ impl Compiler<'_> {
         if let Some((tested, wanted)) = null_test(operator, left, right) {
             let value = self.term(tested, row)?;
             let test = if wanted { "IS NULL" } else { "IS NOT NULL" };
-            let sql = self.checked(&format!("{} {test}", value.sql), &[&value]);
+            let sql = self.checked(&format!("{} {test}", value.sql), &[&value], "NULL");
             return Ok(Condition { sql, faults: value.faults });
         }
         if let (ExprKind::Age, ExprKind::Literal(Value::Duration(less))) = (&left.kind, &right.kind)
         {
             let created = self.field(FieldRef::Implicit(Implicit::CreatedAt), row)?;
-            let since = Term::one(self.param(Param::Now { less: *less }), Shape::Timestamp);
+            let since = self.now(*less);
             return self.compared(flipped(operator), &created, &since, mode);
         }
         let (left, right) = (self.term(left, row)?, self.term(right, row)?);
@@ -62,7 +62,7 @@ impl Compiler<'_> {
                 Mode::Loose | Mode::Exact => format!("coalesce({relation}, FALSE)"),
             }
         };
-        Ok(Condition { sql: self.checked(&sql, &[left, right]), faults })
+        Ok(Condition { sql: self.checked(&sql, &[left, right], "NULL"), faults })
     }
 
     /// `left operator right`, null where one of them is null.
@@ -75,17 +75,23 @@ impl Compiler<'_> {
         let sign = sign(operator).ok_or(Refused::Misshapen)?;
         let never = || Ok("FALSE".to_owned());
         let (Some(a), Some(b)) = (&left.shape, &right.shape) else { return never() };
-        let plain = || Ok(format!("{} {sign} {}", left.sql, right.sql));
+        let (one, other) = self.in_one_form(left, right);
+        let plain = || Ok(format!("{one} {sign} {other}"));
+        let documents = || {
+            let text = |json: &str| self.dialect().json_text(json);
+            Ok(format!("{} {sign} {}", text(&left.sql), text(&right.sql)))
+        };
         let both = |one: &str| match (&left.second, &right.second) {
             (Some(a), Some(b)) => Ok(format!("({one} AND {a} = {b})")),
             _ => Err(Refused::Misshapen),
         };
         match (a, b) {
-            (Shape::Money, Shape::Money) => both(&format!("{} {sign} {}", left.sql, right.sql)),
+            (Shape::Money, Shape::Money) => both(&format!("{one} {sign} {other}")),
             (Shape::Timespan, Shape::Timespan) if operator == Operator::Equal => {
                 both(&format!("{} = {}", left.sql, right.sql))
             }
-            (Shape::List(_), Shape::List(_)) if operator == Operator::Equal => plain(),
+            (Shape::List(_), Shape::List(_)) if operator == Operator::Equal => documents(),
+            (Shape::Json, Shape::Json) => documents(),
             (Shape::Timespan, Shape::Timespan) | (Shape::List(_), Shape::List(_)) => never(),
             (a, b) if a == b => plain(),
             (a, b) => match (scale(a), scale(b)) {
@@ -113,7 +119,8 @@ impl Compiler<'_> {
         let word = |term: &Term| term.shape.as_ref().and_then(signature);
         let (Some(a), Some(b)) = (word(left), word(right)) else { return Err(Refused::Misshapen) };
         let sign = sign(operator).ok_or(Refused::Misshapen)?;
-        Ok(format!("mainstay_order('{a}|{b}', {}, {}) {sign} 0", left.sql, right.sql))
+        let order = self.dialect().function("order");
+        Ok(format!("{order}('{a}|{b}', {}, {}) {sign} 0", self.lift(left), self.lift(right)))
     }
 
     fn with_constant(
@@ -132,7 +139,7 @@ impl Compiler<'_> {
             Fit::PastLeast if greater => return Ok(format!("{value} IS NOT NULL")),
             Fit::Above(_) | Fit::PastGreatest | Fit::PastLeast => return Ok("FALSE".to_owned()),
         };
-        let units = self.param(Param::Cell(Cell::Int(units)));
+        let units = self.param(Param::Cell(Cell::Int(units)), &Shape::Int);
         Ok(format!("{value} {sign} {units}"))
     }
 }

@@ -103,25 +103,26 @@ impl Compiler<'_> {
         if value.shape.as_ref().is_some_and(|shape| *shape != Shape::Bool) {
             return Err(Refused::Misshapen);
         }
+        let test = match value.lifted {
+            true => self.dialect().condition(&value.sql),
+            false => value.sql.clone(),
+        };
         let sql = match (value.faults, mode) {
-            (true, _) => self.checked(&format!("coalesce({}, FALSE)", value.sql), &[&value]),
-            (false, Mode::Exact) => format!("coalesce({}, FALSE)", value.sql),
-            (false, Mode::Loose) => value.sql,
+            (true, _) => self.checked(&format!("coalesce({test}, FALSE)"), &[&value], "NULL"),
+            (false, Mode::Exact) => format!("coalesce({test}, FALSE)"),
+            (false, Mode::Loose) => test,
         };
         Ok(Condition { sql, faults: value.faults })
     }
 
-    /// Null where one of the values is the mark of a fault, else the condition.
-    pub(super) fn checked(&self, condition: &str, values: &[&Term]) -> String {
-        let faults: Vec<_> = values
-            .iter()
-            .filter(|value| value.faults)
-            .map(|value| self.dialect().is_fault(&value.sql))
-            .collect();
+    /// What was made of values, or something else where one of them is the mark of a fault.
+    pub(super) fn checked(&self, made: &str, values: &[&Term], otherwise: &str) -> String {
+        let faults: Vec<_> =
+            values.iter().filter(|value| value.faults).map(|value| self.is_fault(value)).collect();
         if faults.is_empty() {
-            return condition.to_owned();
+            return made.to_owned();
         }
-        format!("CASE WHEN {} THEN NULL ELSE {condition} END", faults.join(" OR "))
+        format!("CASE WHEN {} THEN {otherwise} ELSE {made} END", faults.join(" OR "))
     }
 
     /// From left to right: the first false one decides, a fault before it denies.
@@ -183,7 +184,7 @@ impl Compiler<'_> {
             });
         }
         if any.is_empty() {
-            let sql = self.checked("FALSE", &[&needle]);
+            let sql = self.checked("FALSE", &[&needle], "NULL");
             return Ok(Condition { sql, faults });
         }
         if faults {
@@ -200,18 +201,18 @@ impl Compiler<'_> {
         let (needle_alike, element) = match of {
             Shape::Uuid if needle.shape == Some(Shape::Uuid) => {
                 let sql = self.dialect().uuid_text(&needle.sql);
-                (Term { sql, shape: Some(Shape::Text), ..plain }, Term::one(value, Shape::Text))
+                (Term { sql, shape: Some(Shape::Text), ..plain }, Term::lifted(value, Shape::Text))
             }
             Shape::Money | Shape::Timespan | Shape::Json | Shape::List(_) => {
                 return Err(Refused::NotInScope("elements of such a list"));
             }
-            of => (plain, Term::one(value, of.clone())),
+            of => (plain, Term::lifted(self.dialect().element(&value, of), of.clone())),
         };
         let equal = self.compared(Operator::Equal, &needle_alike, &element, Mode::Loose)?;
         let source = self.dialect().elements(&list.sql, &alias);
         let exists = format!("EXISTS (SELECT 1 FROM {source} WHERE {})", equal.sql);
         let faults = needle.faults || list.faults;
-        Ok(Condition { sql: self.checked(&exists, &[needle, list]), faults })
+        Ok(Condition { sql: self.checked(&exists, &[needle, list], "NULL"), faults })
     }
 }
 

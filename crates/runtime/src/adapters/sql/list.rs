@@ -38,7 +38,7 @@ pub fn statement(plan: &Plan, query: &ListQuery<'_>) -> Result<Statement, Refuse
     let mut compiler = Compiler::new(plan);
     let mut conditions = Vec::with_capacity(query.filter.len() + query.search.len() + 2);
     if let Some(tenant) = &table.tenant {
-        conditions.push(format!("r.{tenant} = {}", compiler.param(Param::Tenant)));
+        conditions.push(format!("r.{tenant} = {}", compiler.tenant()));
     }
     for filter in &query.filter {
         conditions.push(compiler.filter(filter, query.resource)?);
@@ -49,14 +49,40 @@ pub fn statement(plan: &Plan, query: &ListQuery<'_>) -> Result<Statement, Refuse
         conditions.push(behind(&keys));
     }
     let order: Vec<_> = keys.iter().map(Key::order).collect();
-    let limit = compiler.param(Param::Cell(Cell::Int(i64::from(query.rows_max))));
+    let limit = Param::Cell(Cell::Int(i64::from(query.rows_max)));
+    let limit = compiler.param(limit, &Shape::Int);
     let mut text = format!("SELECT {} FROM {} r", table.select_list, table.name);
     for (at, condition) in conditions.iter().enumerate() {
         text.push_str(if at == 0 { " WHERE " } else { " AND " });
         text.push_str(condition);
     }
     text.push_str(&format!(" ORDER BY {} LIMIT {limit}", order.join(", ")));
-    Ok(Statement { text, params: compiler.into_params() })
+    let leaves_gaps = plan.dialect.leaves_gaps();
+    let params = compiler.into_params();
+    Ok(if leaves_gaps { Statement { text, params } } else { without_gaps(&text, params) })
+}
+
+/// The statement with those parameters alone that it names, numbered anew: a constant that was
+/// brought to another scale leaves its own unused.
+fn without_gaps(text: &str, params: Vec<Param>) -> Statement {
+    let mut kept: Vec<usize> = Vec::new();
+    let mut parts = text.split('$');
+    let mut made = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let digits = part.bytes().take_while(u8::is_ascii_digit).count();
+        let Ok(number) = part[..digits].parse::<usize>() else {
+            made.push('$');
+            made.push_str(part);
+            continue;
+        };
+        let at = kept.iter().position(|one| *one == number).unwrap_or_else(|| {
+            kept.push(number);
+            kept.len() - 1
+        });
+        made.push_str(&format!("${}{}", at + 1, &part[digits..]));
+    }
+    let params = kept.iter().filter_map(|number| params.get(number - 1).cloned()).collect();
+    Statement { text: made, params }
 }
 
 /// Each word must begin some word of some searched field.
@@ -71,7 +97,8 @@ fn search(
     }
     let columns = search_columns(plan, query.resource);
     for word in query.search.iter().take(crate::search::WORDS_MAX) {
-        let word = compiler.param(Param::Cell(Cell::Text(format!(" {word}").into())));
+        let word = Param::Cell(Cell::Text(format!(" {word}").into()));
+        let word = compiler.param(word, &Shape::Text);
         let any: Vec<_> = columns
             .iter()
             .map(|column| plan.dialect.contains(&format!("r.{column}"), &word))
@@ -103,7 +130,10 @@ fn keys(
                 None => None,
                 Some(value) => match shape.encode(value, *part).map_err(|_| Refused::Misshapen)? {
                     Cell::Null => None,
-                    cell => Some(compiler.param(Param::Cell(cell.into_owned()))),
+                    cell => {
+                        let param = Param::Cell(cell.into_owned());
+                        Some(compiler.param(param, &shape.of_part(*part)))
+                    }
                 },
             };
             keys.push(Key { column, descending: *descending, nullable, after });

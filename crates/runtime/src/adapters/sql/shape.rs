@@ -158,6 +158,16 @@ impl Shape {
         }
     }
 
+    /// The shape of one cell of a value.
+    pub fn of_part(&self, part: Part) -> Self {
+        match (self, part) {
+            (Self::Money, Part::Currency) | (_, Part::Search) => Self::Text,
+            (Self::Money, _) => Self::Int,
+            (Self::Timespan, _) => Self::Timestamp,
+            (other, _) => other.clone(),
+        }
+    }
+
     /// The cell of a part of a value.
     ///
     /// # Errors

@@ -39,15 +39,23 @@ pub(super) struct Term {
     pub(super) second: Option<String>,
     /// Its form; none for the literal null.
     pub(super) shape: Option<Shape>,
-    /// May be the mark of a fault.
+    /// May be the mark of a fault; lifted, then.
     pub(super) faults: bool,
+    /// In the form that can be the mark of a fault.
+    pub(super) lifted: bool,
     /// The constant it is.
     pub(super) literal: Option<Value>,
 }
 
 impl Term {
     pub(super) fn one(sql: String, shape: Shape) -> Self {
-        Self { sql, second: None, shape: Some(shape), faults: false, literal: None }
+        let shape = Some(shape);
+        Self { sql, second: None, shape, faults: false, lifted: false, literal: None }
+    }
+
+    /// A value that is lifted already.
+    pub(super) fn lifted(sql: String, shape: Shape) -> Self {
+        Self { lifted: true, ..Self::one(sql, shape) }
     }
 
     pub(super) fn null() -> Self {
@@ -56,6 +64,7 @@ impl Term {
             second: Some("NULL".to_owned()),
             shape: None,
             faults: false,
+            lifted: true,
             literal: Some(Value::Null),
         }
     }
@@ -76,7 +85,7 @@ pub(super) struct Row<'r> {
 /// Turns expressions into text and collects their parameters.
 pub struct Compiler<'p> {
     pub(super) plan: &'p Plan,
-    pub(super) params: Vec<Param>,
+    pub(super) params: Vec<(Param, Option<&'static str>)>,
     aliases: usize,
 }
 
@@ -88,20 +97,45 @@ impl<'p> Compiler<'p> {
 
     /// The parameters, in the order of their numbers.
     pub fn into_params(self) -> Vec<Param> {
-        self.params
+        self.params.into_iter().map(|(param, _)| param).collect()
     }
 
     pub(super) fn dialect(&self) -> &'p dyn Dialect {
         self.plan.dialect.as_ref()
     }
 
-    /// The placeholder of a parameter; each is bound once however often it is named.
-    pub(super) fn param(&mut self, param: Param) -> String {
-        let at = self.params.iter().position(|one| *one == param).unwrap_or_else(|| {
-            self.params.push(param);
+    /// The text of a parameter; each is bound once however often it is named.
+    pub(super) fn param(&mut self, param: Param, shape: &Shape) -> String {
+        let wanted = (param, self.dialect().parameter_type(shape));
+        let at = self.params.iter().position(|one| *one == wanted).unwrap_or_else(|| {
+            self.params.push(wanted);
             self.params.len() - 1
         });
-        self.dialect().placeholder(at + 1)
+        self.dialect().parameter(at + 1, shape)
+    }
+
+    pub(super) fn tenant(&mut self) -> String {
+        self.param(Param::Tenant, &Shape::Text)
+    }
+
+    /// The value in the form that can be the mark of a fault.
+    pub(super) fn lift(&self, term: &Term) -> String {
+        match &term.shape {
+            Some(shape) if !term.lifted => self.dialect().lift(&term.sql, shape),
+            _ => term.sql.clone(),
+        }
+    }
+
+    /// Two values in one form.
+    pub(super) fn in_one_form(&self, a: &Term, b: &Term) -> (String, String) {
+        match a.lifted == b.lifted {
+            true => (a.sql.clone(), b.sql.clone()),
+            false => (self.lift(a), self.lift(b)),
+        }
+    }
+
+    pub(super) fn is_fault(&self, term: &Term) -> String {
+        self.dialect().is_fault(&term.sql, term.shape.as_ref())
     }
 
     pub(super) fn alias(&mut self) -> String {
@@ -123,12 +157,12 @@ impl<'p> Compiler<'p> {
                 }
                 self.related(path, *field, row)
             }
-            ExprKind::Me => Ok(Term::one(self.param(Param::Me), Shape::Text)),
-            ExprKind::Now => Ok(Term::one(self.param(Param::Now { less: 0 }), Shape::Timestamp)),
+            ExprKind::Me => Ok(Term::one(self.param(Param::Me, &Shape::Text), Shape::Text)),
+            ExprKind::Now => Ok(self.now(0)),
             ExprKind::Age => {
                 let created = self.field(FieldRef::Implicit(Implicit::CreatedAt), row)?;
-                let now = self.param(Param::Now { less: 0 });
-                Ok(Term::one(format!("({now} - {})", created.sql), Shape::Duration))
+                let (now, created) = (self.now(0), self.lift(&created));
+                Ok(Term::lifted(format!("({} - {created})", self.lift(&now)), Shape::Duration))
             }
             ExprKind::Not(_)
             | ExprKind::And(_)
@@ -141,7 +175,7 @@ impl<'p> Compiler<'p> {
             }
             ExprKind::Arithmetic(operator, left, right) => {
                 if let Some(less) = from_now(*operator, left, right) {
-                    return Ok(Term::one(self.param(Param::Now { less }), Shape::Timestamp));
+                    return Ok(self.now(less));
                 }
                 let (left, right) = (self.term(left, row)?, self.term(right, row)?);
                 self.arithmetic(*operator, left, right, &expr.ty)
@@ -175,7 +209,7 @@ impl<'p> Compiler<'p> {
         let mut cells = Vec::with_capacity(2);
         for part in shape.parts() {
             let cell = shape.encode(value, *part).map_err(|_| Refused::Misshapen)?.into_owned();
-            cells.push(self.param(Param::Cell(cell)));
+            cells.push(self.param(Param::Cell(cell), &shape.of_part(*part)));
         }
         let mut cells = cells.into_iter();
         Ok(Term {
@@ -183,8 +217,13 @@ impl<'p> Compiler<'p> {
             second: cells.next(),
             shape: Some(shape),
             faults: false,
+            lifted: false,
             literal: Some(value.clone()),
         })
+    }
+
+    pub(super) fn now(&mut self, less: i64) -> Term {
+        Term::one(self.param(Param::Now { less }, &Shape::Timestamp), Shape::Timestamp)
     }
 
     pub(super) fn field(&self, field: FieldRef, row: &Row<'_>) -> Result<Term, Refused> {
@@ -199,6 +238,7 @@ impl<'p> Compiler<'p> {
                     second: columns.next(),
                     shape: Some(place.shape.clone()),
                     faults: false,
+                    lifted: false,
                     literal: None,
                 }
             }
@@ -239,16 +279,18 @@ impl<'p> Compiler<'p> {
             };
             let alias = self.alias();
             let table = self.plan.table(target);
+            let elsewhere = self.dialect().elsewhere(row.resource, self.plan.schema.table(target));
+            let name = elsewhere.as_ref().unwrap_or(&table.name);
             let mut on = format!("{alias}.\"id\" = {}", link.sql);
             if let Some(tenant) = &table.tenant {
-                let param = self.param(Param::Tenant);
+                let param = self.tenant();
                 on = format!("{alias}.{tenant} = {param} AND {on}");
             }
             if step == 0 {
-                from = format!("{} {alias}", table.name);
+                from = format!("{name} {alias}");
                 condition = on;
             } else {
-                from = format!("{from} JOIN {} {alias} ON {on}", table.name);
+                from = format!("{from} JOIN {name} {alias} ON {on}");
             }
             at = Row { alias, resource: target, owner: None };
         }
@@ -260,12 +302,12 @@ impl<'p> Compiler<'p> {
     /// A condition as a value: its own fault becomes the mark of a fault.
     fn truth(&mut self, expr: &Expr, row: &Row<'_>) -> Result<Term, Refused> {
         let condition = self.condition(expr, row, Mode::Exact)?;
-        let sql = if condition.faults {
-            format!("coalesce({}, {})", condition.sql, self.dialect().fault())
-        } else {
-            format!("({})", condition.sql)
-        };
-        Ok(Term::one(sql, Shape::Bool).faulting(condition.faults))
+        if !condition.faults {
+            return Ok(Term::one(format!("({})", condition.sql), Shape::Bool));
+        }
+        let lifted = self.dialect().lift(&condition.sql, &Shape::Bool);
+        let sql = format!("coalesce({lifted}, {})", self.dialect().fault(Some(&Shape::Bool)));
+        Ok(Term::lifted(sql, Shape::Bool).faulting(true))
     }
 
     fn choice(
@@ -279,8 +321,8 @@ impl<'p> Compiler<'p> {
         let then = self.term(then, row)?;
         let otherwise = self.term(otherwise, row)?;
         let (then, otherwise) = self.alike(then, otherwise)?;
-        let fault = self.dialect().fault();
-        let case = |then: &str, otherwise: &str| match condition.faults {
+        let shape = then.shape.clone().or_else(|| otherwise.shape.clone());
+        let case = |then: &str, otherwise: &str, fault: &str| match condition.faults {
             false => format!("CASE WHEN {} THEN {then} ELSE {otherwise} END", condition.sql),
             true => format!(
                 "CASE {} WHEN TRUE THEN {then} WHEN FALSE THEN {otherwise} ELSE {fault} END",
@@ -288,14 +330,20 @@ impl<'p> Compiler<'p> {
             ),
         };
         let second = match (&then.second, &otherwise.second) {
-            (Some(then), Some(otherwise)) => Some(case(then, otherwise)),
+            (Some(then), Some(otherwise)) => Some(case(then, otherwise, "NULL")),
             _ => None,
         };
+        let lifted = condition.faults || then.lifted || otherwise.lifted;
+        let (a, b) = match lifted {
+            true => (self.lift(&then), self.lift(&otherwise)),
+            false => (then.sql, otherwise.sql),
+        };
         Ok(Term {
-            sql: case(&then.sql, &otherwise.sql),
+            sql: case(&a, &b, self.dialect().fault(shape.as_ref())),
             second,
-            shape: then.shape.or(otherwise.shape),
+            shape,
             faults: condition.faults || then.faults || otherwise.faults,
+            lifted,
             literal: None,
         })
     }
@@ -335,14 +383,20 @@ impl<'p> Compiler<'p> {
             (Function::Matches, _) => return Err(Refused::NotInScope("`matches`")),
             (Function::StartsWith, _) => {
                 let test = self.starts_with(value, rest, row)?;
-                let sql = format!("coalesce({}, FALSE)", test.sql);
+                let no = match test.lifted {
+                    true => self.dialect().lift("FALSE", &Shape::Bool),
+                    false => "FALSE".to_owned(),
+                };
+                let sql = format!("coalesce({}, {no})", test.sql);
                 return Ok(Term { sql, ..test });
             }
             (_, None) => return Ok(Term::null()),
             (Function::Date, Some(Shape::Timestamp)) => {
-                (format!("mainstay_day({})", value.sql), Shape::Date)
+                let day = self.dialect().function("day");
+                let sql = format!("{day}({})", self.lift(&value));
+                return Ok(Term::lifted(sql, Shape::Date).faulting(value.faults));
             }
-            (Function::Lower, Some(Shape::Text)) => (format!("lower({})", value.sql), Shape::Text),
+            (Function::Lower, Some(Shape::Text)) => (self.dialect().lower(&value.sql), Shape::Text),
             (Function::Size, Some(Shape::Text)) => (format!("length({})", value.sql), Shape::Int),
             (Function::Size, Some(Shape::List(_))) => {
                 (self.dialect().list_size(&value.sql), Shape::Int)
@@ -370,14 +424,18 @@ impl<'p> Compiler<'p> {
                 Some(_),
             ) => return Err(Refused::Misshapen),
         };
-        let sql = if value.faults { self.passing(&value.sql, &sql) } else { sql };
-        Ok(Term::one(sql, shape).faulting(value.faults))
+        let made = Term::one(sql, shape);
+        Ok(if value.faults { self.passing(&[&value], made) } else { made })
     }
 
-    /// `value` where it is the mark of a fault, else what was made of it.
-    fn passing(&self, value: &str, made: &str) -> String {
-        let fault = self.dialect().is_fault(value);
-        format!("CASE WHEN {fault} THEN {} ELSE {made} END", self.dialect().fault())
+    /// The mark of a fault where one of the values is one, else what was made of them.
+    fn passing(&self, values: &[&Term], made: Term) -> Term {
+        let faults: Vec<_> =
+            values.iter().filter(|one| one.faults).map(|one| self.is_fault(one)).collect();
+        let Some(shape) = made.shape.clone().filter(|_| !faults.is_empty()) else { return made };
+        let (fault, value) = (self.dialect().fault(Some(&shape)), self.lift(&made));
+        let sql = format!("CASE WHEN {} THEN {fault} ELSE {value} END", faults.join(" OR "));
+        Term::lifted(sql, shape).faulting(true)
     }
 
     /// `starts_with(text, prefix)`, null for null text; with a constant prefix a range that an
@@ -393,10 +451,12 @@ impl<'p> Compiler<'p> {
         let value = &text.sql;
         let sql = match &prefix.literal {
             Some(Value::Text(prefix)) => {
-                let from = self.param(Param::Cell(Cell::Text(prefix.to_string().into())));
+                let from = Param::Cell(Cell::Text(prefix.to_string().into()));
+                let from = self.param(from, &Shape::Text);
                 match after_prefix(prefix) {
                     Some(end) => {
-                        let end = self.param(Param::Cell(Cell::Text(end.into())));
+                        let end = Param::Cell(Cell::Text(end.into()));
+                        let end = self.param(end, &Shape::Text);
                         format!("({value} >= {from} AND {value} < {end})")
                     }
                     None => format!("({value} >= {from})"),
@@ -405,15 +465,7 @@ impl<'p> Compiler<'p> {
             Some(_) => "FALSE".to_owned(),
             None => format!("(substr({value}, 1, length({0})) = {0})", prefix.sql),
         };
-        let faults = text.faults || prefix.faults;
-        let sql = match faults {
-            true => {
-                let made = self.passing(&prefix.sql, &sql);
-                self.passing(value, &made)
-            }
-            false => sql,
-        };
-        Ok(Term::one(sql, Shape::Bool).faulting(faults))
+        Ok(self.passing(&[&text, &prefix], Term::one(sql, Shape::Bool)))
     }
 
     fn fold(
@@ -430,7 +482,7 @@ impl<'p> Compiler<'p> {
         let (alias, owner) = (self.alias(), table.owner.as_deref().unwrap_or("\"id\""));
         let mut from = format!("FROM {} {alias} WHERE ", table.name);
         if let Some(tenant) = &table.tenant {
-            let param = self.param(Param::Tenant);
+            let param = self.tenant();
             from.push_str(&format!("{alias}.{tenant} = {param} AND "));
         }
         from.push_str(&format!("{alias}.{owner} = {}.\"id\"", row.alias));

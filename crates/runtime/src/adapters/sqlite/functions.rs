@@ -25,7 +25,6 @@ pub(super) fn register(connection: &Connection) -> Result<()> {
     connection.create_scalar_function("mainstay_negate", 2, pure, negation)?;
     connection.create_scalar_function("mainstay_order", 3, pure, order)?;
     connection.create_scalar_function("mainstay_day", 1, pure, day)?;
-    connection.create_scalar_function("mainstay_null", 2, pure, null)?;
     connection.create_scalar_function("mainstay_search", 1, pure, |context| {
         Ok(match context.get_raw(0) {
             ValueRef::Text(text) => {
@@ -183,12 +182,6 @@ fn day(context: &Context<'_>) -> Result<SqlValue> {
         ValueRef::Real(_) => FAULT,
         _ => SqlValue::Null,
     })
-}
-
-/// `mainstay_null(a, b)`: the fault where one of them is one, else null.
-fn null(context: &Context<'_>) -> Result<SqlValue> {
-    let fault = |at| matches!(context.get_raw(at), ValueRef::Real(_));
-    Ok(if fault(0) || fault(1) { FAULT } else { SqlValue::Null })
 }
 
 /// `mainstay_fold('sum|money|money', value, currency)`

@@ -13,10 +13,9 @@ use rusqlite::Result;
 use serde_json::Value as Json;
 use std::collections::BTreeSet;
 
-mod differences;
 mod statements;
 
-use differences::{Change, differences};
+use crate::adapters::sql::differences::{self, Change, differences};
 use statements::{Kind, Made, made};
 
 /// Names of the tables that statements make.

@@ -64,10 +64,11 @@ impl Compiler<'_> {
         let Some(shape) = inner.shape.clone() else { return Ok(Term::null()) };
         let word = word(&shape).ok_or(Refused::Misshapen)?;
         Ok(Term {
-            sql: format!("mainstay_negate('{word}', {})", inner.sql),
+            sql: format!("{}('{word}', {})", self.dialect().function("negate"), self.lift(&inner)),
             second: inner.second,
             shape: Some(shape),
             faults: true,
+            lifted: true,
             literal: None,
         })
     }
@@ -82,22 +83,13 @@ impl Compiler<'_> {
         let faults = left.faults || right.faults;
         let (Some(a), Some(b)) = (&left.shape, &right.shape) else {
             // Null it is, but a fault on the other side still counts.
-            let null = format!("mainstay_null({}, {})", left.sql, right.sql);
-            let sql = if faults { null } else { "NULL".to_owned() };
-            return Ok(
-                Term { sql, second: Some("NULL".to_owned()), ..Term::null() }.faulting(faults)
-            );
+            let fault = self.dialect().fault(None);
+            let sql = self.checked("NULL", &[&left, &right], fault);
+            return Ok(Term { sql, literal: None, ..Term::null() }.faulting(faults));
         };
         if (a, b, operator) == (&Shape::Text, &Shape::Text, Operator::Add) {
-            let joined = format!("({} || {})", left.sql, right.sql);
-            let sql = if faults {
-                let (a, b) =
-                    (self.dialect().is_fault(&left.sql), self.dialect().is_fault(&right.sql));
-                format!("CASE WHEN {a} OR {b} THEN {} ELSE {joined} END", self.dialect().fault())
-            } else {
-                joined
-            };
-            return Ok(Term::one(sql, Shape::Text).faulting(faults));
+            let joined = Term::one(format!("({} || {})", left.sql, right.sql), Shape::Text);
+            return Ok(self.passing(&[&left, &right], joined));
         }
         let shape = result(operator, a, b, ty).ok_or(Refused::Misshapen)?;
         let signature = [Some(a), Some(b), Some(&shape)].map(|shape| shape.and_then(word));
@@ -105,10 +97,11 @@ impl Compiler<'_> {
         let operator = operator_word(operator).ok_or(Refused::Misshapen)?;
         let second = |term: &Term| term.second.clone().unwrap_or_else(|| "NULL".to_owned());
         let sql = format!(
-            "mainstay_arithmetic('{operator}|{a}|{b}|{made}', {}, {}, {}, {})",
-            left.sql,
+            "{}('{operator}|{a}|{b}|{made}', {}, {}, {}, {})",
+            self.dialect().function("arithmetic"),
+            self.lift(&left),
             second(&left),
-            right.sql,
+            self.lift(&right),
             second(&right)
         );
         let second = match (&shape, left.shape == Some(Shape::Money)) {
@@ -116,7 +109,8 @@ impl Compiler<'_> {
             (Shape::Money, false) => right.second,
             _ => None,
         };
-        Ok(Term { sql, second, shape: Some(shape), faults: true, literal: None })
+        let shape = Some(shape);
+        Ok(Term { sql, second, shape, faults: true, lifted: true, literal: None })
     }
 }
 

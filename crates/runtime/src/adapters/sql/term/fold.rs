@@ -1,6 +1,6 @@
 //! Folds over owned children as correlated subqueries.
 
-use super::arithmetic::word;
+use super::signature;
 use super::{Compiler, Param, Term};
 use crate::adapters::sql::condition::Refused;
 use crate::adapters::sql::shape::{Cell, Shape};
@@ -32,7 +32,8 @@ impl Compiler<'_> {
         };
         if let (Some(function), false) = (native, inner.faults) {
             let made = if fold == Aggregate::Count { Shape::Int } else { shape };
-            return Ok(Term::one(format!("(SELECT {function}({}) {from})", inner.sql), made));
+            let sql = format!("(SELECT {function}({}) {from})", inner.sql);
+            return Ok(Term { lifted: inner.lifted, ..Term::one(sql, made) });
         }
         let (made, result) = match (fold, ty) {
             (Aggregate::Count, _) => (Shape::Int, "int".to_owned()),
@@ -45,7 +46,7 @@ impl Compiler<'_> {
             (_, Type::Duration) => (Shape::Duration, "duration".to_owned()),
             _ => (Shape::Int, "int".to_owned()),
         };
-        let word = word(&shape).ok_or(Refused::Misshapen)?;
+        signature(&shape).ok_or(Refused::Misshapen)?;
         let name = match fold {
             Aggregate::Sum => "sum",
             Aggregate::Count => "count",
@@ -54,12 +55,14 @@ impl Compiler<'_> {
             Aggregate::Avg => "avg",
         };
         let currency = inner.second.clone().unwrap_or_else(|| "NULL".to_owned());
-        let call = format!("mainstay_fold('{name}|{word}|{result}', {}, {currency})", inner.sql);
+        let value = self.lift(&inner);
+        let call = self.dialect().fold(name, &shape, &result, &value, &currency);
         let zero = fold == Aggregate::Count || (fold == Aggregate::Sum && result != "money");
         let call = if zero { format!("coalesce({call}, 0)") } else { call };
         let sql = format!("(SELECT {call} {from})");
         let second = (made == Shape::Money).then(|| self.currency(&currency, ty, from));
-        Ok(Term { sql, second, shape: Some(made), faults: true, literal: None })
+        let shape = Some(made);
+        Ok(Term { sql, second, shape, faults: true, lifted: true, literal: None })
     }
 
     /// The currency of a fold: that of its rows (one, or it is a fault), else the fixed one.
@@ -67,7 +70,8 @@ impl Compiler<'_> {
         let found = format!("(SELECT min({currency}) {from})");
         match ty {
             Type::Money { currency: Some(code) } => {
-                let fixed = self.param(Param::Cell(Cell::Text(code.clone().into())));
+                let fixed = Param::Cell(Cell::Text(code.clone().into()));
+                let fixed = self.param(fixed, &Shape::Text);
                 format!("coalesce({found}, {fixed})")
             }
             _ => found,

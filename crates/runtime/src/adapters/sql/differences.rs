@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 /// One difference.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Change {
+pub(crate) enum Change {
     /// The rows can be copied into a new table.
     Rebuilt {
         /// Which.
@@ -33,7 +33,7 @@ pub(super) enum Change {
 }
 
 /// What is kept of a schema: tables of this service by name, without ids and reasons.
-pub(super) fn remembered(schema: &Schema, ours: &dyn Fn(&str) -> bool) -> Json {
+pub(crate) fn remembered(schema: &Schema, ours: &dyn Fn(&str) -> bool) -> Json {
     let tables: BTreeMap<String, Json> = schema
         .tables
         .iter()
@@ -83,7 +83,7 @@ fn of_table(schema: &Schema, table: &Table) -> Json {
 }
 
 /// What differs; indexes are compared in the file itself.
-pub(super) fn differences(before: &Json, after: &Json) -> Vec<Change> {
+pub(crate) fn differences(before: &Json, after: &Json) -> Vec<Change> {
     let empty = serde_json::Map::new();
     let (before, after) =
         (before.as_object().unwrap_or(&empty), after.as_object().unwrap_or(&empty));

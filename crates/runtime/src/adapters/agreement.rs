@@ -1,4 +1,5 @@
-//! A filter and an evaluation never differ: random well-typed conditions over random rows.
+//! A filter and an evaluation never differ, on any store: random well-typed conditions over random
+//! rows.
 
 use crate::fixture::store::{AREA, Layout, Place, THING, part, sqlite, thing};
 use crate::ports::store::{Bindings, ListQuery, Store, Write, WriteSet};
@@ -223,11 +224,21 @@ fn things(bytes: &[u8]) -> Vec<Record> {
 
 #[test]
 fn a_filter_and_an_evaluation_agree() {
+    let place = Place::new();
+    agree(&sqlite(place.path(), Layout::NoTenants));
+}
+
+#[cfg(feature = "postgres")]
+#[test]
+fn a_filter_on_postgresql_and_an_evaluation_agree() {
+    let Some(database) = crate::fixture::postgres::Database::new() else { return };
+    agree(&database.open(Layout::NoTenants));
+}
+
+fn agree(store: &impl Store) {
     let seed: Vec<u8> =
         (0..64 * 48_u32).map(|n| (n.wrapping_mul(2_654_435_761) >> 13) as u8).collect();
     let (areas, things) = (areas(), things(&seed));
-    let place = Place::new();
-    let store = sqlite(place.path(), Layout::NoTenants);
     let mut set = WriteSet::default();
     for (resource, rows) in [(AREA, &areas), (THING, &things)] {
         set.writes
@@ -246,7 +257,7 @@ fn a_filter_and_an_evaluation_agree() {
             let mut choices = Choices { bytes: &bytes };
             let me = choices.one(&[Some("alice"), None]);
             let condition = conditions::condition(&mut choices, 5);
-            let found = listed(&store, &condition, me);
+            let found = listed(store, &condition, me);
             let holding: BTreeSet<u128> = things
                 .iter()
                 .filter(|record| {

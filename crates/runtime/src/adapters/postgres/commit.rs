@@ -1,0 +1,174 @@
+//! A set from its turn to its end: tried again where others were in the way or a connection was
+//! lost, never where it may have been committed.
+
+use super::error::{is_collision, is_lost, is_stale, unavailable};
+use super::place::{Held, Place, Places};
+use super::pool::Lease;
+use super::read::{Read, Value};
+use super::write::{Apply, Fault};
+use super::{shared, system};
+use crate::ports::clock::{Randomness, SystemRandomness};
+use crate::ports::store::{Bindings, CommitError, Unavailable, Write, WriteSet};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio_postgres::Error;
+use tokio_postgres::error::SqlState;
+
+/// Microseconds of the first pause before a set is tried again.
+const PAUSE_MICROS: u64 = 2_000;
+/// Microseconds of the longest.
+const PAUSE_MICROS_MAX: u64 = 200_000;
+
+/// Commits on the store's own threads: whoever asked may go away, the set is done or not.
+pub(super) async fn commit(
+    places: &Arc<Places>,
+    set: WriteSet,
+    bindings: Bindings,
+) -> Result<(), CommitError> {
+    let (work, runtime) = (Arc::clone(places), places.home.server.runtime.clone());
+    let done = runtime.spawn(async move { run(&work, &set, &bindings).await }).await;
+    done.unwrap_or_else(|_| {
+        Err(CommitError::Unavailable(Unavailable::Broken("the store is closed".to_owned())))
+    })
+}
+
+async fn run(places: &Places, set: &WriteSet, bindings: &Bindings) -> Result<(), CommitError> {
+    let place = places.writing(set).await?;
+    let mut may_be_done = false;
+    for attempt in 1.. {
+        let left = places.time_left(bindings.deadline).map_err(CommitError::Unavailable)?;
+        let lease = place.base.writers.lease(left).await.map_err(CommitError::Unavailable)?;
+        let held = shared::hold(places, &place, set, left).await?;
+        let done = once(places, &place, &lease, set, bindings).await;
+        if let Some(held) = held {
+            held.let_go().await;
+        }
+        let fault = match done {
+            Ok(()) => {
+                lease.ended();
+                return Ok(());
+            }
+            Err(fault) => fault,
+        };
+        if may_be_done && is_done(places, &place, set).await {
+            return Ok(());
+        }
+        let error = match fault {
+            Fault::Refused(refused) => {
+                lease.ended();
+                return Err(refused);
+            }
+            Fault::Undone(error) => error,
+            Fault::Unknown(error) => {
+                let reason = lease.reason(&error);
+                may_be_done |= !is_certain(reason.as_ref(), place.base.waits_for_standbys);
+                error
+            }
+        };
+        if may_be_done && is_done(places, &place, set).await {
+            return Ok(());
+        }
+        if may_be_done && !names_itself(set) {
+            return Err(unknown(&error));
+        }
+        if is_stale(&error) {
+            lease.forget();
+        }
+        let again = is_collision(&error) || is_lost(&error) || is_stale(&error);
+        if error.code().is_some() && !is_lost(&error) {
+            lease.ended();
+        } else {
+            drop(lease);
+        }
+        if !again || attempt >= places.limits.attempts_max {
+            let told = CommitError::Unavailable(unavailable(&error));
+            return Err(if may_be_done { unknown(&error) } else { told });
+        }
+        tokio::time::sleep(pause(attempt)).await;
+    }
+    Err(CommitError::Unavailable(Unavailable::Busy))
+}
+
+/// A while that doubles, any part of it.
+fn pause(attempt: u32) -> Duration {
+    let longest = (PAUSE_MICROS << attempt.min(10)).min(PAUSE_MICROS_MAX);
+    let mut bytes = [0; 8];
+    SystemRandomness.fill(&mut bytes);
+    Duration::from_micros(u64::from_le_bytes(bytes) % longest)
+}
+
+/// True where the server says that nothing was committed: it tells its end before it commits,
+/// unless it was waiting for others to have the commit too.
+fn is_certain(reason: Option<&SqlState>, waits_for_standbys: bool) -> bool {
+    match reason {
+        None | Some(&SqlState::CRASH_SHUTDOWN) => false,
+        Some(&SqlState::ADMIN_SHUTDOWN) => !waits_for_standbys,
+        Some(_) => true,
+    }
+}
+
+async fn once(
+    places: &Places,
+    place: &Place<'_>,
+    lease: &Lease,
+    set: &WriteSet,
+    bindings: &Bindings,
+) -> Result<(), Fault> {
+    let session = places.session(&set.tenant, bindings.deadline);
+    let unavailable = |why| Fault::Refused(CommitError::Unavailable(why));
+    let deletes = |write: &Write| matches!(write, Write::Delete { .. });
+    let elsewhere = match &place.base {
+        Held::Home(_) if set.writes.iter().any(deletes) => places.all_tenants().await,
+        Held::Home(_) | Held::Tenant(_) => Ok(Vec::new()),
+    };
+    let apply = Apply {
+        link: lease,
+        plan: &places.plan,
+        tenant: set.tenant.as_deref(),
+        schema: place.schema.as_deref(),
+        session: session.map_err(unavailable)?,
+        elsewhere: elsewhere.map_err(unavailable)?,
+        by_database: places.by_database(),
+        apart: places.are_apart(),
+        now: bindings.now,
+    };
+    apply.run(set).await
+}
+
+/// True for a set that can't be done twice: its answer or its new rows would be there already.
+fn names_itself(set: &WriteSet) -> bool {
+    let inserts = |write: &Write| matches!(write, Write::Insert { .. });
+    set.answer.is_some() || set.writes.iter().any(inserts)
+}
+
+/// True where a set whose connection broke was committed after all: the answer that it keeps is
+/// kept, or the row that it makes is there.
+async fn is_done(places: &Places, place: &Place<'_>, set: &WriteSet) -> bool {
+    let Ok(session) = places.session(&set.tenant, 0) else { return false };
+    let readers = &place.base.readers;
+    if let Some(answer) = &set.answer {
+        let kept = system::answer(readers, &session, &answer.scope, 0).await;
+        return kept.is_ok_and(|kept| kept.as_ref() == Some(answer));
+    }
+    let new = set.writes.iter().find_map(|write| match write {
+        Write::Insert { resource, record } => Some((*resource, record.id)),
+        Write::Update { .. } | Write::Delete { .. } | Write::Count { .. } => None,
+    });
+    let Some((resource, id)) = new else { return false };
+    let read = Read { plan: &places.plan, resource, children: &[] };
+    let ids = [id];
+    let (text, values) = read.by_ids(set.tenant.as_deref(), &ids);
+    let values: Vec<_> = values.iter().map(Value::parameter).collect();
+    let found = readers.read(&session, &place.text(&text), &values).await;
+    found.is_ok_and(|rows| !rows.is_empty())
+}
+
+/// A set that may have been committed and does not tell is never done twice.
+fn unknown(error: &Error) -> CommitError {
+    CommitError::Unavailable(match unavailable(error) {
+        Unavailable::Broken(why) => {
+            Unavailable::Broken(format!("{why}; whether the changes were committed is not known"))
+        }
+        other => other,
+    })
+}

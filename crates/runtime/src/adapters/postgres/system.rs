@@ -1,0 +1,147 @@
+//! Mainstay's own tables in every database, in the schema `mainstay`: what the tables were made
+//! for, answers to replay, events to publish, API keys; and the functions that conditions call.
+
+use super::cells::{Bound, Bytes, Column};
+use super::link::{Link, Parameter, Session};
+use super::readers::Readers;
+use crate::adapters::sql::shape::{Cell, Stored};
+use crate::ports::store::{StoredAnswer, Unavailable};
+use tokio_postgres::{Error, Row};
+
+/// The tables, made where they are missing.
+pub const SYSTEM_TABLES: &str = r#"
+CREATE SCHEMA IF NOT EXISTS "mainstay";
+CREATE TABLE IF NOT EXISTS "mainstay"."meta" (
+  "name" text COLLATE "C" PRIMARY KEY,
+  "value" text NOT NULL
+);
+CREATE TABLE IF NOT EXISTS "mainstay"."idempotency" (
+  "scope" bytea PRIMARY KEY CHECK (octet_length("scope") = 32),
+  "fingerprint" bytea NOT NULL CHECK (octet_length("fingerprint") = 32),
+  "status" smallint NOT NULL,
+  "headers" json NOT NULL,
+  "body" bytea NOT NULL,
+  "expires" timestamptz NOT NULL
+);
+CREATE INDEX IF NOT EXISTS "ix_mainstay_idempotency_expires"
+  ON "mainstay"."idempotency" ("expires");
+CREATE TABLE IF NOT EXISTS "mainstay"."outbox" (
+  "position" bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+  "id" uuid NOT NULL UNIQUE,
+  "tenant" text COLLATE "C",
+  "event" text COLLATE "C" NOT NULL,
+  "resource" text COLLATE "C" NOT NULL,
+  "row_id" uuid NOT NULL,
+  "time" timestamptz NOT NULL,
+  "data" json NOT NULL,
+  "trace" text
+);
+CREATE TABLE IF NOT EXISTS "mainstay"."api_keys" (
+  "prefix" text COLLATE "C" PRIMARY KEY,
+  "hash" bytea NOT NULL UNIQUE CHECK (octet_length("hash") = 32),
+  "actor" text NOT NULL,
+  "roles" json NOT NULL,
+  "tenant" text COLLATE "C",
+  "subject" text NOT NULL,
+  "label" text NOT NULL,
+  "created" timestamptz NOT NULL,
+  "expires" timestamptz,
+  "revoked" timestamptz,
+  "used" timestamptz
+);
+"#;
+
+/// The functions that conditions call: the kernel's arithmetic, over numbers that are lifted.
+pub(super) const FUNCTIONS: &str = include_str!("functions.sql");
+
+/// The format of our tables.
+pub(super) const FORMAT: &str = "1";
+
+/// Answers deleted at a time.
+const SWEEP_ROWS_MAX: u64 = 500;
+
+/// Keeps an answer; changes no row where one that has not expired is there already.
+pub(super) const KEEP_ANSWER: &str = "INSERT INTO \"mainstay\".\"idempotency\" \
+    VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (\"scope\") DO UPDATE SET \
+    \"fingerprint\" = excluded.\"fingerprint\", \"status\" = excluded.\"status\", \
+    \"headers\" = excluded.\"headers\", \"body\" = excluded.\"body\", \
+    \"expires\" = excluded.\"expires\" WHERE \"mainstay\".\"idempotency\".\"expires\" <= $7";
+
+/// Writes an event beside the change that it reports.
+pub(super) const PUBLISH: &str = "INSERT INTO \"mainstay\".\"outbox\" (\"id\", \"tenant\", \
+    \"event\", \"resource\", \"row_id\", \"time\", \"data\", \"trace\") \
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
+
+const ANSWER: &str = "SELECT \"fingerprint\", \"status\"::bigint, \"headers\", \"body\", \
+    \"expires\" FROM \"mainstay\".\"idempotency\" WHERE \"scope\" = $1 AND \"expires\" > $2";
+
+/// The headers of an answer as they are stored.
+pub(super) fn headers(answer: &StoredAnswer) -> String {
+    let headers: Vec<_> = answer.headers.iter().map(|(name, value)| [name, value]).collect();
+    serde_json::to_string(&headers).unwrap_or_default()
+}
+
+/// The answer of a scope, unless it has expired.
+pub(super) async fn answer(
+    readers: &Readers,
+    session: &Session,
+    scope: &[u8; 32],
+    now: i64,
+) -> Result<Option<StoredAnswer>, Unavailable> {
+    let (by, now) = (Bytes(scope), Bound(Cell::Int(now)));
+    let rows = readers.read(session, ANSWER, &[&by, &now]).await?;
+    rows.first().map(|row| of_row(row, scope)).transpose()
+}
+
+fn of_row(row: &Row, scope: &[u8; 32]) -> Result<StoredAnswer, Unavailable> {
+    let cell = |at: usize| row.try_get::<_, Column<'_>>(at).map_or(Stored::Foreign, |cell| cell.0);
+    match (cell(0), cell(1), cell(2), cell(3), cell(4)) {
+        (
+            Stored::Bytes(fingerprint),
+            Stored::Int(status),
+            Stored::Text(headers),
+            Stored::Bytes(body),
+            Stored::Int(expires),
+        ) => Ok(StoredAnswer {
+            scope: *scope,
+            fingerprint: fingerprint.try_into().unwrap_or_default(),
+            status: u16::try_from(status).unwrap_or_default(),
+            headers: serde_json::from_str(headers).unwrap_or_default(),
+            body: body.to_vec(),
+            expires,
+        }),
+        _ => Err(super::error::misshapen("mainstay.idempotency")),
+    }
+}
+
+/// A value of `meta`.
+pub(super) async fn meta(link: &Link, name: &str) -> Result<Option<String>, Error> {
+    let text = "SELECT \"value\" FROM \"mainstay\".\"meta\" WHERE \"name\" = $1";
+    let rows = link.query(text, &[&name]).await?;
+    rows.first().map(|row| row.try_get(0)).transpose()
+}
+
+/// Sets a value of `meta`.
+pub(super) async fn set_meta(link: &Link, name: &str, value: &str) -> Result<(), Error> {
+    let text = "INSERT INTO \"mainstay\".\"meta\" VALUES ($1, $2) \
+                ON CONFLICT (\"name\") DO UPDATE SET \"value\" = excluded.\"value\"";
+    link.execute(text, &[&name, &value]).await.map(|_| ())
+}
+
+/// A value of `meta`, set where it has none: what is there first stays.
+pub(super) async fn meta_or(link: &Link, name: &str, value: &str) -> Result<String, Error> {
+    let text = "INSERT INTO \"mainstay\".\"meta\" VALUES ($1, $2) ON CONFLICT DO NOTHING";
+    link.execute(text, &[&name, &value]).await?;
+    Ok(meta(link, name).await?.unwrap_or_else(|| value.to_owned()))
+}
+
+/// Deletes some answers whose time is over; true where there may be more.
+pub(super) async fn sweep(link: &Link, now: i64) -> Result<bool, Error> {
+    let text = format!(
+        "DELETE FROM \"mainstay\".\"idempotency\" WHERE \"scope\" IN (SELECT \"scope\" FROM \
+         \"mainstay\".\"idempotency\" WHERE \"expires\" <= $1 ORDER BY \"expires\" LIMIT \
+         {SWEEP_ROWS_MAX} FOR UPDATE SKIP LOCKED)"
+    );
+    let now: Parameter<'_> = &Bound(Cell::Int(now));
+    Ok(link.execute(&text, &[now]).await? == SWEEP_ROWS_MAX)
+}

@@ -1,0 +1,146 @@
+//! Connections that are lost, transactions that collide, callers that go away.
+
+use super::*;
+use crate::adapters::postgres::PostgresStore;
+use crate::fixture::postgres::run;
+use crate::ports::store::Unavailable;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+use tokio::runtime::Runtime;
+
+fn runtime() -> Runtime {
+    let mut builder = tokio::runtime::Builder::new_multi_thread();
+    builder.worker_threads(2).enable_time().build().expect("a runtime")
+}
+
+/// Ends every other connection to a database, again and again, until it is told to stop.
+fn terminate(url: &str, stop: &AtomicBool) -> usize {
+    let text = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
+                WHERE datname = current_database() AND pid <> pg_backend_pid()";
+    let mut ended = 0;
+    while !stop.load(Ordering::Relaxed) {
+        ended += run(url, &[text]).map_or(0, |rows| rows.len());
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    ended
+}
+
+#[test]
+fn connections_that_are_ended_under_load_fail_no_call() {
+    let database = database!();
+    let store = Arc::new(database.open(Layout::Row));
+    let (runtime, stop) = (runtime(), Arc::new(AtomicBool::new(false)));
+    let acme = tenant("acme");
+    let workers: Vec<_> = (0..6_u128)
+        .map(|worker| {
+            let (store, stop, acme) = (Arc::clone(&store), Arc::clone(&stop), acme.clone());
+            runtime.spawn(async move {
+                let mut done = 0;
+                while !stop.load(Ordering::Relaxed) {
+                    let id = worker * 1_000_000 + done;
+                    let writes = [id, id + 500_000]
+                        .map(|id| Write::Insert { resource: THING, record: thing_of(id, "row") });
+                    let writes = if done % 2 == 0 { writes[..1].to_vec() } else { writes.to_vec() };
+                    let written = store.commit(set(&acme, writes), &Bindings::default()).await;
+                    written.expect("a retry saves it");
+                    let ids = [id];
+                    let read = store.get(&acme, THING, &ids, &[], &Bindings::default()).await;
+                    assert_eq!(read.expect("a retry saves it").len(), 1);
+                    done += 1;
+                }
+                done
+            })
+        })
+        .collect();
+    let ended = std::thread::scope(|scope| {
+        let ending = scope.spawn(|| terminate(&database.url(), &stop));
+        std::thread::sleep(Duration::from_secs(2));
+        stop.store(true, Ordering::Relaxed);
+        ending.join().expect("it ends")
+    });
+    let done: u128 = workers.into_iter().map(|one| runtime.block_on(one).expect("no panic")).sum();
+    assert!(ended > 10 && done > 100, "{ended} connections ended, {done} calls done");
+}
+
+/// Sets that want the same rows at once.
+const SETS: i64 = 24;
+
+#[test]
+fn sets_that_collide_are_tried_again_until_one_has_won() {
+    let database = database!();
+    let (domain, schema) = Database::model(Layout::Row);
+    let mut config = database.config(Layout::Row);
+    // The server takes a second to see that two wait for each other.
+    config.limits.write_wait_ms_max = 60_000;
+    let store = PostgresStore::open(config, domain, schema);
+    let store = Arc::new(store.expect("it opens"));
+    let (runtime, acme) = (runtime(), tenant("acme"));
+    for id in 0..2 {
+        wait(insert(&*store, &acme, thing_of(id, "row"))).expect("it commits");
+    }
+    // Each set locks both rows, half of them in the other order.
+    let count = |id| Write::Count { resource: THING, id, field: thing::HITS, by: 1 };
+    let sets = (0..SETS).map(|at| {
+        let (store, acme) = (Arc::clone(&store), acme.clone());
+        let writes = if at % 2 == 0 { vec![count(0), count(1)] } else { vec![count(1), count(0)] };
+        runtime.spawn(async move { store.commit(set(&acme, writes), &Bindings::default()).await })
+    });
+    for one in sets.collect::<Vec<_>>() {
+        assert_eq!(runtime.block_on(one).expect("no panic"), Ok(()));
+    }
+    let rows = wait(store.get(&acme, THING, &[0, 1], &[], &Bindings::default()));
+    for row in rows.expect("it reads") {
+        assert_eq!(row.value(thing::HITS), &Value::Int(SETS), "each counted once");
+    }
+}
+
+#[test]
+fn callers_that_go_away_leave_no_connection_behind() {
+    let database = database!();
+    let store = Arc::new(database.open(Layout::Row));
+    let (runtime, acme) = (runtime(), tenant("acme"));
+    for id in 0..60_u128 {
+        let (store, acme) = (Arc::clone(&store), acme.clone());
+        runtime.block_on(async move {
+            let writing = insert(&*store, &acme, thing_of(id, "row"));
+            // Whether it was done by then is the store's affair.
+            let _gone = tokio::time::timeout(Duration::from_micros(id as u64 * 20), writing).await;
+        });
+    }
+    assert_eq!(wait(insert(&*store, &acme, thing_of(99, "last"))), Ok(()));
+    assert!(wait(names(&*store, &acme)).contains(&"last".to_owned()));
+}
+
+#[test]
+fn a_statement_ends_with_the_time_of_its_call() {
+    let database = database!();
+    let store = database.open(Layout::Row);
+    let acme = tenant("acme");
+    wait(insert(&store, &acme, thing_of(1, "row"))).expect("it commits");
+    let lock = std::thread::scope(|scope| {
+        let url = database.url();
+        let locked = scope.spawn(move || {
+            run(&url, &["BEGIN", "LOCK TABLE lab.things", "SELECT pg_sleep(3)", "COMMIT"])
+        });
+        let held = "SELECT 1 FROM pg_locks WHERE mode = 'AccessExclusiveLock' AND granted \
+                    AND relation = 'lab.things'::regclass";
+        while database.run(&[held]).is_empty() {
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        let begun = Instant::now();
+        let now = i64::try_from(
+            std::time::SystemTime::now()
+                .duration_since(std::time::UNIX_EPOCH)
+                .expect("a clock")
+                .as_micros(),
+        );
+        let deadline = now.expect("a time") + 200_000;
+        let bindings = Bindings { deadline, ..Bindings::default() };
+        let read = wait(store.list(&acme, &all(), &bindings));
+        assert_eq!(read, Err(Unavailable::Deadline));
+        assert!(begun.elapsed() < Duration::from_millis(1_500), "{:?}", begun.elapsed());
+        locked.join().expect("it ends")
+    });
+    assert!(lock.is_ok(), "{lock:?}");
+    assert_eq!(wait(names(&store, &acme)), ["row"], "the connection goes on");
+}
