@@ -1,5 +1,6 @@
 //! DDL of the physical schema, for people and for loading: [`write_sqlite`] and
-//! [`write_postgresql`] give a whole file, [`sqlite_statements`] what a fresh database is made by.
+//! [`write_postgresql`] give a whole file, [`sqlite_statements`] and [`postgresql_statements`] what
+//! a fresh database is made by.
 
 mod postgresql;
 mod sqlite;
@@ -10,7 +11,7 @@ mod tests;
 
 use ir::schema::{Column, Index, IndexCondition, Literal, Part, Schema, Table};
 
-pub use postgresql::write_postgresql;
+pub use postgresql::{Place, postgresql_name, postgresql_statements, write_postgresql};
 pub use sqlite::{sqlite_statements, write_sqlite, write_sqlite_keys};
 
 /// An identifier, always quoted, so that no word of SQL is in the way.

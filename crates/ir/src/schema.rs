@@ -107,7 +107,7 @@ pub enum Storage {
     Timestamp,
     /// Microseconds (`INTEGER`, `bigint`).
     Duration,
-    /// JSON text (`TEXT`, `jsonb`); lists too.
+    /// JSON text (`TEXT`, `json`: every byte is kept); lists too.
     Json,
 }
 

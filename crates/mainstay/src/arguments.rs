@@ -181,6 +181,15 @@ impl DataPath {
     }
 }
 
+/// A database beside the process.
+#[derive(Debug, Args)]
+pub(crate) struct DatabaseUrl {
+    /// PostgreSQL that holds rows and keys, as `postgres://user@host:5432/name?sslmode=require`; a
+    /// password is best given in the variable [default: SQLite in the data directory]
+    #[arg(long, value_name = "URL", env = "MAINSTAY_DATABASE_URL", hide_env_values = true)]
+    pub(crate) database: Option<String>,
+}
+
 /// Arguments of `backup`.
 #[derive(Debug, Args)]
 pub(crate) struct Backup {
@@ -192,6 +201,8 @@ pub(crate) struct Backup {
     pub(crate) model: PathBuf,
     #[command(flatten)]
     pub(crate) data: DataPath,
+    #[command(flatten)]
+    pub(crate) database: DatabaseUrl,
     #[command(flatten)]
     pub(crate) output: Output,
 }
@@ -210,6 +221,8 @@ pub(crate) struct Restore {
     pub(crate) force: bool,
     #[command(flatten)]
     pub(crate) data: DataPath,
+    #[command(flatten)]
+    pub(crate) database: DatabaseUrl,
     #[command(flatten)]
     pub(crate) output: Output,
 }

@@ -8,58 +8,103 @@ use super::{
 use ir::model::OnDelete;
 use ir::schema::{Check, Column, ForeignKey, Index, Literal, Part, Schema, Storage, Table};
 
+/// Which tables a place of rows holds, and how it calls them.
+#[derive(Clone, Copy)]
+pub struct Place<'a> {
+    /// True for its own tables.
+    pub holds: &'a dyn Fn(&Table) -> bool,
+    /// Quoted name of a table, its own or another's.
+    pub name: &'a dyn Fn(&Table) -> String,
+    /// Keys lead to tables that it does not hold: their rows stay as long as they are referred to.
+    pub reaches_out: bool,
+}
+
+/// A statement with the comments and the room before it.
+struct Piece {
+    before: String,
+    text: String,
+}
+
+fn piece(before: impl Into<String>, text: impl Into<String>) -> Piece {
+    Piece { before: before.into(), text: text.into() }
+}
+
+/// The name that a table has where contexts are schemas.
+pub fn postgresql_name(table: &Table) -> String {
+    format!("{}.{}", quoted(&table.context), quoted(&table.name))
+}
+
 /// The whole file: extensions, schemas, tables, policies, indexes, system tables.
 pub fn write_postgresql(schema: &Schema, holds: &dyn Fn(&Table) -> bool) -> String {
-    let tables = in_order(schema, holds);
-    let mut out = extensions(&tables);
-    let mut contexts: Vec<&str> = tables.iter().map(|(_, table)| table.context.as_str()).collect();
-    contexts.dedup();
-    let mut seen = Vec::new();
-    for context in contexts {
-        if !seen.contains(&context) {
-            out.push_str(&format!("CREATE SCHEMA {};\n", quoted(context)));
-            seen.push(context);
-        }
-    }
-    let mut made: Vec<usize> = Vec::new();
-    let mut later = Vec::new();
-    for (at, table) in &tables {
-        made.push(*at);
-        let (now, wait): (Vec<&ForeignKey>, Vec<&ForeignKey>) =
-            table.foreign_keys.iter().partition(|key| made.contains(&key.table));
-        out.push_str(&create_table(schema, table, &now));
-        later.extend(wait.into_iter().map(|key| (*table, key)));
-    }
-    for (table, key) in later {
-        let key = foreign_key(schema, key);
-        out.push_str(&format!("\nALTER TABLE {} ADD {key};\n", name(table)));
+    let place = Place { holds, name: &postgresql_name, reaches_out: false };
+    let mut out = String::new();
+    for Piece { before, text } in pieces(schema, place) {
+        out.push_str(&format!("{before}{text};\n"));
     }
     out.push_str(system::POSTGRESQL);
     out
 }
 
-fn extensions(tables: &[(usize, &Table)]) -> String {
-    let mut out = String::new();
-    if tables.iter().any(|(_, table)| !table.overlaps.is_empty()) {
-        out.push_str("-- equality beside spans in one exclusion constraint\n");
-        out.push_str("CREATE EXTENSION IF NOT EXISTS btree_gist;\n");
+/// The statements that make a place of rows, in order, system tables not among them.
+pub fn postgresql_statements(schema: &Schema, place: Place<'_>) -> Vec<String> {
+    pieces(schema, place).into_iter().map(|piece| piece.text).collect()
+}
+
+fn pieces(schema: &Schema, place: Place<'_>) -> Vec<Piece> {
+    let tables = in_order(schema, place.holds);
+    let mut out = extensions(&tables);
+    let mut seen = Vec::new();
+    for (_, table) in &tables {
+        let own = format!("{}.", quoted(&table.context));
+        if !seen.contains(&own) && (place.name)(table).starts_with(&own) {
+            out.push(piece("", format!("CREATE SCHEMA {}", quoted(&table.context))));
+            seen.push(own);
+        }
     }
-    let searched = |table: &Table| table.indexes.iter().any(|index| is_search(table, index));
-    if tables.iter().any(|(_, table)| searched(table)) {
-        out.push_str("-- words within the searched columns\n");
-        out.push_str("CREATE EXTENSION IF NOT EXISTS pg_trgm;\n");
+    let mut made: Vec<usize> = Vec::new();
+    let mut later = Vec::new();
+    let held = |key: &&ForeignKey| place.reaches_out || (place.holds)(&schema.tables[key.table]);
+    for (at, table) in &tables {
+        made.push(*at);
+        let (now, wait): (Vec<&ForeignKey>, Vec<&ForeignKey>) =
+            table.foreign_keys.iter().filter(held).partition(|key| made.contains(&key.table));
+        create_table(schema, place, table, &now, &mut out);
+        later.extend(wait.into_iter().map(|key| (*table, key)));
+    }
+    for (table, key) in later {
+        let key = foreign_key(schema, place, key);
+        out.push(piece("\n", format!("ALTER TABLE {} ADD {key}", (place.name)(table))));
     }
     out
 }
 
-fn name(table: &Table) -> String {
-    format!("{}.{}", quoted(&table.context), quoted(&table.name))
+fn extensions(tables: &[(usize, &Table)]) -> Vec<Piece> {
+    let mut out = Vec::new();
+    let mut extension = |why: &str, name: &str| {
+        let text = format!("CREATE EXTENSION IF NOT EXISTS {name}");
+        out.push(piece(format!("-- {why}\n"), text));
+    };
+    if tables.iter().any(|(_, table)| !table.overlaps.is_empty()) {
+        extension("equality beside spans in one exclusion constraint", "btree_gist");
+    }
+    let searched = |table: &Table| table.indexes.iter().any(|index| is_search(table, index));
+    if tables.iter().any(|(_, table)| searched(table)) {
+        extension("words within the searched columns", "pg_trgm");
+    }
+    out
 }
 
-fn create_table(schema: &Schema, table: &Table, keys: &[&ForeignKey]) -> String {
+fn create_table(
+    schema: &Schema,
+    place: Place<'_>,
+    table: &Table,
+    keys: &[&ForeignKey],
+    out: &mut Vec<Piece>,
+) {
+    let name = (place.name)(table);
     let mut parts: Vec<String> = table.columns.iter().map(column).collect();
     parts.push(format!("PRIMARY KEY ({})", list(&table.primary_key)));
-    parts.extend(keys.iter().map(|key| foreign_key(schema, key)));
+    parts.extend(keys.iter().map(|key| foreign_key(schema, place, key)));
     for (first, second) in pairs(table) {
         let (one, two) = (quoted(&first.name), quoted(&second.name));
         if first.nullable {
@@ -70,13 +115,13 @@ fn create_table(schema: &Schema, table: &Table, keys: &[&ForeignKey]) -> String 
         }
     }
     parts.extend(exclusions(table));
-    let mut out = format!("\nCREATE TABLE {} (\n  {}\n);\n", name(table), parts.join(",\n  "));
-    out.push_str(&policy(table));
+    out.push(piece("\n", format!("CREATE TABLE {name} (\n  {}\n)", parts.join(",\n  "))));
+    out.extend(policy(table, &name));
     let wanted = table.indexes.iter().filter(|index| !excluded(table, index));
     for index in wanted {
-        out.push_str(&format!("\n{}{}", needed_by(index), create_index(table, index)));
+        let text = create_index(table, &name, index);
+        out.push(piece(format!("\n{}", needed_by(index)), text));
     }
-    out
 }
 
 fn column(column: &Column) -> String {
@@ -90,7 +135,7 @@ fn column(column: &Column) -> String {
         Storage::Date => "date".to_owned(),
         Storage::Time => "time".to_owned(),
         Storage::Timestamp => "timestamptz".to_owned(),
-        Storage::Json => "jsonb".to_owned(),
+        Storage::Json => "json".to_owned(),
     };
     let name = quoted(&column.name);
     let null = if column.nullable { "" } else { " NOT NULL" };
@@ -135,8 +180,10 @@ fn moment(
     (!both.is_empty()).then(|| both.join(" AND "))
 }
 
-fn foreign_key(schema: &Schema, key: &ForeignKey) -> String {
+fn foreign_key(schema: &Schema, place: Place<'_>, key: &ForeignKey) -> String {
+    let target = &schema.tables[key.table];
     let then = match (key.on_delete, key.columns.last()) {
+        _ if !(place.holds)(target) => "RESTRICT".to_owned(),
         (OnDelete::Restrict, _) => "RESTRICT".to_owned(),
         (OnDelete::Cascade, _) => "CASCADE".to_owned(),
         (OnDelete::Clear, Some(column)) => format!("SET NULL ({})", quoted(column)),
@@ -145,7 +192,7 @@ fn foreign_key(schema: &Schema, key: &ForeignKey) -> String {
     format!(
         "FOREIGN KEY ({}) REFERENCES {} ({}) ON DELETE {then}",
         list(&key.columns),
-        name(&schema.tables[key.table]),
+        (place.name)(target),
         list(&key.to)
     )
 }
@@ -172,18 +219,18 @@ fn excluded(table: &Table, index: &Index) -> bool {
 }
 
 /// Holds tenants apart a second time, beneath the queries that carry the tenant anyway.
-fn policy(table: &Table) -> String {
-    let Some(tenant) = &table.tenant else { return String::new() };
-    let (name, tenant) = (name(table), quoted(tenant));
-    let own = format!("{tenant} = current_setting('mainstay.tenant', true)");
-    format!(
-        "ALTER TABLE {name} ENABLE ROW LEVEL SECURITY;\n\
-         ALTER TABLE {name} FORCE ROW LEVEL SECURITY;\n\
-         CREATE POLICY tenant ON {name}\n  USING ({own})\n  WITH CHECK ({own});\n"
-    )
+fn policy(table: &Table, name: &str) -> Vec<Piece> {
+    let Some(tenant) = &table.tenant else { return Vec::new() };
+    let own = format!("{} = current_setting('mainstay.tenant', true)", quoted(tenant));
+    let policy = format!("CREATE POLICY tenant ON {name}\n  USING ({own})\n  WITH CHECK ({own})");
+    vec![
+        piece("", format!("ALTER TABLE {name} ENABLE ROW LEVEL SECURITY")),
+        piece("", format!("ALTER TABLE {name} FORCE ROW LEVEL SECURITY")),
+        piece("", policy),
+    ]
 }
 
-fn create_index(table: &Table, index: &Index) -> String {
+fn create_index(table: &Table, name: &str, index: &Index) -> String {
     let (unique, index_name) = match index.unique {
         Some(_) => ("UNIQUE ", quoted(&index.name)),
         None => ("", quoted(&index.name)),
@@ -197,12 +244,11 @@ fn create_index(table: &Table, index: &Index) -> String {
         let columns = index.columns.iter().map(|(name, _)| name).filter(|name| shadow(name));
         let columns: Vec<String> =
             columns.map(|column| format!("{} gin_trgm_ops", quoted(column))).collect();
-        let (table, columns) = (name(table), columns.join(", "));
-        return format!("CREATE INDEX {index_name} ON {table} USING gin ({columns});\n");
+        let columns = columns.join(", ");
+        return format!("CREATE INDEX {index_name} ON {name} USING gin ({columns})");
     }
     format!(
-        "CREATE {unique}INDEX {index_name} ON {} ({}){};\n",
-        name(table),
+        "CREATE {unique}INDEX {index_name} ON {name} ({}){}",
         index_columns(index),
         only(table, index, "IS DISTINCT FROM", literal)
     )

@@ -1,7 +1,10 @@
 //! What both dialects say of tables that the examples do not have: circles, partial uniques,
 //! cleared references, names that need quoting.
 
-use super::{sqlite_statements, write_postgresql, write_sqlite};
+use super::{
+    Place, postgresql_name, postgresql_statements, sqlite_statements, write_postgresql,
+    write_sqlite,
+};
 use expect_test::expect;
 use ir::domain::{FieldId, ResourceId};
 use ir::model::OnDelete;
@@ -105,6 +108,7 @@ fn schema() -> Schema {
 
 /// The part of a file before the system tables.
 fn own(text: &str) -> &str {
+    let text = text.split("\n-- Mainstay's own").next().unwrap_or_default();
     text.split("\n-- which architecture").next().unwrap_or_default()
 }
 
@@ -243,10 +247,33 @@ fn a_database_holds_the_tables_it_is_asked_to() {
 
 #[test]
 fn both_files_end_in_the_system_tables() {
-    for text in [write_sqlite(&schema(), &|_| true), write_postgresql(&schema(), &|_| true)] {
+    let files = [
+        (write_sqlite(&schema(), &|_| true), "\"mainstay_"),
+        (write_postgresql(&schema(), &|_| true), "\"mainstay\".\""),
+    ];
+    for (text, prefix) in files {
         for name in ["meta", "idempotency", "outbox"] {
-            let table = format!("CREATE TABLE IF NOT EXISTS \"mainstay_{name}\"");
+            let table = format!("CREATE TABLE IF NOT EXISTS {prefix}{name}\"");
             assert!(text.contains(&table), "{table}");
         }
     }
+}
+
+#[test]
+fn a_place_of_a_tenant_names_its_tables_itself_and_is_held_by_what_it_refers_to() {
+    let name = |table: &Table| match table.name == "doctors" {
+        true => postgresql_name(table),
+        false => format!("\"own\".\"{}\"", table.name),
+    };
+    let holds = |table: &Table| table.name != "doctors";
+    let place = Place { holds: &holds, name: &name, reaches_out: true };
+    let statements = postgresql_statements(&schema(), place);
+    let made = |text: &&String| text.starts_with("CREATE SCHEMA");
+    assert_eq!(statements.iter().filter(made).count(), 0, "schemas of contexts are not its own");
+    let key = statements.iter().find(|text| text.contains("\"care\".\"doctors\""));
+    let key = key.expect("a key reaches out");
+    assert!(key.starts_with("ALTER TABLE \"own\".\"visits\" ADD FOREIGN KEY"), "{key}");
+    assert!(key.ends_with("ON DELETE RESTRICT"), "{key}");
+    let apart = postgresql_statements(&schema(), Place { reaches_out: false, ..place });
+    assert!(!apart.iter().any(|text| text.contains("doctors\"")), "no key leaves a database");
 }

@@ -1,6 +1,6 @@
 //! Arguments of `key`.
 
-use super::{DataPath, ModelPath, Output};
+use super::{DataPath, DatabaseUrl, ModelPath, Output};
 use clap::{Args, Subcommand};
 
 /// What to do with API keys.
@@ -43,6 +43,8 @@ pub(crate) struct Create {
     #[command(flatten)]
     pub(crate) data: DataPath,
     #[command(flatten)]
+    pub(crate) database: DatabaseUrl,
+    #[command(flatten)]
     pub(crate) output: Output,
 }
 
@@ -53,6 +55,8 @@ pub(crate) struct List {
     pub(crate) model: ModelPath,
     #[command(flatten)]
     pub(crate) data: DataPath,
+    #[command(flatten)]
+    pub(crate) database: DatabaseUrl,
     #[command(flatten)]
     pub(crate) output: Output,
 }
@@ -67,6 +71,8 @@ pub(crate) struct Revoke {
     pub(crate) model: ModelPath,
     #[command(flatten)]
     pub(crate) data: DataPath,
+    #[command(flatten)]
+    pub(crate) database: DatabaseUrl,
     #[command(flatten)]
     pub(crate) output: Output,
 }

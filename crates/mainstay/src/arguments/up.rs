@@ -1,6 +1,6 @@
 //! Arguments of `up`.
 
-use super::{DataPath, ModelPath};
+use super::{DataPath, DatabaseUrl, ModelPath};
 use clap::{Args, ValueEnum};
 use runtime::http::forwarded::Network;
 use std::net::SocketAddr;
@@ -22,6 +22,8 @@ pub(crate) struct Up {
     pub(crate) listen: SocketAddr,
     #[command(flatten)]
     pub(crate) data: DataPath,
+    #[command(flatten)]
+    pub(crate) database: DatabaseUrl,
     /// Fill an empty store: from `seed/` beside the model, else with plausible rows by type
     #[arg(long, env = "MAINSTAY_SEED", hide_env_values = true)]
     pub(crate) seed: bool,

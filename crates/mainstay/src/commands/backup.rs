@@ -1,6 +1,6 @@
 //! `mainstay backup` and `mainstay restore`: the data as a whole, out and back.
 
-use crate::arguments::{Backup, DataPath, Restore};
+use crate::arguments::{Backup, DataPath, DatabaseUrl, Restore};
 use crate::failure::{Failure, Outcome};
 use runtime::adapters::sqlite::{self, BackupError, Copied};
 use std::path::{Path, PathBuf};
@@ -18,6 +18,7 @@ pub(crate) struct Done {
 
 /// Copies the data directory of a model to an empty one; the backend may run meanwhile.
 pub(crate) fn backup(arguments: &Backup) -> Outcome<Done> {
+    refuse_server("back up", &arguments.database, "`pg_dump --format=custom`")?;
     let data = data(&arguments.data, &arguments.model);
     let files = sqlite::backup(&data, &arguments.to).map_err(|fault| {
         let failure = Failure::new(format!("can't back up `{}`", data.display()));
@@ -28,12 +29,25 @@ pub(crate) fn backup(arguments: &Backup) -> Outcome<Done> {
 
 /// Puts a backup in the place of the data directory of a model; no backend may run on it.
 pub(crate) fn restore(arguments: &Restore) -> Outcome<Done> {
+    refuse_server("restore", &arguments.database, "`pg_restore`")?;
     let data = data(&arguments.data, &arguments.model);
     let files = sqlite::restore(&arguments.from, &data, arguments.force).map_err(|fault| {
         let failure = Failure::new(format!("can't restore to `{}`", data.display()));
         hinted(failure.caused_by(&fault), &fault)
     })?;
     Ok(Done { from: arguments.from.clone(), to: data, files })
+}
+
+/// These verbs copy files of SQLite; a server has its own.
+fn refuse_server(what: &str, database: &DatabaseUrl, instead: &str) -> Outcome<()> {
+    if database.database.is_none() {
+        return Ok(());
+    }
+    Err(Failure::new(format!("can't {what} a database on PostgreSQL"))
+        .caused_by("this verb is for data on SQLite, in a directory")
+        .hint(format!(
+            "use {instead} of PostgreSQL, or leave `--database` and MAINSTAY_DATABASE_URL out"
+        )))
 }
 
 /// The data directory: neither verb needs to read the model.

@@ -1,9 +1,10 @@
 //! `mainstay key`: API keys of the actors that prove themselves by one.
 
 use crate::arguments::keys::{Create, List, Revoke};
-use crate::arguments::{DataPath, ModelPath};
+use crate::arguments::{DataPath, DatabaseUrl, ModelPath};
 use crate::failure::{Failure, Outcome};
 use crate::pipeline::{self, Designed};
+use runtime::adapters::postgres::{Address, PostgresKeys};
 use runtime::adapters::sqlite::SqliteKeys;
 use runtime::identity::api_key::{self, NewKey};
 use runtime::ports::clock::SystemClock;
@@ -23,7 +24,7 @@ pub(crate) struct Created {
 
 /// Makes a key for an actor of the model and keeps its hash.
 pub(crate) fn create(arguments: &Create) -> Outcome<Created> {
-    let (designed, keys) = open(&arguments.model, &arguments.data)?;
+    let (designed, keys) = open(&arguments.model, &arguments.data, &arguments.database)?;
     let new = NewKey {
         actor: &arguments.actor,
         roles: &arguments.roles,
@@ -39,13 +40,13 @@ pub(crate) fn create(arguments: &Create) -> Outcome<Created> {
 
 /// All keys, newest first.
 pub(crate) fn list(arguments: &List) -> Outcome<Vec<StoredKey>> {
-    let (_, keys) = open(&arguments.model, &arguments.data)?;
+    let (_, keys) = open(&arguments.model, &arguments.data, &arguments.database)?;
     super::wait(keys.list())?.map_err(unavailable)
 }
 
 /// Revokes a key by its public part.
 pub(crate) fn revoke(arguments: &Revoke) -> Outcome<()> {
-    let (_, keys) = open(&arguments.model, &arguments.data)?;
+    let (_, keys) = open(&arguments.model, &arguments.data, &arguments.database)?;
     match super::wait(keys.revoke(&arguments.prefix, super::now()))?.map_err(unavailable)? {
         true => Ok(()),
         false => Err(Failure::new(format!("there is no key `{}`", arguments.prefix))
@@ -53,16 +54,26 @@ pub(crate) fn revoke(arguments: &Revoke) -> Outcome<()> {
     }
 }
 
-fn open(model: &ModelPath, data: &DataPath) -> Outcome<(Designed, SqliteKeys)> {
+fn open(
+    model: &ModelPath,
+    data: &DataPath,
+    database: &DatabaseUrl,
+) -> Outcome<(Designed, Arc<dyn KeyStore>)> {
     let designed = pipeline::design(&model.path, model.env.as_deref())?;
-    let keys = store(&data.of(&designed.home))?;
+    let keys = store(&data.of(&designed.home), database)?;
     Ok((designed, keys))
 }
 
-/// The keys of a data directory, also while a backend runs on it.
-pub(super) fn store(data: &Path) -> Outcome<SqliteKeys> {
-    SqliteKeys::open(data, Arc::new(SystemClock))
-        .map_err(|fault| Failure::new("can't open the API keys").caused_by(fault))
+/// The keys of a data directory or database, also while a backend runs on it.
+pub(super) fn store(data: &Path, database: &DatabaseUrl) -> Outcome<Arc<dyn KeyStore>> {
+    let failed =
+        |fault: &dyn std::fmt::Display| Failure::new("can't open the API keys").caused_by(fault);
+    if let Some(url) = &database.database {
+        let keys = Address::parse(url).and_then(PostgresKeys::open);
+        return Ok(Arc::new(keys.map_err(|fault| failed(&fault))?));
+    }
+    let keys = SqliteKeys::open(data, Arc::new(SystemClock));
+    Ok(Arc::new(keys.map_err(|fault| failed(&fault))?))
 }
 
 fn unavailable(why: Unavailable) -> Failure {

@@ -23,7 +23,7 @@ use runtime::ports::clock::{SystemClock, SystemRandomness};
 use runtime::telemetry::logs::Log;
 use runtime::telemetry::metrics::Metrics;
 use std::sync::Arc;
-use stores::Stores;
+use stores::{Home, Stores};
 
 /// Seed of plausible rows and examples.
 const SEED: u64 = 7;
@@ -113,25 +113,24 @@ impl Running {
     fn open(arguments: &Up, designed: Designed, production: bool) -> Outcome<Self> {
         let architecture = &designed.architecture;
         let data = arguments.data.of(&designed.home);
-        let directory = stores::directory(&data)?;
-        let stores = Stores::open(architecture, &directory)?;
+        let home = Home::of(&arguments.database, &data)?;
+        let stores = Stores::open(architecture, &home)?;
         let key = match production {
             true => None,
             false => Some(Arc::new(DevelopmentKey::open(&data).map_err(start_failure)?)),
         };
         let domain = Arc::new(architecture.domain.clone());
-        let keys = super::key::store(&data)?;
-        let callers =
-            Callers::new(arguments, domain, key.clone(), Arc::new(keys)).map_err(|cause| {
-                start_failure(cause).hint("`mainstay up --help` lists what tells callers apart")
-            })?;
+        let keys = super::key::store(&data, &arguments.database)?;
+        let callers = Callers::new(arguments, domain, key.clone(), keys).map_err(|cause| {
+            start_failure(cause).hint("`mainstay up --help` lists what tells callers apart")
+        })?;
         let callers = Arc::new(callers);
         let metrics = Arc::new(Metrics::default());
         let around = rest::Surroundings {
             identify: Arc::clone(&callers) as _,
             clock: Arc::new(SystemClock),
             randomness: Arc::new(SystemRandomness),
-            cursor_key: stores::cursor_key(&directory)?,
+            cursor_key: stores.cursor_key(&home)?,
             metrics: Arc::clone(&metrics),
         };
         let plan = Arc::new(runtime::plan::plan(architecture));

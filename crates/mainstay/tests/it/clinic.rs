@@ -47,7 +47,7 @@ fn walk(folder: &std::path::Path) -> Vec<String> {
 }
 
 #[test]
-fn a_doctor_is_never_booked_twice_at_one_time() {
+pub(crate) fn a_doctor_is_never_booked_twice_at_one_time() {
     let clinic = Scene::empty("clinic");
     let at = |doctor: &str, start: &str, end: &str| {
         appointment(doctor, &format!("2026-12-01T{start}:00Z"), &format!("2026-12-01T{end}:00Z"))
@@ -99,7 +99,7 @@ fn details_are_for_doctors_alone() {
 }
 
 #[test]
-fn a_doctor_may_only_refer_to_appointments_that_they_may_see() {
+pub(crate) fn a_doctor_may_only_refer_to_appointments_that_they_may_see() {
     let clinic = Scene::empty("clinic");
     let body = appointment("dirk", "2026-12-01T09:00:00Z", "2026-12-01T09:30:00Z");
     let booked = text(&book(&clinic, "1", &body).expect(201), "id");

@@ -48,7 +48,7 @@ fn write_until(server: &Server, token: &str, ledger: &Ledger, stop: &AtomicBool)
 }
 
 #[test]
-fn after_kill_9_under_load_every_acknowledged_write_is_there_exactly_once() {
+pub(crate) fn after_kill_9_under_load_every_acknowledged_write_is_there_exactly_once() {
     let folder = Folder::new();
     let data = folder.0.join("data");
     let ledger = Ledger::default();
@@ -110,7 +110,7 @@ fn after_kill_9_under_load_every_acknowledged_write_is_there_exactly_once() {
 }
 
 #[test]
-fn a_restart_keeps_rows_keys_and_tokens() {
+pub(crate) fn a_restart_keeps_rows_keys_and_tokens() {
     let mut shop = Scene::empty("shop");
     let id = product(&shop, "acme", "A", "1.00");
     let path = format!("/v1/products/{id}");

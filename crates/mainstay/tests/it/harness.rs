@@ -96,6 +96,9 @@ impl Server {
         let mut arguments = vec!["up", model, "--listen", "127.0.0.1:0", "--data", data_path];
         arguments.extend(more);
         let mut command = mainstay(&arguments);
+        if let Some(url) = crate::database::url_for(data) {
+            command.env("MAINSTAY_DATABASE_URL", url);
+        }
         let log = std::fs::File::create(data.with_extension("log")).expect("writable");
         let mut child = command
             .stdout(Stdio::piped())

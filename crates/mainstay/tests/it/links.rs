@@ -13,7 +13,7 @@ fn link(links: &Scene, code: &str) -> String {
 }
 
 #[test]
-fn a_short_address_redirects_anyone_and_is_counted() {
+pub(crate) fn a_short_address_redirects_anyone_and_is_counted() {
     let links = Scene::empty("links");
     let id = link(&links, "abcd");
     for _ in 0..7 {
@@ -111,7 +111,7 @@ fn a_computed_value_that_could_not_be_reached_is_refused() {
 }
 
 #[test]
-fn patterns_lengths_urls_and_counters_are_kept() {
+pub(crate) fn patterns_lengths_urls_and_counters_are_kept() {
     let links = Scene::empty("links");
     let post = |body| links.post(MAKER, "/v1/links", body);
     for (body, status) in [

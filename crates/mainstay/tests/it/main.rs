@@ -3,12 +3,14 @@
 mod cli;
 mod clinic;
 mod crash;
+mod database;
 mod floors;
 mod fuzz;
 mod golden;
 mod harness;
 mod house;
 mod links;
+mod postgresql;
 mod races;
 mod scenes;
 mod schema;

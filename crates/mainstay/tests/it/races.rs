@@ -26,7 +26,7 @@ fn at_once<T: Send>(times: usize, work: impl Fn(usize) -> T + Sync) -> Vec<T> {
 }
 
 #[test]
-fn of_a_hundred_writers_with_one_etag_exactly_one_wins() {
+pub(crate) fn of_a_hundred_writers_with_one_etag_exactly_one_wins() {
     let shop = Scene::empty("shop");
     let path = format!("/v1/products/{}", product(&shop, "acme", "A", "1.00"));
     let etag = shop.get(MANAGER, &path).header("etag").to_owned();
@@ -42,7 +42,7 @@ fn of_a_hundred_writers_with_one_etag_exactly_one_wins() {
 }
 
 #[test]
-fn a_hundred_writers_who_read_and_try_again_lose_no_update() {
+pub(crate) fn a_hundred_writers_who_read_and_try_again_lose_no_update() {
     let shop = Scene::empty("shop");
     let path = format!("/v1/products/{}", product(&shop, "acme", "A", "1.00"));
     shop.patch(MANAGER, &path, json!({"stock": 0})).expect(200);
@@ -66,7 +66,7 @@ fn a_hundred_writers_who_read_and_try_again_lose_no_update() {
 }
 
 #[test]
-fn a_hundred_commands_without_if_match_all_count() {
+pub(crate) fn a_hundred_commands_without_if_match_all_count() {
     let shop = Scene::empty("shop");
     let id = product(&shop, "acme", "A", "1.00");
     let token = shop.token(SYSTEM);
@@ -81,7 +81,7 @@ fn a_hundred_commands_without_if_match_all_count() {
 }
 
 #[test]
-fn fifty_calls_with_one_idempotency_key_have_one_effect() {
+pub(crate) fn fifty_calls_with_one_idempotency_key_have_one_effect() {
     let shop = Scene::empty("shop");
     let token = shop.token(MANAGER);
     let server = &shop.server;
@@ -108,7 +108,7 @@ fn fifty_calls_with_one_idempotency_key_have_one_effect() {
 }
 
 #[test]
-fn of_fifty_products_of_one_sku_one_is_made() {
+pub(crate) fn of_fifty_products_of_one_sku_one_is_made() {
     let shop = Scene::empty("shop");
     let token = shop.token(MANAGER);
     let server = &shop.server;
@@ -121,7 +121,7 @@ fn of_fifty_products_of_one_sku_one_is_made() {
 }
 
 #[test]
-fn a_pager_sees_each_untouched_row_exactly_once_while_others_write() {
+pub(crate) fn a_pager_sees_each_untouched_row_exactly_once_while_others_write() {
     let shop = Scene::empty("shop");
     let mut untouched: Vec<String> =
         (0..60).map(|number| product(&shop, "acme", &format!("U-{number:02}"), "1.00")).collect();

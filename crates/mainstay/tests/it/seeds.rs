@@ -9,7 +9,7 @@ fn items(server: &Server, token: &str, path: &str) -> Vec<Value> {
 }
 
 #[test]
-fn orders_of_the_shop_stand_in_every_state_and_tenant() {
+pub(crate) fn orders_of_the_shop_stand_in_every_state_and_tenant() {
     let folder = Folder::new();
     let server = Server::example("shop", &folder);
     let manager = server.token("staff", &["--role", "manager", "--tenant", "acme"]);

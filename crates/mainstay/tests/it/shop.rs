@@ -10,7 +10,7 @@ const PICKER: &str = "staff.picker acme";
 const SYSTEM: &str = "system acme";
 
 #[test]
-fn an_order_goes_from_draft_to_shipped() {
+pub(crate) fn an_order_goes_from_draft_to_shipped() {
     let shop = Scene::empty("shop");
     let product = product(&shop, "acme", "A-1", "12.50");
     let body = json!({"lines": [{"product": product, "quantity": 3}], "note": "ring twice"});
@@ -175,7 +175,7 @@ fn malformed_bodies_are_refused_before_anything_else() {
 }
 
 #[test]
-fn a_second_product_of_one_sku_is_a_duplicate_in_its_tenant_only() {
+pub(crate) fn a_second_product_of_one_sku_is_a_duplicate_in_its_tenant_only() {
     let shop = Scene::empty("shop");
     product(&shop, "acme", "A-1", "1.00");
     product(&shop, "umbra", "A-1", "1.00");
@@ -186,7 +186,7 @@ fn a_second_product_of_one_sku_is_a_duplicate_in_its_tenant_only() {
 }
 
 #[test]
-fn the_price_of_a_line_is_kept_until_its_product_changes() {
+pub(crate) fn the_price_of_a_line_is_kept_until_its_product_changes() {
     let shop = Scene::empty("shop");
     let (first, second) =
         (product(&shop, "acme", "A", "5.00"), product(&shop, "acme", "B", "7.00"));
@@ -232,7 +232,7 @@ fn unlike_currencies_are_never_added() {
 }
 
 #[test]
-fn if_match_guards_and_if_none_match_spares() {
+pub(crate) fn if_match_guards_and_if_none_match_spares() {
     let shop = Scene::empty("shop");
     let path = format!("/v1/products/{}", product(&shop, "acme", "A", "5.00"));
     let read = shop.get(MANAGER, &path);
@@ -256,7 +256,7 @@ fn if_match_guards_and_if_none_match_spares() {
 }
 
 #[test]
-fn lists_page_filter_sort_and_search() {
+pub(crate) fn lists_page_filter_sort_and_search() {
     let shop = Scene::empty("shop");
     for number in 0..25 {
         let name = if number % 2 == 0 { "Grüne Lampe" } else { "Blue chair" };
@@ -325,7 +325,7 @@ fn a_list_refuses_what_it_does_not_know() {
 }
 
 #[test]
-fn a_list_expands_lines_and_products() {
+pub(crate) fn a_list_expands_lines_and_products() {
     let shop = Scene::empty("shop");
     let product = product(&shop, "acme", "A", "5.00");
     let id = order(&shop, ALICE, &product);
@@ -343,7 +343,7 @@ fn a_list_expands_lines_and_products() {
 }
 
 #[test]
-fn an_idempotency_key_replays_one_answer_and_refuses_another_body() {
+pub(crate) fn an_idempotency_key_replays_one_answer_and_refuses_another_body() {
     let shop = Scene::empty("shop");
     let product = product(&shop, "acme", "A", "5.00");
     let send = |caller: &str, quantity: i64| {
@@ -375,7 +375,7 @@ fn an_idempotency_key_replays_one_answer_and_refuses_another_body() {
 }
 
 #[test]
-fn a_batch_is_all_or_nothing_in_one_context() {
+pub(crate) fn a_batch_is_all_or_nothing_in_one_context() {
     let shop = Scene::empty("shop");
     let make = |sku: &str, stock: i64| {
         json!({"method": "POST", "path": "/v1/products",

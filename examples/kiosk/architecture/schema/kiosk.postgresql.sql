@@ -16,28 +16,31 @@ CREATE TABLE "tickets"."tickets" (
 -- `GET /v1/tickets` as `kiosk when kiosk == me`, newest first
 CREATE INDEX "ix_tickets_tickets_kiosk_id" ON "tickets"."tickets" ("kiosk", "id");
 
+-- Mainstay's own tables
+CREATE SCHEMA IF NOT EXISTS "mainstay";
+
 -- which architecture the tables were made for
-CREATE TABLE IF NOT EXISTS "mainstay_meta" (
-  "name" text PRIMARY KEY,
+CREATE TABLE IF NOT EXISTS "mainstay"."meta" (
+  "name" text COLLATE "C" PRIMARY KEY,
   "value" text NOT NULL
 );
 
 -- answers that are replayed for an idempotency key, committed with their effect
-CREATE TABLE IF NOT EXISTS "mainstay_idempotency" (
+CREATE TABLE IF NOT EXISTS "mainstay"."idempotency" (
   "scope" bytea PRIMARY KEY CHECK (octet_length("scope") = 32),
   "fingerprint" bytea NOT NULL CHECK (octet_length("fingerprint") = 32),
   "status" smallint NOT NULL,
-  "headers" jsonb NOT NULL,
+  "headers" json NOT NULL,
   "body" bytea NOT NULL,
   "expires" timestamptz NOT NULL
 );
 
 -- deletion of answers whose time is over
 CREATE INDEX IF NOT EXISTS "ix_mainstay_idempotency_expires"
-  ON "mainstay_idempotency" ("expires");
+  ON "mainstay"."idempotency" ("expires");
 
 -- events, committed with the change they report
-CREATE TABLE IF NOT EXISTS "mainstay_outbox" (
+CREATE TABLE IF NOT EXISTS "mainstay"."outbox" (
   "position" bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
   "id" uuid NOT NULL UNIQUE,
   "tenant" text COLLATE "C",
@@ -45,16 +48,16 @@ CREATE TABLE IF NOT EXISTS "mainstay_outbox" (
   "resource" text COLLATE "C" NOT NULL,
   "row_id" uuid NOT NULL,
   "time" timestamptz NOT NULL,
-  "data" jsonb NOT NULL,
+  "data" json NOT NULL,
   "trace" text
 );
 
 -- keys of actors that call by key: hashes only
-CREATE TABLE IF NOT EXISTS "mainstay_api_keys" (
+CREATE TABLE IF NOT EXISTS "mainstay"."api_keys" (
   "prefix" text COLLATE "C" PRIMARY KEY,
   "hash" bytea NOT NULL UNIQUE CHECK (octet_length("hash") = 32),
   "actor" text NOT NULL,
-  "roles" jsonb NOT NULL,
+  "roles" json NOT NULL,
   "tenant" text COLLATE "C",
   "subject" text NOT NULL,
   "label" text NOT NULL,

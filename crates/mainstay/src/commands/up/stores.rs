@@ -1,104 +1,233 @@
 //! The data directory and a store for each service.
 
+use crate::arguments::DatabaseUrl;
 use crate::failure::{Failure, Outcome};
-use ir::architecture::Architecture;
+use ir::architecture::{Architecture, Service};
+use ir::model::Isolation;
 use ir::schema::Table;
+use runtime::adapters::postgres::{Address, Apart, PostgresConfig, PostgresLimits, PostgresStore};
+use runtime::adapters::sql::dialect::TENANT;
 use runtime::adapters::sqlite::{DataDirectory, SqliteConfig, SqliteLimits, SqliteStore};
-use runtime::ports::clock::SystemClock;
-use runtime::ports::store::Store;
+use runtime::ports::clock::{Randomness, SystemClock, SystemRandomness};
+use runtime::ports::store::{Store, Unavailable};
 use std::path::Path;
 use std::sync::Arc;
 
 /// Name of the file that holds the key which signs cursors.
 const CURSOR_KEY: &str = "cursor.key";
 
-/// The opened data.
+/// The opened data: one store a service, in their order.
 pub(super) struct Stores {
-    /// One a service, in their order.
-    pub(super) stores: Vec<Arc<SqliteStore>>,
+    all: Vec<Opened>,
+}
+
+/// A store of a service.
+enum Opened {
+    Sqlite(Arc<SqliteStore>),
+    Postgres(Arc<PostgresStore>),
+}
+
+/// Where the data is.
+pub(super) enum Home {
+    /// In a directory, locked by this process.
+    Directory(Arc<DataDirectory>),
+    /// On a server that other processes use too.
+    Server(Box<Address>),
+}
+
+impl Home {
+    /// The server that is named, else the data directory.
+    pub(super) fn of(database: &DatabaseUrl, data: &Path) -> Outcome<Self> {
+        match &database.database {
+            None => directory(data).map(Self::Directory),
+            Some(url) => Address::parse(url)
+                .map(|address| Self::Server(Box::new(address)))
+                .map_err(|fault| Failure::new("can't use the database").caused_by(fault)),
+        }
+    }
 }
 
 impl Stores {
-    /// Opens, and makes where nothing is yet, the files of every service in `data`.
-    pub(super) fn open(
-        architecture: &Architecture,
-        directory: &Arc<DataDirectory>,
-    ) -> Outcome<Self> {
-        let (domain, schema) =
-            (Arc::new(architecture.domain.clone()), Arc::new(architecture.schema.clone()));
-        let settings = &architecture.settings;
-        let mut stores = Vec::new();
-        for service in &architecture.services {
-            let ours = |table: &Table| service.contexts.contains(&table.context);
-            let shared = |table: &Table| architecture.domain.resource(table.resource).shared;
-            let statements = |holds: &dyn Fn(&Table) -> bool| {
-                formats::sql::sqlite_statements(&architecture.schema, holds)
-            };
-            // What tenants share is in a file of its own, and no foreign key leaves a file.
-            let ddl = match settings.tenant_files {
-                true => {
-                    let mut ddl = statements(&|table| ours(table) && shared(table));
-                    ddl.extend(statements(&|table| ours(table) && !shared(table)));
-                    ddl
-                }
-                false => statements(&ours),
-            };
-            let config = SqliteConfig {
-                directory: Arc::clone(directory),
-                service: service.name.clone(),
-                file_per_tenant: settings.tenant_files,
-                ddl,
-                clock: Arc::new(SystemClock),
-                limits: SqliteLimits {
-                    queue_sets_max: settings.write_queue_max as usize,
-                    group_sets_max: settings.write_group_max as usize,
-                    ..SqliteLimits::default()
-                },
-            };
-            let store = SqliteStore::open(config, Arc::clone(&domain), Arc::clone(&schema));
-            stores.push(Arc::new(store.map_err(|fault| {
-                Failure::new(format!("can't open the data of service `{}`", service.name))
-                    .caused_by(fault)
-            })?));
-        }
-        Ok(Self { stores })
+    /// Opens, and makes where nothing is yet, the data of every service.
+    pub(super) fn open(architecture: &Architecture, home: &Home) -> Outcome<Self> {
+        let open = |service: &Service| match home {
+            Home::Directory(directory) => {
+                sqlite(architecture, service, directory).map(Opened::Sqlite)
+            }
+            Home::Server(address) => postgres(architecture, service, address).map(Opened::Postgres),
+        };
+        let all = architecture.services.iter().map(open).collect::<Outcome<_>>()?;
+        Ok(Self { all })
     }
 
     /// As the port that the backend knows.
     pub(super) fn ports(&self) -> Vec<Arc<dyn Store>> {
-        self.stores.iter().map(|store| Arc::clone(store) as Arc<dyn Store>).collect()
+        let port = |store: &Opened| match store {
+            Opened::Sqlite(store) => Arc::clone(store) as Arc<dyn Store>,
+            Opened::Postgres(store) => Arc::clone(store) as Arc<dyn Store>,
+        };
+        self.all.iter().map(port).collect()
     }
 
     /// True where nothing was ever stored.
     pub(super) fn is_empty(&self) -> Outcome<bool> {
-        for store in &self.stores {
-            let empty = store.is_empty();
-            if !empty
-                .map_err(|why| Failure::new("can't read the data").caused_by(format!("{why:?}")))?
-            {
+        for store in &self.all {
+            let empty = match store {
+                Opened::Sqlite(store) => store.is_empty(),
+                Opened::Postgres(store) => store.is_empty(),
+            };
+            if !empty.map_err(unreadable)? {
                 return Ok(false);
             }
         }
         Ok(true)
     }
 
-    /// Writes what is buffered and lets go of the files.
+    /// The key that signs cursors, made where there is none: beside the data, so that it outlives
+    /// a restart, and is that of every process on one server.
+    pub(super) fn cursor_key(&self, home: &Home) -> Outcome<[u8; 32]> {
+        match (home, self.all.first()) {
+            (Home::Server(_), Some(Opened::Postgres(store))) => {
+                let kept = store.kept("cursor_key", &hex(&random_key())).map_err(unreadable)?;
+                let wrong = || Failure::new("the database's `cursor_key` is not a key of 32 bytes");
+                from_hex(&kept).ok_or_else(wrong)
+            }
+            (Home::Server(_), _) => Ok(random_key()),
+            (Home::Directory(directory), _) => cursor_key(directory),
+        }
+    }
+
+    /// Writes what is buffered and lets go of the data.
     pub(super) fn close(&self) {
-        for store in &self.stores {
-            store.close();
+        for store in &self.all {
+            match store {
+                Opened::Sqlite(store) => store.close(),
+                Opened::Postgres(store) => store.close(),
+            }
         }
     }
 }
 
+fn unreadable(why: Unavailable) -> Failure {
+    Failure::new("can't read the data").caused_by(format!("{why:?}"))
+}
+
+fn not_opened(service: &Service, fault: impl std::fmt::Display) -> Failure {
+    Failure::new(format!("can't open the data of service `{}`", service.name)).caused_by(fault)
+}
+
+fn sqlite(
+    architecture: &Architecture,
+    service: &Service,
+    directory: &Arc<DataDirectory>,
+) -> Outcome<Arc<SqliteStore>> {
+    let settings = &architecture.settings;
+    let ours = |table: &Table| service.contexts.contains(&table.context);
+    let shared = |table: &Table| architecture.domain.resource(table.resource).shared;
+    let statements = |holds: &dyn Fn(&Table) -> bool| {
+        formats::sql::sqlite_statements(&architecture.schema, holds)
+    };
+    // What tenants share is in a file of its own, and no foreign key leaves a file.
+    let ddl = match settings.tenant_files {
+        true => {
+            let mut ddl = statements(&|table| ours(table) && shared(table));
+            ddl.extend(statements(&|table| ours(table) && !shared(table)));
+            ddl
+        }
+        false => statements(&ours),
+    };
+    let config = SqliteConfig {
+        directory: Arc::clone(directory),
+        service: service.name.clone(),
+        file_per_tenant: settings.tenant_files,
+        ddl,
+        clock: Arc::new(SystemClock),
+        limits: SqliteLimits {
+            queue_sets_max: settings.write_queue_max as usize,
+            group_sets_max: settings.write_group_max as usize,
+            ..SqliteLimits::default()
+        },
+    };
+    let (domain, schema) = (architecture.domain.clone(), architecture.schema.clone());
+    let store = SqliteStore::open(config, Arc::new(domain), Arc::new(schema));
+    store.map(Arc::new).map_err(|fault| not_opened(service, fault))
+}
+
+fn postgres(
+    architecture: &Architecture,
+    service: &Service,
+    address: &Address,
+) -> Outcome<Arc<PostgresStore>> {
+    let isolation = architecture.domain.tenancy.as_ref().map(|tenancy| tenancy.isolation);
+    let apart = match isolation {
+        Some(_) if !architecture.settings.tenant_files => Apart::ByRow,
+        Some(Isolation::Schema) => Apart::BySchema,
+        Some(Isolation::Row | Isolation::Database) => Apart::ByDatabase,
+        None => Apart::ByRow,
+    };
+    let ours = |table: &Table| service.contexts.contains(&table.context);
+    let shared = |table: &Table| architecture.domain.resource(table.resource).shared;
+    let name = |table: &Table| match apart == Apart::BySchema && !shared(table) {
+        true => format!("{TENANT}.\"{}\"", table.sql_name()),
+        false => formats::sql::postgresql_name(table),
+    };
+    let statements = |holds: &dyn Fn(&Table) -> bool| {
+        let reaches_out = apart == Apart::BySchema;
+        let place = formats::sql::Place { holds, name: &name, reaches_out };
+        formats::sql::postgresql_statements(&architecture.schema, place)
+    };
+    let (ddl, tenant_ddl) = match apart {
+        Apart::ByRow => (statements(&ours), Vec::new()),
+        Apart::BySchema | Apart::ByDatabase => (
+            statements(&|table| ours(table) && shared(table)),
+            statements(&|table| ours(table) && !shared(table)),
+        ),
+    };
+    let config = PostgresConfig {
+        address: address.clone(),
+        service: service.name.clone(),
+        contexts: service.contexts.clone(),
+        apart,
+        ddl,
+        tenant_ddl,
+        clock: Arc::new(SystemClock),
+        limits: PostgresLimits {
+            write_waiting_max: architecture.settings.write_queue_max as usize,
+            ..PostgresLimits::default()
+        },
+    };
+    let (domain, schema) = (architecture.domain.clone(), architecture.schema.clone());
+    let store = PostgresStore::open(config, Arc::new(domain), Arc::new(schema));
+    store.map(Arc::new).map_err(|fault| not_opened(service, fault))
+}
+
+fn random_key() -> [u8; 32] {
+    let mut key = [0; 32];
+    SystemRandomness.fill(&mut key);
+    key
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn from_hex(text: &str) -> Option<[u8; 32]> {
+    let digits = text.as_bytes().chunks(2).map(|two| {
+        let two = std::str::from_utf8(two).ok()?;
+        u8::from_str_radix(two, 16).ok()
+    });
+    digits.collect::<Option<Vec<u8>>>()?.try_into().ok()
+}
+
 /// The directory, made where it is missing, and locked by this process.
-pub(super) fn directory(data: &Path) -> Outcome<Arc<DataDirectory>> {
+fn directory(data: &Path) -> Outcome<Arc<DataDirectory>> {
     DataDirectory::open(data).map(Arc::new).map_err(|fault| {
         Failure::new(format!("can't use the data directory `{}`", data.display())).caused_by(fault)
     })
 }
 
 /// The key that signs cursors, made where there is none; only its owner may read the file.
-pub(super) fn cursor_key(directory: &DataDirectory) -> Outcome<[u8; 32]> {
+fn cursor_key(directory: &DataDirectory) -> Outcome<[u8; 32]> {
     let path = directory.path().join(CURSOR_KEY);
     let failed = |cause: std::io::Error| {
         Failure::new(format!("can't read or make `{}`", path.display())).caused_by(cause)
@@ -109,9 +238,7 @@ pub(super) fn cursor_key(directory: &DataDirectory) -> Outcome<[u8; 32]> {
                 .hint("delete it: a new one is made, and cursors of the old one are refused")
         }),
         Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => {
-            use runtime::ports::clock::{Randomness, SystemRandomness};
-            let mut key = [0; 32];
-            SystemRandomness.fill(&mut key);
+            let key = random_key();
             write_private(&path, &key).map_err(failed)?;
             Ok(key)
         }

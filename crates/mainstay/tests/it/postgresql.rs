@@ -1,0 +1,205 @@
+//! The scenarios that touch the store, over HTTP against a backend on PostgreSQL; what only that
+//! store can show.
+
+use crate::database::{Database, on_postgresql, query};
+use crate::harness::{Folder, Server, run};
+use crate::house::top;
+use crate::scenes::{Scene, euro};
+use serde_json::json;
+use std::time::{Duration, Instant};
+
+/// Runs scenarios of other files as tests of this one.
+macro_rules! on_postgresql {
+    ($($file:ident: $($scenario:ident,)*;)*) => {
+        $(mod $file {
+            $(#[test]
+            fn $scenario() {
+                crate::database::on_postgresql(crate::$file::$scenario);
+            })*
+        })*
+    };
+}
+
+on_postgresql! {
+    shop:
+        an_order_goes_from_draft_to_shipped,
+        a_second_product_of_one_sku_is_a_duplicate_in_its_tenant_only,
+        the_price_of_a_line_is_kept_until_its_product_changes,
+        if_match_guards_and_if_none_match_spares,
+        lists_page_filter_sort_and_search,
+        a_list_expands_lines_and_products,
+        an_idempotency_key_replays_one_answer_and_refuses_another_body,
+        a_batch_is_all_or_nothing_in_one_context,;
+    races:
+        of_a_hundred_writers_with_one_etag_exactly_one_wins,
+        a_hundred_writers_who_read_and_try_again_lose_no_update,
+        a_hundred_commands_without_if_match_all_count,
+        fifty_calls_with_one_idempotency_key_have_one_effect,
+        of_fifty_products_of_one_sku_one_is_made,
+        a_pager_sees_each_untouched_row_exactly_once_while_others_write,;
+    tenants:
+        no_token_of_one_tenant_reaches_a_row_of_another,
+        one_key_in_two_tenants_is_two_keys,
+        tenants_are_kept_apart_however_their_tenancy_is_asked_for_and_pinned,;
+    clinic:
+        a_doctor_is_never_booked_twice_at_one_time,
+        a_doctor_may_only_refer_to_appointments_that_they_may_see,;
+    links:
+        a_short_address_redirects_anyone_and_is_counted,
+        patterns_lengths_urls_and_counters_are_kept,;
+    crash:
+        after_kill_9_under_load_every_acknowledged_write_is_there_exactly_once,
+        a_restart_keeps_rows_keys_and_tokens,;
+    seeds:
+        orders_of_the_shop_stand_in_every_state_and_tenant,;
+}
+
+/// Everything that a database has of ours, but functions.
+fn made(database: &Database) -> Vec<Vec<String>> {
+    const OURS: &str = "n.nspname NOT LIKE 'pg\\_%' AND n.nspname NOT IN ('information_schema', \
+                        'public')";
+    database.query(&format!(
+        "SELECT 'column', n.nspname || '.' || c.relname || '.' || a.attname, \
+           format_type(a.atttypid, a.atttypmod) || a.attnotnull::text || a.attidentity::text || coalesce(l.collname, '') \
+         FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace \
+           JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 \
+           LEFT JOIN pg_collation l ON l.oid = a.attcollation \
+         WHERE c.relkind = 'r' AND {OURS} \
+         UNION ALL SELECT 'constraint', n.nspname || '.' || c.conname, pg_get_constraintdef(c.oid) \
+         FROM pg_constraint c JOIN pg_namespace n ON n.oid = c.connamespace WHERE {OURS} \
+         UNION ALL SELECT 'index', schemaname || '.' || indexname, indexdef FROM pg_indexes n \
+           CROSS JOIN LATERAL (SELECT n.schemaname AS nspname) m \
+         WHERE schemaname NOT LIKE 'pg\\_%' \
+         UNION ALL SELECT 'policy', schemaname || '.' || tablename, qual || with_check \
+         FROM pg_policies ORDER BY 1, 2, 3"
+    ))
+}
+
+#[test]
+fn a_backend_on_postgresql_has_the_tables_that_the_design_wrote() {
+    for example in ["shop", "links", "kiosk"] {
+        let Some(written) = Database::new() else { return };
+        let file = format!("examples/{example}/architecture/schema/{example}.postgresql.sql");
+        let text = std::fs::read_to_string(top().join(file)).expect("the file is written");
+        written.query(&text);
+        let Some(started) = Database::new() else { return };
+        let (folder, url) = (Folder::new(), started.url());
+        let model = format!("examples/{example}");
+        let mut server = Server::start(&model, &folder.0.join("data"), &["--database", &url]);
+        server.stop();
+        assert_eq!(made(&started), made(&written), "{example}");
+        assert!(made(&started).len() > 20, "there is something to compare");
+    }
+}
+
+#[test]
+fn two_backends_share_one_database_with_its_rows_and_cursors() {
+    let Some(database) = Database::new() else { return };
+    let (folder, url) = (Folder::new(), database.url());
+    let data = folder.0.join("data");
+    let more = ["--database", url.as_str()];
+    let one = Server::start("examples/shop", &data, &more);
+    let two = Server::start("examples/shop", &data, &more);
+    let manager = one.token("staff", &["--role", "manager", "--tenant", "acme"]);
+    for sku in ["A", "B", "C"] {
+        let body = json!({"sku": sku, "name": sku, "price": euro("1.00")});
+        one.post("/v1/products", body).bearer(&manager).send().expect(201);
+    }
+    let first = one.get("/v1/products?limit=2").bearer(&manager).send().expect(200);
+    let cursor = first["next_cursor"].as_str().expect("there is more").to_owned();
+    let path = format!("/v1/products?limit=2&cursor={cursor}");
+    let rest = two.get(&path).bearer(&manager).send().expect(200);
+    assert_eq!(rest["items"].as_array().map(Vec::len), Some(1), "{rest}");
+}
+
+#[test]
+fn readiness_goes_with_the_database_and_comes_back_with_it() {
+    let Some(database) = Database::new() else { return };
+    let (folder, url) = (Folder::new(), database.url());
+    let server = Server::start("examples/shop", &folder.0.join("data"), &["--database", &url]);
+    let top = url.rsplit_once('/').map(|(top, _)| format!("{top}/postgres")).expect("a name");
+    let name = url.rsplit_once('/').map(|(_, name)| name.to_owned()).expect("a name");
+    let until = |status: u16| {
+        let end = Instant::now() + Duration::from_secs(20);
+        while server.get("/readyz").send().status != status {
+            assert!(Instant::now() < end, "{}", server.get("/readyz").send().text());
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    };
+    until(200);
+    let shut = format!(
+        "ALTER DATABASE \"{name}\" ALLOW_CONNECTIONS false; \
+         SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'"
+    );
+    query(&top, &shut).expect("the database is shut");
+    until(503);
+    assert_eq!(server.get("/livez").send().status, 200, "the process stays up");
+    assert_eq!(server.get("/v1/products").header("host", "acme.localhost").send().status, 503);
+    query(&top, &format!("ALTER DATABASE \"{name}\" ALLOW_CONNECTIONS true")).expect("it opens");
+    until(200);
+    let products = server.get("/v1/products").header("host", "acme.localhost").send();
+    assert_eq!(products.status, 200);
+}
+
+#[test]
+fn what_is_wrong_with_a_database_is_told_without_its_password() {
+    let folder = Folder::new();
+    let up = |url: &str| run(&["up", "examples/links", "--data", folder.path(), "--database", url]);
+    for (url, told) in [
+        ("postgres://me:secret@127.0.0.1:1/links", "no server answers at"),
+        ("mysql://me:secret@127.0.0.1/links", "does not begin with `postgres://`"),
+        ("postgres://me:secret@127.0.0.1/links?sslmode=perhaps", "`sslmode` is one of"),
+    ] {
+        let ran = up(url);
+        assert_eq!(ran.code, 2, "{}", ran.stderr);
+        assert!(ran.stderr.contains(told), "{}", ran.stderr);
+        assert!(!ran.stderr.contains("secret"), "{}", ran.stderr);
+    }
+}
+
+#[test]
+fn the_verbs_that_copy_files_say_that_a_server_has_its_own() {
+    let url = "postgres://me:secret@127.0.0.1:1/links";
+    let folder = Folder::new();
+    for (verb, instead) in [("backup", "pg_dump"), ("restore", "pg_restore")] {
+        let ran = run(&[verb, folder.path(), "examples/links", "--database", url]);
+        assert_eq!(ran.code, 2, "{}", ran.stderr);
+        assert!(ran.stderr.contains("on SQLite") && ran.stderr.contains(instead), "{}", ran.stderr);
+    }
+}
+
+#[test]
+fn a_key_made_on_the_command_line_is_known_to_a_backend_on_the_same_database() {
+    let Some(database) = Database::new() else { return };
+    let (folder, url) = (Folder::new(), database.url());
+    let data = folder.0.join("data");
+    let server = Server::start("examples/shop", &data, &["--database", &url]);
+    let made = run(&[
+        "key",
+        "create",
+        "examples/shop",
+        "--actor",
+        "partner",
+        "--tenant",
+        "acme",
+        "--database",
+        &url,
+        "--data",
+        data.to_str().expect("plain"),
+    ]);
+    assert_eq!(made.code, 0, "{}", made.stderr);
+    let key = made.stdout.lines().next().expect("a key").trim().to_owned();
+    let read = server.get("/v1/products").header("x-api-key", &key).send();
+    assert_eq!(read.status, 200, "{}", read.text());
+    assert_eq!(server.get("/v1/products").header("x-api-key", "mk_no").send().status, 401);
+}
+
+/// A scenario that is run here is one that keeps its rows on the server.
+#[test]
+fn a_scenario_on_postgresql_leaves_nothing_in_the_data_directory() {
+    on_postgresql(|| {
+        let shop = Scene::empty("shop");
+        crate::scenes::product(&shop, "acme", "A", "1.00");
+        assert!(!shop.folder.0.join("data/shop.db").exists());
+    });
+}
