@@ -43,6 +43,11 @@ use read::Read;
 use std::sync::Arc;
 use std::time::Duration;
 
+/// Connections that read at most, however many cores there are: a server allows a hundred in all.
+const READ_CONNECTIONS_MAX: usize = 16;
+/// Connections that write at most.
+const WRITE_CONNECTIONS_MAX: usize = 32;
+
 /// Where and how large.
 #[derive(Clone)]
 pub struct PostgresConfig {
@@ -91,14 +96,14 @@ impl Default for PostgresLimits {
     fn default() -> Self {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         Self {
-            read_connections_max: 2 * cores,
-            write_connections_max: 8 * cores,
+            read_connections_max: (2 * cores).min(READ_CONNECTIONS_MAX),
+            write_connections_max: (8 * cores).min(WRITE_CONNECTIONS_MAX),
             write_waiting_max: 4_096,
             write_wait_ms_max: 2_000,
             statement_ms_max: 30_000,
             attempts_max: 10,
             patience_ms_max: 5_000,
-            tenant_databases_max: 32,
+            tenant_databases_max: 16,
         }
     }
 }
@@ -205,9 +210,15 @@ impl PostgresStore {
         scope: &[u8; 32],
         now: i64,
     ) -> Result<Option<StoredAnswer>, Unavailable> {
-        let Some(place) = self.places.answers(tenant).await? else { return Ok(None) };
         let session = self.places.session(tenant, 0)?;
-        system::answer(&place.base.readers, &session, scope, now).await
+        if let Some(place) = self.places.answers(tenant).await? {
+            let kept = system::answer(&place.base.readers, &session, scope, now).await?;
+            if kept.is_some() || !self.places.by_database() {
+                return Ok(kept);
+            }
+        }
+        // A set of shared rows alone keeps its answer beside them.
+        system::answer(&self.places.home.readers, &session, scope, now).await
     }
 
     async fn ready_now(&self) -> Result<(), Unavailable> {

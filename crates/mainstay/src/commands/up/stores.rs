@@ -183,6 +183,7 @@ fn postgres(
             statements(&|table| ours(table) && !shared(table)),
         ),
     };
+    let (limits, services) = (PostgresLimits::default(), architecture.services.len().max(1));
     let config = PostgresConfig {
         address: address.clone(),
         service: service.name.clone(),
@@ -192,8 +193,11 @@ fn postgres(
         tenant_ddl,
         clock: Arc::new(SystemClock),
         limits: PostgresLimits {
+            // The services of one process share the server's connections.
+            read_connections_max: limits.read_connections_max.div_ceil(services),
+            write_connections_max: limits.write_connections_max.div_ceil(services),
             write_waiting_max: architecture.settings.write_queue_max as usize,
-            ..PostgresLimits::default()
+            ..limits
         },
     };
     let (domain, schema) = (architecture.domain.clone(), architecture.schema.clone());

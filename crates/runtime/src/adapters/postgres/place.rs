@@ -14,6 +14,7 @@ use ir::domain::{Domain, ResourceId};
 use ir::schema::{Schema, Table};
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock, Weak};
 use std::time::Duration;
 
@@ -42,11 +43,20 @@ pub(super) struct Places {
     pub(super) limits: PostgresLimits,
     config: PostgresConfig,
     /// Tenants whose place is made.
-    known: RwLock<BTreeMap<Arc<str>, Option<Arc<Base>>>>,
+    known: RwLock<BTreeMap<Arc<str>, Known>>,
+    /// Counts looks at them.
+    looks: AtomicU64,
     /// One place is made at a time.
     making: tokio::sync::Mutex<()>,
     /// For what goes on though whoever asked went away.
     me: Weak<Self>,
+}
+
+/// A tenant's place.
+struct Known {
+    base: Option<Arc<Base>>,
+    /// The number of the last look at it.
+    looked: AtomicU64,
 }
 
 /// Where a call's rows are.
@@ -114,7 +124,7 @@ impl Places {
         let (known, making) = (RwLock::default(), tokio::sync::Mutex::default());
         let places = Arc::new_cyclic(|me| {
             let me = Weak::clone(me);
-            Self { plan, home, limits, config, known, making, me }
+            Self { plan, home, limits, config, known, looks: AtomicU64::new(0), making, me }
         });
         threads.wait(places.home.bring_up(&places.wanted(None)))?;
         Ok(places)
@@ -253,16 +263,23 @@ impl Places {
     }
 
     fn known(&self, tenant: &str) -> Option<Option<Arc<Base>>> {
-        self.known.read().unwrap_or_else(PoisonError::into_inner).get(tenant).cloned()
+        let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
+        let found = known.get(tenant)?;
+        let look = self.looks.fetch_add(1, Ordering::Relaxed);
+        found.looked.store(look, Ordering::Relaxed);
+        Some(found.base.clone())
     }
 
     fn remember(&self, tenant: &Arc<str>, base: Option<Arc<Base>>) {
         let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
         if base.is_some() && known.len() >= self.limits.tenant_databases_max.max(1) {
             // Whoever still uses it holds on to it.
-            known.pop_first();
+            let looked = |(_, known): &(&Arc<str>, &Known)| known.looked.load(Ordering::Relaxed);
+            let longest_ago = known.iter().min_by_key(looked).map(|(name, _)| Arc::clone(name));
+            longest_ago.and_then(|name| known.remove(&name));
         }
-        known.insert(Arc::clone(tenant), base);
+        let looked = AtomicU64::new(self.looks.fetch_add(1, Ordering::Relaxed));
+        known.insert(Arc::clone(tenant), Known { base, looked });
     }
 
     /// The place of a tenant, made where that is asked for.
@@ -331,8 +348,8 @@ impl Places {
         let name = database_of(address.name(), tenant);
         super::schema::make_database(&self.home.server, &name).await?;
         let limits = PostgresLimits {
-            read_connections_max: (self.limits.read_connections_max / 2).max(1),
-            write_connections_max: (self.limits.write_connections_max / 4).max(1),
+            read_connections_max: self.limits.read_connections_max.min(2),
+            write_connections_max: self.limits.write_connections_max.min(2),
             ..self.limits
         };
         let runtime = self.home.server.runtime.clone();
@@ -405,7 +422,7 @@ impl Places {
 
     fn open_databases(&self) -> Vec<Arc<Base>> {
         let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
-        known.values().flatten().cloned().collect()
+        known.values().filter_map(|known| known.base.clone()).collect()
     }
 
     async fn sweep(&self, base: &Base) {

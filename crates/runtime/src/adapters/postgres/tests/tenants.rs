@@ -107,6 +107,23 @@ fn two_processes_make_the_same_places_at_once() {
 }
 
 #[test]
+fn more_tenants_than_databases_are_held_open_are_served() {
+    let database = database!();
+    let (domain, schema) = Database::model(Layout::File);
+    let mut config = database.config(Layout::File);
+    config.limits.tenant_databases_max = 1;
+    let store = crate::adapters::postgres::PostgresStore::open(config, domain, schema);
+    let store = store.expect("it opens");
+    for _ in 0..2 {
+        for (id, name) in [(1, "one"), (2, "two"), (3, "three")] {
+            // The second time it is there already.
+            let _done = wait(insert(&store, &tenant(name), thing_of(id, name)));
+            assert_eq!(wait(names(&store, &tenant(name))), [name]);
+        }
+    }
+}
+
+#[test]
 fn tenants_of_long_and_alike_names_have_places_of_their_own() {
     for layout in [Layout::Schema, Layout::File] {
         let database = database!();
