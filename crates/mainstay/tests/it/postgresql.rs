@@ -93,6 +93,66 @@ fn a_backend_on_postgresql_has_the_tables_that_the_design_wrote() {
 }
 
 #[test]
+fn a_model_that_grows_keeps_its_rows_on_postgresql() {
+    const BEFORE: &str = "
+system: notes
+tenancy: row by org
+actors: { user: oidc }
+contexts:
+  notes:
+    resources:
+      Note:
+        fields: { text: string max 20 }
+        allow: { read: user, write: user }
+";
+    const AFTER: &str = "
+system: notes
+tenancy: row by org
+actors: { user: oidc }
+contexts:
+  notes:
+    resources:
+      Book:
+        fields: { name: string max 20 unique }
+        allow: { read: user, write: user }
+      Note:
+        fields:
+          text: string max 40
+          book: Book optional
+          pages: int 1..9 optional
+        allow: { read: user, write: user }
+        unique: [[text, pages]]
+  racks:
+    resources:
+      Rack:
+        fields: { name: string max 20, words: text max 200 search }
+        allow: { read: user, write: user }
+";
+    let Some(database) = Database::new() else { return };
+    let (folder, url) = (Folder::new().with("mainstay.yaml", BEFORE), database.url());
+    let (model, data) = (folder.path().to_owned(), folder.0.join("data"));
+    let more = ["--database", url.as_str()];
+    let mut server = Server::start(&model, &data, &more);
+    let user = server.token("user", &["--tenant", "acme"]);
+    let note = server.post("/v1/notes", json!({"text": "short"})).bearer(&user).send().expect(201);
+    server.stop();
+    std::fs::write(folder.0.join("mainstay.yaml"), AFTER).expect("writable");
+    let server = Server::start(&model, &data, &more);
+    let path = format!("/v1/notes/{}", note["id"].as_str().expect("an id"));
+    let book = server.post("/v1/books", json!({"name": "b"})).bearer(&user).send().expect(201);
+    let change = json!({"book": book["id"], "pages": 3, "text": "longer than twenty characters"});
+    let changed = server.patch(&path, change).bearer(&user).send().expect(200);
+    assert_eq!(changed["pages"], 3, "{changed}");
+    let nowhere = json!({"book": note["id"]});
+    let refused = server.patch(&path, nowhere).bearer(&user).send();
+    assert_eq!(refused.problem(422), "unknown-reference", "the new reference is held");
+    let shelf = json!({"name": "s", "words": "many words"});
+    server.post("/v1/racks", shelf).bearer(&user).send().expect(201);
+    let found = server.get("/v1/racks?q=wor").bearer(&user).send().expect(200);
+    assert_eq!(found["items"].as_array().map(Vec::len), Some(1), "{found}");
+}
+
+#[test]
 fn two_backends_share_one_database_with_its_rows_and_cursors() {
     let Some(database) = Database::new() else { return };
     let (folder, url) = (Folder::new(), database.url());

@@ -146,7 +146,12 @@ impl Places {
             let shared = domain.resource(table.resource).shared;
             config.contexts.contains(&table.context) && (!self.are_apart() || shared != own)
         };
-        let tables = self.plan.schema.tables.iter().filter(here).map(Table::sql_name).collect();
+        let named = |table: &Table| {
+            let name = &self.plan.table(table.resource).name;
+            let schema = tenant.map(schema_of).unwrap_or_default();
+            (table.sql_name(), name.replace(TENANT, &schema))
+        };
+        let tables = self.plan.schema.tables.iter().filter(here).map(named).collect();
         let service = config.service.clone();
         let (name, ddl) = match (tenant, config.apart) {
             (Some(tenant), Apart::BySchema) => {

@@ -2,8 +2,10 @@
 //!
 //! Everything is made in one transaction under one advisory lock, so that any number of processes
 //! may start at once. A login that stands above row-level security is used as a role that does
-//! not. A database remembers the schema that it was made for; where the model has another one by
-//! now, every difference is named and nothing is changed.
+//! not. A place remembers the schema that it was made for; where the model has another one by now,
+//! what only adds is carried out, and anything else refused.
+
+mod changes;
 
 use super::address::Address;
 use super::error::{OpenError, refused};
@@ -13,7 +15,7 @@ use crate::adapters::sql::dialect::quote;
 use crate::adapters::sql::differences::{Change, differences, remembered};
 use ir::schema::Schema;
 use serde_json::Value as Json;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use tokio_postgres::{Client, Error};
 
 /// The role that rows are read and written as where the login would see those of every tenant.
@@ -26,12 +28,39 @@ const LOCK: &str = "SELECT pg_advisory_xact_lock(7881702189237301369)";
 /// What a place of rows is to hold.
 pub(super) struct Wanted<'a> {
     pub(super) schema: &'a Schema,
-    /// By their names on SQLite.
-    pub(super) tables: BTreeSet<String>,
+    /// Its tables by their names on SQLite, with those that its statements have.
+    pub(super) tables: BTreeMap<String, String>,
     /// Under which name the place is remembered.
     pub(super) name: String,
     pub(super) ddl: Vec<String>,
     pub(super) now: i64,
+}
+
+impl Wanted<'_> {
+    fn name_of(&self, table: &str) -> String {
+        self.tables.get(table).cloned().unwrap_or_default()
+    }
+
+    /// The statements that make a table and what is on it.
+    fn statements_of<'w>(&'w self, table: &'w str) -> impl Iterator<Item = &'w str> {
+        self.ddl.iter().filter(|text| self.is_of(text, table)).map(String::as_str)
+    }
+
+    fn is_of(&self, text: &str, table: &str) -> bool {
+        let name = self.name_of(table);
+        let makes = [format!("CREATE TABLE {name} ("), format!("ALTER TABLE {name} ")];
+        let on = [format!(" ON {name} "), format!(" ON {name}\n")];
+        makes.iter().any(|start| text.starts_with(start))
+            || (!text.starts_with("CREATE TABLE") && on.iter().any(|on| text.contains(on)))
+    }
+
+    /// The definition of a column, as the statement that makes its table has it.
+    fn column(&self, table: &str, column: &str) -> String {
+        let start = format!("{} ", quote(column));
+        let makes = self.statements_of(table).find(|text| text.starts_with("CREATE TABLE"));
+        let lines = makes.unwrap_or_default().lines().map(|line| line.trim().trim_end_matches(','));
+        lines.into_iter().find(|line| line.starts_with(&start)).unwrap_or_default().to_owned()
+    }
 }
 
 /// What the server says of itself and of who logs in.
@@ -171,24 +200,40 @@ async fn system_tables(link: &Link) -> Result<(), Error> {
 async fn within(link: &Link, wanted: &Wanted<'_>) -> Result<Vec<String>, Error> {
     link.plain(LOCK).await?;
     system_tables(link).await?;
-    let present = remembered(wanted.schema, &|name| wanted.tables.contains(name));
+    let present = remembered(wanted.schema, &|name| wanted.tables.contains_key(name));
     let (key, fingerprint) = (format!("schema of {}", wanted.name), digest(&present.to_string()));
     let before = system::meta(link, &key).await?;
     if let Some(before) = before.and_then(|text| serde_json::from_str::<Json>(&text).ok()) {
-        let same = digest(&before.to_string()) == fingerprint;
-        return Ok(if same { Vec::new() } else { told(&before, &present) });
+        if digest(&before.to_string()) == fingerprint {
+            return Ok(Vec::new());
+        }
+        let refused = match changes::extend(link, wanted, &before, &present).await {
+            Err(error) => match changes::unbearable(&error, &before, &present) {
+                Some(refused) => refused,
+                None => return Err(error),
+            },
+            Ok(refused) => refused,
+        };
+        if refused.is_empty() {
+            system::set_meta(link, &key, &present.to_string()).await?;
+        }
+        return Ok(refused);
     }
     let in_the_way = in_the_way(link, wanted).await?;
     if !in_the_way.is_empty() {
         return Ok(in_the_way);
     }
     for text in wanted.ddl.iter().filter(|text| !text.starts_with("CREATE EXTENSION")) {
-        let text = text.replace("CREATE SCHEMA \"", "CREATE SCHEMA IF NOT EXISTS \"");
-        link.plain(&text).await?;
+        link.plain(&lenient(text)).await?;
     }
     system::meta_or(link, "created", &wanted.now.to_string()).await?;
     system::set_meta(link, &key, &present.to_string()).await?;
     Ok(Vec::new())
+}
+
+/// A schema may be there, empty.
+fn lenient(text: &str) -> String {
+    text.replace("CREATE SCHEMA \"", "CREATE SCHEMA IF NOT EXISTS \"")
 }
 
 fn digest(text: &str) -> String {
@@ -235,7 +280,7 @@ fn told(before: &Json, present: &Json) -> Vec<String> {
     let new = tables.filter(|table| before.get(table.as_str()).is_none());
     all.extend(new.map(|table| format!("table `{table}` is new")));
     if all.is_empty() {
-        all.push("indexes are others".to_owned());
+        all.push("unique keys or indexes are others".to_owned());
     }
     all
 }
