@@ -14,3 +14,11 @@ pub fn write(architecture: &Architecture) -> String {
     text.shrink_to_fit();
     String::from_utf8(text).expect("JSON is UTF-8")
 }
+
+/// How every text of [`write`] begins.
+const BEGINNING: &str = "{\n  \"model\": {\n    \"notation\": ";
+
+/// True for a text, or its beginning, that [`write`] made.
+pub fn is_written(text: &str) -> bool {
+    text.starts_with(BEGINNING)
+}

@@ -29,7 +29,7 @@ pub(crate) enum Verb {
     Design(Design),
     /// Say what a code means, or what was decided about a part of the model
     Explain(Explain),
-    /// Print a model file in its short form; comments stay
+    /// Rewrite the files of a model in their short form; comments stay
     Fmt(Fmt),
     /// Run the model as a backend
     Up(Box<up::Up>),
@@ -80,8 +80,17 @@ pub(crate) struct Output {
     pub(crate) format: Format,
 }
 
+/// Which files are read.
+const FILES: &str = "\
+Of a directory, `mainstay.yaml` is read, and every other `*.yaml` below it whose top is a mapping
+with a key of the notation (`system`, `goals`, `contexts`, …) and none of another format
+(`apiVersion`, `openapi`, `asyncapi`, `swagger`). The rest is passed over and named; hidden entries,
+`architecture/`, `seed/`, `target/`, `node_modules/` and what `design` wrote are not looked at.
+`mainstay.<ENV>.yaml` beside `mainstay.yaml` is an environment.";
+
 /// Arguments of `check`.
 #[derive(Debug, Args)]
+#[command(after_help = FILES)]
 pub(crate) struct Check {
     #[command(flatten)]
     pub(crate) model: ModelPath,
@@ -103,6 +112,9 @@ pub(crate) struct Design {
     /// Write nothing; exit with 1 where the files there are not what would be written
     #[arg(long)]
     pub(crate) check: bool,
+    /// Replace files that are there and were not written by `design`
+    #[arg(long, conflicts_with = "check")]
+    pub(crate) force: bool,
     #[command(flatten)]
     pub(crate) output: Output,
 }
@@ -122,8 +134,9 @@ pub(crate) struct Explain {
 
 /// Arguments of `fmt`.
 #[derive(Debug, Args)]
+#[command(after_help = FILES)]
 pub(crate) struct Fmt {
-    /// Model files, or directories of them; they are rewritten in place
+    /// Model files, or directories of a model: its files are rewritten in place, no others
     #[arg(value_name = "PATH", default_value = ".")]
     pub(crate) paths: Vec<PathBuf>,
     /// Write nothing; exit with 1 where a file is not in the short form

@@ -29,7 +29,11 @@ fn call(verb: Verb) -> Outcome<Answer> {
                 env,
                 args.prices.as_deref(),
                 args.out.as_deref(),
-                args.check,
+                match (args.check, args.force) {
+                    (true, _) => commands::design::Mode::Check,
+                    (false, true) => commands::design::Mode::Force,
+                    (false, false) => commands::design::Mode::Write,
+                },
             )?;
             render::design(&written, args.check, args.output.format)
         }

@@ -1,12 +1,14 @@
 //! From PATH to the files of a model: the only place that looks for them.
 //!
-//! PATH is one file, or a directory of `*.yaml` files. In a directory everything that ends in
-//! `.yaml` belongs to the model, but for hidden entries, what Mainstay itself keeps beside a model
-//! (`architecture/`, `seed/`) and the environments (`mainstay.<name>.yaml` at its top).
+//! PATH is one file, or a directory. Of a directory, `mainstay.yaml` and every other `*.yaml` below
+//! that is written in the notation belong to the model; not hidden entries, what Mainstay itself
+//! keeps beside a model (`architecture/`, `seed/`) or wrote as a design (`.files`), and the
+//! environments (`mainstay.<name>.yaml` at its top). What else ends in `.yaml` is passed over.
 
 use crate::failure::{Failure, Outcome};
 use formats::requirements::{
-    DIRECTORY_BYTES_MAX, DIRECTORY_FILES_MAX, FILE_BYTES_MAX, sources_from_bytes,
+    DIRECTORY_BYTES_MAX, DIRECTORY_FILES_MAX, FILE_BYTES_MAX, belongs, names_system,
+    sources_from_bytes,
 };
 use ir::Diagnostic;
 use ir::source::{SourceFile, Sources};
@@ -16,6 +18,14 @@ use std::path::{Path, PathBuf};
 
 /// Folders inside one another that are searched.
 const DEPTH_MAX: usize = 8;
+/// `*.yaml` files below a directory that are looked at.
+const SEARCHED_FILES_MAX: usize = 10_000;
+/// The beginning of a file, in which a key tells whether it belongs to the model.
+const HEAD_BYTES_MAX: u64 = 65_536;
+/// The file that always belongs to the model.
+const MAIN: &str = "mainstay.yaml";
+/// In a directory of a design: the list of the files that the design wrote there.
+pub(crate) const WRITTEN_LIST: &str = ".files";
 /// Folders beside a model that are not part of it.
 const BESIDE: [&str; 4] = ["architecture", "seed", "target", "node_modules"];
 
@@ -28,6 +38,8 @@ pub(crate) struct ModelFiles {
     pub(crate) overlay: Sources,
     /// Files that are no text.
     pub(crate) faults: Vec<Diagnostic>,
+    /// `*.yaml` files of the directory that are written in something else.
+    pub(crate) passed_over: Vec<String>,
     /// The directory of the model: `seed/`, `architecture/` and `.mainstay/` are beside it.
     pub(crate) home: PathBuf,
 }
@@ -40,18 +52,14 @@ pub(crate) fn read(path: &Path, environment: Option<&str>) -> Outcome<ModelFiles
             .hint("give a model file, or a directory that holds `mainstay.yaml`")
     };
     let metadata = std::fs::metadata(path).map_err(unreadable)?;
-    let (home, paths) = if metadata.is_dir() {
+    let (home, found) = if metadata.is_dir() {
         (path.to_owned(), in_directory(path)?)
     } else {
         let home = path.parent().filter(|parent| !parent.as_os_str().is_empty());
-        (home.unwrap_or(Path::new(".")).to_owned(), vec![path.to_owned()])
+        let found = Found { model: vec![path.to_owned()], passed_over: Vec::new() };
+        (home.unwrap_or(Path::new(".")).to_owned(), found)
     };
-    if paths.is_empty() {
-        return Err(Failure::new(format!("there is no model in `{}`", path.display()))
-            .caused_by("the directory holds no `*.yaml` file")
-            .hint("write `mainstay.yaml` there, or give the path of a model"));
-    }
-    let (sources, mut faults) = texts(&paths)?;
+    let (sources, mut faults) = texts(&found.model)?;
     let overlay = match environment.map(|name| overlay(&home, name)).transpose()?.flatten() {
         Some(path) => {
             let (overlay, found) = texts(&[path])?;
@@ -61,7 +69,8 @@ pub(crate) fn read(path: &Path, environment: Option<&str>) -> Outcome<ModelFiles
         }
         None => Sources::default(),
     };
-    Ok(ModelFiles { sources, overlay, faults, home })
+    let passed_over = found.passed_over.iter().map(|path| shown(path)).collect();
+    Ok(ModelFiles { sources, overlay, faults, passed_over, home })
 }
 
 /// Every file that is written in the notation at `path`, those of environments too.
@@ -142,14 +151,70 @@ fn overlay(home: &Path, name: &str) -> Outcome<Option<PathBuf>> {
         .hint("write that file: it may set goals, constraints, URLs and limits"))
 }
 
-/// All files of a model in a directory, by path.
-fn in_directory(top: &Path) -> Outcome<Vec<PathBuf>> {
-    let mut found = Vec::new();
-    let mut above = BTreeSet::new();
-    search(top, 0, &mut above, &mut found)?;
-    found.retain(|path| !is_environment(path, top));
-    found.sort();
-    Ok(found)
+/// The `*.yaml` files of a directory, each part by path.
+struct Found {
+    model: Vec<PathBuf>,
+    passed_over: Vec<PathBuf>,
+}
+
+/// What belongs to the model in a directory; a failure where there is no model.
+fn in_directory(top: &Path) -> Outcome<Found> {
+    let mut paths = Vec::new();
+    search(top, 0, &mut BTreeSet::new(), &mut paths)?;
+    paths.retain(|path| !is_environment(path, top));
+    paths.sort();
+    let nothing = paths.is_empty();
+    let mut found = Found { model: Vec::new(), passed_over: Vec::new() };
+    let mut named = false;
+    for path in paths {
+        let main = path == top.join(MAIN);
+        let head = if main { String::new() } else { head(&path)? };
+        named |= main || (belongs(&head) && names_system(&head));
+        if main || belongs(&head) {
+            found.model.push(path);
+        } else {
+            found.passed_over.push(path);
+        }
+        if found.model.len() > DIRECTORY_FILES_MAX {
+            // The reader says so; there is no use in looking for more.
+            break;
+        }
+    }
+    if named {
+        return Ok(found);
+    }
+    let cause = match (nothing, found.model.first()) {
+        (true, _) => "the directory holds no `*.yaml` file".to_owned(),
+        (false, None) => "none of its `*.yaml` files is written in the notation".to_owned(),
+        (false, Some(part)) => {
+            format!("it has no `mainstay.yaml`, and no file as `{}` names the system", shown(part))
+        }
+    };
+    Err(Failure::new(format!("there is no model in `{}`", top.display()))
+        .caused_by(cause)
+        .hint("write `mainstay.yaml` there, or give the path of a model"))
+}
+
+/// The beginning of a file, as far as it is text.
+fn head(path: &Path) -> Outcome<String> {
+    let unreadable = |cause: std::io::Error| {
+        Failure::new(format!("can't read `{}`", shown(path))).caused_by(cause)
+    };
+    let mut bytes = Vec::new();
+    let file = std::fs::File::open(path).map_err(unreadable)?;
+    file.take(HEAD_BYTES_MAX).read_to_end(&mut bytes).map_err(unreadable)?;
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+/// The files of a folder that a design wrote there.
+fn written_by_design(folder: &Path) -> BTreeSet<PathBuf> {
+    let list = std::fs::File::open(folder.join(WRITTEN_LIST));
+    let mut text = String::new();
+    let read = list.and_then(|list| list.take(FILE_BYTES_MAX as u64).read_to_string(&mut text));
+    if read.is_err() {
+        return BTreeSet::new();
+    }
+    text.lines().map(|name| folder.join(name)).collect()
 }
 
 fn search(
@@ -172,6 +237,7 @@ fn search(
             .caused_by(format!("a model's directories are at most {DEPTH_MAX} deep"))
             .hint("give the path of the model itself"));
     }
+    let mut inner = Vec::new();
     for entry in std::fs::read_dir(folder).map_err(unreadable)? {
         let path = entry.map_err(unreadable)?.path();
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
@@ -179,15 +245,21 @@ fn search(
             continue;
         }
         if path.is_dir() {
-            search(&path, depth + 1, above, found)?;
+            inner.push(path);
         } else if name.ends_with(".yaml") {
             found.push(path);
         }
-        if found.len() > DIRECTORY_FILES_MAX {
-            // The reader says so; there is no use in looking for more.
-            break;
+        if found.len() > SEARCHED_FILES_MAX {
+            return Err(Failure::new(format!("`{}` holds too much for a model", shown(folder)))
+                .caused_by(format!("more than {SEARCHED_FILES_MAX} `*.yaml` files are there"))
+                .hint("give the path of the model itself"));
         }
     }
+    for folder in inner {
+        search(&folder, depth + 1, above, found)?;
+    }
+    let written = written_by_design(folder);
+    found.retain(|path| !written.contains(path));
     above.remove(&real);
     Ok(())
 }
@@ -228,14 +300,19 @@ mod tests {
     }
 
     #[test]
-    fn a_directory_is_all_its_yaml_but_what_stands_beside_the_model() {
+    fn a_directory_is_all_that_is_written_in_the_notation_but_what_stands_beside_the_model() {
         let folder = Folder::new(
             "files-all",
             &[
                 ("mainstay.yaml", "system: a"),
                 ("mainstay.prod.yaml", "goals: {}"),
-                ("ordering/orders.yaml", ""),
-                ("ordering/mainstay.odd.yaml", ""),
+                ("ordering/orders.yaml", "contexts: {}"),
+                ("ordering/mainstay.odd.yaml", "events: {}"),
+                ("docker-compose.yaml", "services: {}"),
+                ("k8s/a.yaml", "apiVersion: v1\nevents: {}"),
+                ("docs/.files", "contracts/events.yaml\n"),
+                ("docs/contracts/events.yaml", "events: {}"),
+                ("docs/contracts/own.yaml", "events: {}"),
                 ("architecture/contracts/openapi.yaml", ""),
                 ("seed/products.yaml", ""),
                 (".hidden/x.yaml", ""),
@@ -243,7 +320,23 @@ mod tests {
             ],
         );
         let names = folder.names(None).expect("readable");
-        assert_eq!(names, ["mainstay.yaml", "ordering/mainstay.odd.yaml", "ordering/orders.yaml"]);
+        let model = ["docs/contracts/own.yaml", "mainstay.yaml", "ordering/mainstay.odd.yaml"];
+        assert_eq!(names, [&model[..], &["ordering/orders.yaml"]].concat());
+        let files = read(&folder.0, None).expect("readable");
+        let passed: Vec<&str> =
+            files.passed_over.iter().filter_map(|path| path.rsplit('/').next()).collect();
+        assert_eq!(passed, ["docker-compose.yaml", "a.yaml"]);
+    }
+
+    #[test]
+    fn a_directory_whose_files_name_no_system_is_no_model() {
+        let folder = Folder::new("files-foreign", &[("compose.yaml", "services: {}")]);
+        let cause = |folder: &Folder| folder.names(None).expect_err("no model").causes[0].clone();
+        assert!(cause(&folder).starts_with("none of its"));
+        let folder = Folder::new("files-part", &[("orders.yaml", "contexts: {}")]);
+        assert!(cause(&folder).contains("no `mainstay.yaml`"));
+        let folder = Folder::new("files-named", &[("shop.yaml", "system: shop")]);
+        assert_eq!(folder.names(None).expect("a model"), ["shop.yaml"]);
     }
 
     #[test]
@@ -278,7 +371,8 @@ mod tests {
     #[cfg(unix)]
     #[test]
     fn a_directory_that_holds_itself_is_refused() {
-        let folder = Folder::new("files-loop", &[("mainstay.yaml", ""), ("a/b.yaml", "")]);
+        let folder =
+            Folder::new("files-loop", &[("mainstay.yaml", ""), ("a/b.yaml", "events: {}")]);
         std::os::unix::fs::symlink(&folder.0, folder.0.join("a/loop")).expect("a link");
         let failure = folder.names(None).expect_err("a loop");
         assert!(failure.message.ends_with("a/loop` holds itself"), "{}", failure.message);

@@ -18,6 +18,8 @@ pub(crate) struct Checked {
     pub(crate) home: PathBuf,
     /// The model, where nothing is wrong with it.
     pub(crate) model: Option<Valid<Model>>,
+    /// `*.yaml` files of its directory that are not part of it.
+    pub(crate) passed_over: Vec<String>,
     /// Everything found, errors and milder things.
     pub(crate) diagnostics: Vec<Diagnostic>,
 }
@@ -56,7 +58,7 @@ pub(crate) fn check(path: &Path, environment: Option<&str>) -> Outcome<Checked> 
         valid = checked.filter(|_| !has_errors(&diagnostics));
     }
     let model = valid;
-    Ok(Checked { sources, home: files.home, model, diagnostics })
+    Ok(Checked { sources, home: files.home, model, passed_over: files.passed_over, diagnostics })
 }
 
 /// Reads, checks and designs; a model with faults is a failure that shows them.

@@ -106,6 +106,9 @@ pub(crate) fn failure(failure: &Failure) -> Answer {
 /// What `check` found.
 pub(crate) fn check(report: &check::Report, format: Format) -> Answer {
     let checked = &report.checked;
+    if !checked.passed_over.is_empty() {
+        err(&format!("passed over, not of the model: {}\n", listed(&checked.passed_over)));
+    }
     match format {
         Format::Json => {
             let text = formats::diagnostic::json(&checked.sources, &checked.diagnostics);
@@ -129,6 +132,19 @@ pub(crate) fn check(report: &check::Report, format: Format) -> Answer {
         }
     }
     Answer::of(report.fine())
+}
+
+/// Names in a sentence that name at most.
+const NAMES_SHOWN_MAX: usize = 12;
+
+/// `a`, `b` and 3 more
+fn listed(names: &[String]) -> String {
+    let shown = names.iter().take(NAMES_SHOWN_MAX).map(|name| format!("`{name}`"));
+    let shown = shown.collect::<Vec<_>>().join(", ");
+    match names.len().saturating_sub(NAMES_SHOWN_MAX) {
+        0 => shown,
+        more => format!("{shown} and {more} more"),
+    }
 }
 
 fn missing_line(missing: &Missing) -> String {

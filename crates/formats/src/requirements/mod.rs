@@ -4,6 +4,7 @@
 //! Text becomes a spanned tree (`tree`), the files of a directory one tree (`merge`), and the tree
 //! a model by one table of constructs (`construct`), which also drives `fmt` and the schema.
 
+mod belongs;
 mod bytes;
 mod construct;
 mod environment;
@@ -24,6 +25,7 @@ mod schema;
 mod source;
 pub(crate) mod tree;
 
+pub use belongs::{belongs, names_system};
 pub use bytes::sources_from_bytes;
 pub use faults::PAGES;
 pub use format::format;

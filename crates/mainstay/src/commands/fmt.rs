@@ -2,10 +2,11 @@
 
 use crate::failure::{Failure, Outcome};
 use crate::model_files;
+use formats::requirements::belongs;
 use ir::source::SourceFile;
 use ir::{Diagnostic, Sources};
 use std::io::Read;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Bytes that are read from stdin.
 const STDIN_BYTES_MAX: u64 = 1_048_577;
@@ -24,6 +25,11 @@ pub(crate) fn fmt(paths: &[PathBuf], check: bool) -> Outcome<Vec<Formatted>> {
     let mut done = Vec::new();
     for path in paths {
         let files = model_files::read_with_environments(path)?;
+        if path.is_file() && !is_of_model(path, &files) {
+            return Err(Failure::new(format!("`{}` is no file of a model", path.display()))
+                .caused_by("nothing at its top is of the notation")
+                .hint("its top has `system:`, or a part as `contexts:` or `goals:`"));
+        }
         for file in files {
             let text = format(&file)?;
             let changed = text != file.text;
@@ -36,6 +42,13 @@ pub(crate) fn fmt(paths: &[PathBuf], check: bool) -> Outcome<Vec<Formatted>> {
         }
     }
     Ok(done)
+}
+
+/// A file that was named itself: one of the notation, or one that has only begun.
+fn is_of_model(path: &Path, files: &[SourceFile]) -> bool {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    name.starts_with("mainstay.")
+        || files.iter().all(|file| file.text.trim().is_empty() || belongs(&file.text))
 }
 
 /// Formats what stdin gives.

@@ -191,6 +191,63 @@ fn what_is_no_model_says_what_to_do() {
 }
 
 #[test]
+fn files_of_other_formats_are_passed_over_and_never_rewritten() {
+    let compose = "services:   { web: {image: nginx} }\n";
+    let folder = model(NOTES)
+        .with("docker-compose.yaml", compose)
+        .with("k8s/deploy.yaml", "apiVersion: v1\n")
+        .with("extra.yaml", "goals: { peak: 5 rps }\n");
+    check(
+        &folder,
+        "check {}",
+        expect![[r#"
+        exit 0
+        -- stderr
+        passed over, not of the model: `DIR/docker-compose.yaml`, `DIR/k8s/deploy.yaml`
+        notes (1 context, 1 resource, 0 commands): nothing to mend
+    "#]],
+    );
+    assert_eq!(
+        run(&["design", folder.path(), "--out", &format!("{}/docs", folder.path())]).code,
+        0
+    );
+    check(
+        &folder,
+        "fmt {}",
+        expect![[r#"
+        exit 0
+        -- stderr
+        2 files in short form
+    "#]],
+    );
+    let after = std::fs::read_to_string(folder.0.join("docker-compose.yaml")).expect("there");
+    assert_eq!(after, compose);
+    check(
+        &folder,
+        "fmt {}/docker-compose.yaml",
+        expect![[r#"
+        exit 2
+        -- stderr
+        Error: `DIR/docker-compose.yaml` is no file of a model
+        Caused by: nothing at its top is of the notation
+        Hint: its top has `system:`, or a part as `contexts:` or `goals:`
+    "#]],
+    );
+    let foreign = Folder::new().with("docker-compose.yaml", compose);
+    check(
+        &foreign,
+        "fmt {}",
+        expect![[r#"
+        exit 2
+        -- stderr
+        Error: there is no model in `DIR`
+        Caused by: none of its `*.yaml` files is written in the notation
+        Hint: write `mainstay.yaml` there, or give the path of a model
+    "#]],
+    );
+}
+
+#[test]
 fn a_code_is_explained_and_an_unknown_one_is_refused() {
     let folder = Folder::new();
     check(

@@ -117,3 +117,28 @@ fn a_design_removes_what_it_wrote_and_nothing_else() {
     );
     assert_eq!(run(&["design", folder.path(), "--check"]).code, 0);
 }
+
+#[test]
+fn a_design_refuses_to_replace_files_that_none_wrote() {
+    let folder = Folder::new()
+        .with("mainstay.yaml", "system: a\n")
+        .with("ARCHITECTURE.md", "ours\n")
+        .with("decisions/README.md", "ours too\n");
+    let (top, read) = (folder.path(), |name: &str| std::fs::read_to_string(folder.0.join(name)));
+    let ran = run(&["design", top, "--out", top]);
+    assert_eq!(ran.code, 2, "{}", ran.stdout);
+    assert!(ran.stderr.contains("ARCHITECTURE.md` is there and was not"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("--out") && ran.stderr.contains("--force"), "{}", ran.stderr);
+    assert_eq!(read("ARCHITECTURE.md").expect("there"), "ours\n");
+    assert!(!folder.0.join("architecture.json").exists(), "nothing was written");
+    assert_eq!(run(&["design", top, "--out", top, "--force"]).code, 0);
+    assert_ne!(read("ARCHITECTURE.md").expect("there"), "ours\n");
+    assert_eq!(read("decisions/README.md").expect("there"), "ours too\n");
+    // From now on they are the design's own, also where hidden files were left out of a copy.
+    for change in ["goals: { peak: 5 rps }\n", "goals: { peak: 9 rps }\n"] {
+        let text = format!("system: a\n{change}");
+        std::fs::write(folder.0.join("mainstay.yaml"), text).expect("writable");
+        assert_eq!(run(&["design", top, "--out", top]).code, 0);
+        std::fs::remove_file(folder.0.join(".files")).expect("the list");
+    }
+}
