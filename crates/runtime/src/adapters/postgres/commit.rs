@@ -2,6 +2,7 @@
 //! lost, never where it may have been committed.
 
 use super::error::{is_collision, is_lost, is_stale, unavailable};
+use super::link::Session;
 use super::place::{Held, Place, Places};
 use super::pool::Lease;
 use super::read::{Read, Value};
@@ -107,6 +108,12 @@ fn is_certain(reason: Option<&SqlState>, waits_for_standbys: bool) -> bool {
     }
 }
 
+/// Counters alone are not worth a wait for the disk: a crash may lose what came last.
+fn counts_alone(set: &WriteSet) -> bool {
+    let counts = |write: &Write| matches!(write, Write::Count { .. });
+    set.writes.iter().all(counts) && set.answer.is_none() && set.outbox.is_empty()
+}
+
 async fn once(
     places: &Places,
     place: &Place<'_>,
@@ -126,7 +133,7 @@ async fn once(
         plan: &places.plan,
         tenant: set.tenant.as_deref(),
         schema: place.schema.as_deref(),
-        session: session.map_err(unavailable)?,
+        session: Session { relaxed: counts_alone(set), ..session.map_err(unavailable)? },
         elsewhere: elsewhere.map_err(unavailable)?,
         by_database: places.by_database(),
         apart: places.are_apart(),

@@ -54,7 +54,7 @@ impl PostgresKeys {
         text: &str,
         parameters: &[Parameter<'_>],
     ) -> Result<Vec<StoredKey>, Unavailable> {
-        let session = Session { tenant: None, millis: MILLIS };
+        let session = Session::plain(MILLIS);
         let rows = self.base.readers.read(&session, text, parameters).await?;
         rows.iter().map(|row| key(row).ok_or_else(|| misshapen("mainstay.api_keys"))).collect()
     }

@@ -15,9 +15,15 @@ use tokio_postgres::{Client, Error, Row, RowStream, Statement};
 
 /// Statements kept by a connection.
 const STATEMENTS_MAX: usize = 1_024;
-/// Whose rows are seen, and how long a statement may take: for all statements that follow.
+/// Whose rows are seen, how long a statement may take, what a commit waits for: for all statements
+/// that follow.
 const SET: &str = "SELECT set_config('mainstay.tenant', $1, false), \
-                   set_config('statement_timeout', $2, false)";
+                   set_config('statement_timeout', $2, false), \
+                   set_config('synchronous_commit', $3, false)";
+
+/// A server that is set not to wait for the disk is made to.
+const COMMITS: &str = "SELECT CASE current_setting('synchronous_commit') WHEN 'off' THEN 'on' \
+                       ELSE current_setting('synchronous_commit') END";
 
 /// A parameter.
 pub(super) type Parameter<'a> = &'a (dyn ToSql + Sync);
@@ -38,12 +44,23 @@ pub(super) struct Session {
     pub(super) tenant: Tenant,
     /// Milliseconds that a statement may take.
     pub(super) millis: u64,
+    /// A commit does not wait for the disk.
+    pub(super) relaxed: bool,
+}
+
+impl Session {
+    /// For things of our own.
+    pub(super) fn plain(millis: u64) -> Self {
+        Self { tenant: None, millis, relaxed: false }
+    }
 }
 
 /// A connection.
 pub(super) struct Link {
     client: Client,
     set: Statement,
+    /// What a commit waits for: the disk at least, more where the server is set so.
+    commits: String,
     session: Mutex<Option<Session>>,
     statements: Mutex<HashMap<Arc<str>, Statement>>,
     /// Why the server ended it, where it said so.
@@ -57,13 +74,14 @@ impl Server {
         let role = self.role.map_or(String::new(), |role| format!("SET ROLE \"{role}\"; "));
         let settings = format!(
             "{role}SET TIME ZONE 'UTC'; SET client_min_messages = warning; \
-             SET idle_in_transaction_session_timeout = '60s'; SET synchronous_commit = on; \
+             SET idle_in_transaction_session_timeout = '60s'; \
              SET default_transaction_isolation = 'read committed'"
         );
         client.batch_execute(&settings).await?;
+        let commits = client.query_one(COMMITS, &[]).await?.try_get(0)?;
         let set = client.prepare(SET).await?;
         let (session, statements) = (Mutex::default(), Mutex::default());
-        Ok(Link { client, set, session, statements, ending })
+        Ok(Link { client, set, commits, session, statements, ending })
     }
 
     /// A bare connection, as who logs in.
@@ -94,6 +112,10 @@ impl Server {
 impl Link {
     pub(super) fn is_closed(&self) -> bool {
         self.client.is_closed()
+    }
+
+    fn commits(&self, session: &Session) -> &str {
+        if session.relaxed { "off" } else { &self.commits }
     }
 
     /// What the server said of an error, or of the end of the connection.
@@ -153,7 +175,8 @@ impl Link {
         };
         let tenant = session.tenant.as_deref().unwrap_or_default();
         let millis = session.millis.to_string();
-        let values: [Parameter<'_>; 2] = [&tenant, &millis];
+        let commits = self.commits(session);
+        let values: [Parameter<'_>; 3] = [&tenant, &millis, &commits];
         let mut set = pin!(self.client.execute_raw(&self.set, values));
         let mut query = pin!(self.client.query_raw(&statement, parameters.iter().copied()));
         let (mut was_set, mut answer) = (None, None);
@@ -192,9 +215,10 @@ impl Link {
     /// Sets the session, without waiting for the answer.
     pub(super) async fn enter(&self, session: &Session) -> Option<Sent<'_, u64>> {
         let (tenant, millis) = (session.tenant.clone(), session.millis.to_string());
+        let commits = self.commits(session);
         let setting = async move {
             let tenant = tenant.as_deref().unwrap_or_default();
-            let values: [Parameter<'_>; 2] = [&tenant, &millis];
+            let values: [Parameter<'_>; 3] = [&tenant, &millis, &commits];
             self.client.execute_raw(&self.set, values).await
         };
         let mut setting: Option<Answer<'_, u64>> = Some(Box::pin(setting));

@@ -179,7 +179,7 @@ impl Places {
     pub(super) fn session_of(&self, tenant: &Tenant, millis: u64) -> Session {
         let millis = millis.clamp(MILLIS.0, MILLIS.1).next_power_of_two();
         let known = self.config.apart == Apart::ByRow && self.plan.domain.tenancy.is_some();
-        Session { tenant: tenant.clone().filter(|_| known), millis }
+        Session { tenant: tenant.clone().filter(|_| known), ..Session::plain(millis) }
     }
 
     /// The time until a deadline (0: none).

@@ -14,7 +14,7 @@ use tokio_postgres::{Error, Row};
 /// Times that a connection is made again where it was ended at once.
 const AGAIN_MAX: usize = 2;
 /// How long a server that does not answer is left alone, from and to.
-const LEFT_ALONE: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(2));
+const LEFT_ALONE: (Duration, Duration) = (Duration::from_millis(50), Duration::from_millis(500));
 
 /// The connections that read from one database.
 pub(super) struct Readers {
