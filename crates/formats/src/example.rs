@@ -3,6 +3,8 @@
 
 mod pattern;
 
+pub use pattern::matching;
+
 use crate::bodies::{self, Body};
 use crate::tree::{Node, list, map};
 use ir::domain::{Domain, Field, FieldId, Kind, Resource, ResourceId, Source};
@@ -295,7 +297,7 @@ fn text(field: &Field, resource: &Resource) -> Option<Value> {
     let min = usize::try_from(bound(&field.min, 1).unwrap_or(0)).ok()?;
     let max = usize::try_from(bound(&field.max, 1).unwrap_or(i64::MAX)).ok()?;
     if let Some(pattern) = &field.pattern {
-        return pattern::matching(pattern, min, max).map(Value::Text);
+        return matching(pattern, min, max, 0).map(Value::Text);
     }
     let words = match field.name.as_str() {
         "name" | "title" | "label" => format!("{} 1", spaced(&resource.name)),

@@ -19,4 +19,5 @@ mod files;
 mod fixture;
 mod tree;
 
+pub use example::matching;
 pub use files::write_architecture;

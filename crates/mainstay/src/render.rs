@@ -273,11 +273,14 @@ pub(crate) fn announce(news: News) {
                 tenants => format!(" of {}", tenants.join(", ")),
             };
             let drawn = seed.map_or(String::new(), |seed| format!(", drawn with seed {seed}"));
-            let refused = match loaded.refused {
+            let refused = match loaded.refused.values().map(|of| of.number).sum::<usize>() {
                 0 => String::new(),
                 refused => format!(", {refused} refused by the model's rules"),
             };
             err(&format!("seeded {}{of}{drawn}{refused}\n", count(loaded.rows, "row")));
+            for (resource, refused) in &loaded.refused {
+                err(&format!("  {} of {resource}, first: {}\n", refused.number, refused.first));
+            }
         }
         News::NotSeeded => err("not seeded: there are rows already\n"),
         News::Listening(url) => out(&format!("listening on {url}\n")),

@@ -18,8 +18,27 @@ pub(crate) struct Loaded {
     pub(crate) rows: usize,
     /// Tenants that have some, in order.
     pub(crate) tenants: Vec<String>,
-    /// Plausible rows and commands that the model's rules refused.
-    pub(crate) refused: usize,
+    /// Plausible rows and commands that the model's rules refused, by resource.
+    pub(crate) refused: BTreeMap<String, Refused>,
+}
+
+/// What the model's rules refused of one resource.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub(crate) struct Refused {
+    /// How many rows and commands.
+    pub(crate) number: usize,
+    /// Why the first of them was.
+    pub(crate) first: String,
+}
+
+impl Loaded {
+    fn refuse(&mut self, resource: &str, why: String) {
+        let of = self.refused.entry(resource.to_owned()).or_default();
+        of.number += 1;
+        if of.number == 1 {
+            of.first = why;
+        }
+    }
 }
 
 /// What a loader works with.
@@ -45,19 +64,19 @@ pub(crate) async fn load(
     let mut loader = Loader { architecture, api, token, tokens, made, requests: 0 };
     let mut loaded = Loaded::default();
     for row in rows {
+        let of = &architecture.domain.resource(row.resource).name;
         match loader.row(row).await {
             Ok(refused) => {
                 loaded.rows += 1;
-                loaded.refused += refused;
+                refused.into_iter().for_each(|why| loaded.refuse(of, why));
                 if let Some(tenant) = &row.tenant
                     && !loaded.tenants.contains(tenant)
                 {
                     loaded.tenants.push(tenant.clone());
                 }
             }
-            Err(_) if row.may_fail => loaded.refused += 1,
+            Err(why) if row.may_fail => loaded.refuse(of, why),
             Err(why) => {
-                let of = &architecture.domain.resource(row.resource).name;
                 return Err(format!("{}: `{}` of `{of}`: {why}", row.place, row.name));
             }
         }
@@ -66,8 +85,8 @@ pub(crate) async fn load(
 }
 
 impl Loader<'_> {
-    /// Makes one row and runs its commands; how many of the commands were refused and may be.
-    async fn row(&mut self, row: &Row) -> Result<usize, String> {
+    /// Makes one row and runs its commands; why one of them was refused, where it may be.
+    async fn row(&mut self, row: &Row) -> Result<Option<String>, String> {
         let domain = &self.architecture.domain;
         let resource = domain.resource(row.resource);
         let who = caller::for_grants(domain, resource, &resource.access.create, row)
@@ -83,11 +102,11 @@ impl Loader<'_> {
         for (name, input) in &row.then {
             match self.command(row, resource, &id, name, input, etag.clone()).await {
                 Ok(next) => etag = next,
-                Err(_) if row.may_fail => return Ok(1),
+                Err(why) if row.may_fail => return Ok(Some(format!("`{name}`: {why}"))),
                 Err(why) => return Err(format!("`{name}`: {why}")),
             }
         }
-        Ok(0)
+        Ok(None)
     }
 
     async fn command(

@@ -106,7 +106,7 @@ struct Maker<'a> {
 impl Maker<'_> {
     fn row(&mut self, tenant: Option<String>, id: ResourceId, at: usize) -> Row {
         let resource = self.domain.resource(id);
-        let fields = self.fields(&resource.fields, at);
+        let fields = self.fields(resource, at);
         let then = self.commands(resource, at);
         let name = format!("{}-{at}", resource.path);
         self.names.entry(id).or_default().push(name.clone());
@@ -114,9 +114,11 @@ impl Maker<'_> {
         Row { tenant, resource: id, name, place, fields, then, may_fail: true }
     }
 
-    fn fields(&mut self, fields: &[Field], at: usize) -> Vec<(String, Tree)> {
+    fn fields(&mut self, resource: &Resource, at: usize) -> Vec<(String, Tree)> {
         let mut values = Vec::new();
-        for field in fields.iter().filter(|field| field.source.writable()) {
+        let writable = resource.fields().filter(|(_, field)| field.source.writable());
+        for (id, field) in writable {
+            let alone = resource.uniques.iter().any(|unique| unique.fields == [id]);
             let left_out = match &field.source {
                 Source::Default(_) => self.random.chance(30),
                 Source::Client
@@ -130,6 +132,7 @@ impl Maker<'_> {
                 continue;
             }
             if let Some(value) = self.value(field, at) {
+                let value = if alone { distinct(field, value, at) } else { value };
                 values.push((field.name.clone(), value));
             }
         }
@@ -156,7 +159,7 @@ impl Maker<'_> {
                 let items = least + self.random.below(most - least + 1);
                 let item = |item: u64| {
                     let number = usize::try_from(item).unwrap_or(0);
-                    Tree::Map(self.fields(&child.fields, at * 100 + number))
+                    Tree::Map(self.fields(child, at * 100 + number))
                 };
                 return Some(Tree::List((0..items).map(item).collect()));
             }
@@ -166,7 +169,10 @@ impl Maker<'_> {
     fn scalar(&mut self, field: &Field, declared: &FieldType, at: usize) -> Option<Tree> {
         let number = at as i64;
         Some(Tree::Text(match declared {
-            FieldType::String | FieldType::Text => self.words(field, declared, at),
+            FieldType::String | FieldType::Text => match &field.pattern {
+                Some(pattern) => matching(field, pattern, at)?,
+                None => self.words(field, declared, at),
+            },
             FieldType::Int | FieldType::Counter => self.int(field).to_string(),
             FieldType::Decimal { scale, .. } => self.decimal(field, *scale),
             FieldType::Bool => self.random.chance(50).to_string(),
@@ -218,34 +224,28 @@ impl Maker<'_> {
 
     fn words(&mut self, field: &Field, declared: &FieldType, at: usize) -> String {
         let named = |words: &[&str]| words.iter().any(|word| field.name.contains(word));
-        let mut text =
-            if field.pattern.is_some() || named(&["code", "slug", "key", "sku", "number"]) {
-                self.slug(at)
-            } else if named(&["first_name", "given"]) {
-                self.random.one(&GIVEN).to_owned()
-            } else if named(&["last_name", "family", "surname"]) {
-                self.random.one(&FAMILY).to_owned()
-            } else if named(&["person", "author", "owner", "contact"]) || field.personal {
-                format!("{} {}", self.random.one(&GIVEN), self.random.one(&FAMILY))
-            } else if named(&["city", "town"]) {
-                self.random.one(&CITIES).to_owned()
-            } else if named(&["country"]) {
-                self.random.one(&COUNTRIES).to_owned()
-            } else if named(&["phone"]) {
-                format!("+49 30 55501{:02}", at % 100)
-            } else {
-                let (adjective, noun) = (self.random.one(&ADJECTIVES), self.random.one(&NOUNS));
-                let sentence = *declared == FieldType::Text;
-                format!("{adjective} {noun}{}", if sentence { ", as agreed" } else { "" })
-            };
-        let bound = |bound: &Option<Value>| match bound {
-            Some(Value::Int(length)) => usize::try_from(*length).ok(),
-            Some(_) | None => None,
+        let mut text = if named(&["code", "slug", "key", "sku", "number"]) {
+            self.slug(at)
+        } else if named(&["first_name", "given"]) {
+            self.random.one(&GIVEN).to_owned()
+        } else if named(&["last_name", "family", "surname"]) {
+            self.random.one(&FAMILY).to_owned()
+        } else if named(&["person", "author", "owner", "contact"]) || field.personal {
+            format!("{} {}", self.random.one(&GIVEN), self.random.one(&FAMILY))
+        } else if named(&["city", "town"]) {
+            self.random.one(&CITIES).to_owned()
+        } else if named(&["country"]) {
+            self.random.one(&COUNTRIES).to_owned()
+        } else if named(&["phone"]) {
+            format!("+49 30 55501{:02}", at % 100)
+        } else {
+            let (adjective, noun) = (self.random.one(&ADJECTIVES), self.random.one(&NOUNS));
+            let sentence = *declared == FieldType::Text;
+            format!("{adjective} {noun}{}", if sentence { ", as agreed" } else { "" })
         };
-        if let Some(most) = bound(&field.max) {
-            text = text.chars().take(most).collect();
-        }
-        while text.chars().count() < bound(&field.min).unwrap_or(1) {
+        let (least, most) = lengths(field);
+        text = text.chars().take(most).collect();
+        while text.chars().count() < least {
             text.push(char::from(b'a' + u8::try_from(self.random.below(26)).unwrap_or(0)));
         }
         text
@@ -319,6 +319,33 @@ impl Maker<'_> {
         }
         walk
     }
+}
+
+/// Characters that a text has at least and at most.
+fn lengths(field: &Field) -> (usize, usize) {
+    let bound = |bound: &Option<Value>| match bound {
+        Some(Value::Int(length)) => usize::try_from(*length).ok(),
+        Some(_) | None => None,
+    };
+    (bound(&field.min).unwrap_or(1), bound(&field.max).unwrap_or(usize::MAX))
+}
+
+/// The value of a field that no two rows may share: words with the row's number.
+fn distinct(field: &Field, value: Tree, at: usize) -> Tree {
+    let words = matches!(field.declared, FieldType::String | FieldType::Text);
+    let (Tree::Text(text), true, None) = (&value, words, &field.pattern) else { return value };
+    let number = format!(" {at}");
+    let (_, most) = lengths(field);
+    let room = most.saturating_sub(number.len());
+    let kept: String = text.chars().take(room).collect();
+    let text = if room == 0 { at.to_string() } else { kept + &number };
+    Tree::Text(text.chars().take(most).collect())
+}
+
+/// A text that the field's pattern matches: another one for each row.
+fn matching(field: &Field, pattern: &str, at: usize) -> Option<String> {
+    let (least, most) = lengths(field);
+    formats::matching(pattern, least, most, at as u64).map(String::from)
 }
 
 #[cfg(test)]

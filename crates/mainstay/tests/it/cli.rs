@@ -248,6 +248,13 @@ fn files_of_other_formats_are_passed_over_and_never_rewritten() {
 }
 
 #[test]
+fn the_examples_are_in_the_short_form() {
+    // The shop is kept as it was given, with lines that are longer than the printer's.
+    let ran = run(&["fmt", "--check", "examples/clinic", "examples/kiosk", "examples/links"]);
+    assert_eq!((ran.code, ran.stdout.as_str()), (0, ""));
+}
+
+#[test]
 fn a_code_is_explained_and_an_unknown_one_is_refused() {
     let folder = Folder::new();
     check(

@@ -55,6 +55,26 @@ fn a_model_of_seven_lines_runs_with_plausible_rows() {
 }
 
 #[test]
+fn plausible_rows_match_patterns_and_what_is_refused_is_named() {
+    let model = "system: fleet\nactors: { staff: oidc }\ncontexts:\n  fleet:\n    resources:\n      \
+                 Car:\n        fields: { plate: \"string pattern [A-Z]{2}-[0-9]{3} unique\", \
+                 name: string max 12 unique, grade: int }\n        \
+                 allow: { read: staff, write: staff }\n      Van:\n        \
+                 fields: { plate: \"string pattern (?i)x unique\" }\n        \
+                 allow: { read: staff, write: staff }\n";
+    let folder = Folder::new().with("mainstay.yaml", model);
+    let server = Server::start(folder.path(), &folder.0.join("data"), &["--seed"]);
+    let staff = server.token("staff", &[]);
+    let cars = items(&server, &staff, "/v1/cars?limit=100");
+    assert_eq!(cars.len(), 12, "{}", json!(cars));
+    let plate = |car: &Value| car["plate"].as_str().is_some_and(|plate| plate.len() == 6);
+    assert!(cars.iter().all(plate), "{}", json!(cars));
+    let told = server.log();
+    assert!(told.contains("12 refused by the model's rules"), "{told}");
+    assert!(told.contains("  12 of Van, first: 422 "), "{told}");
+}
+
+#[test]
 fn the_explorer_and_the_contract_are_served() {
     let folder = Folder::new();
     let server = Server::start("examples/shop", &folder.0.join("data"), &[]);

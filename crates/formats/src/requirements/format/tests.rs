@@ -47,8 +47,6 @@ fn the_examples_change_only_where_a_line_is_too_long() {
         110 columns: order.paid: { create: Message, with: { shopper: event.shopper, template: order_paid, order: event.id } }
         116 columns: order.shipped: { create: Message, with: { shopper: event.shopper, template: order_shipped, order: event.id } }
         110 columns: abandon_drafts: { every: 1 h, for: Order, where: status == draft && age > duration('7d'), do: Order.cancel }
-         90 columns: code: { type: string, min: 4, max: 16, pattern: "[A-Za-z0-9_-]+", unique: true }
-         92 columns: insurance: { type: string, max: 40, optional: true, personal: true, unique: true }
     "#]].assert_eq(&changes);
 }
 
