@@ -65,6 +65,9 @@ pub struct PostgresConfig {
     /// Statements that make the place of a tenant; [`crate::adapters::sql::dialect::TENANT`]
     /// stands for its schema.
     pub tenant_ddl: Vec<String>,
+    /// Spans are kept apart by looking under a lock, not by a constraint; always so where the
+    /// server lacks the extension `btree_gist`.
+    pub looks_for_overlaps: bool,
     /// The time.
     pub clock: Arc<dyn Clock>,
     /// Limits.

@@ -191,6 +191,7 @@ fn postgres(
         apart,
         ddl,
         tenant_ddl,
+        looks_for_overlaps: false,
         clock: Arc::new(SystemClock),
         limits: PostgresLimits {
             // The services of one process share the server's connections.

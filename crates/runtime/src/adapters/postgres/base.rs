@@ -50,6 +50,10 @@ pub(super) struct Base {
     pub(super) writers: Arc<Pool>,
     /// A commit waits for other servers, and may be cut off in that wait.
     pub(super) waits_for_standbys: bool,
+    /// It has what exclusion constraints over spans need.
+    pub(super) excludes_spans: bool,
+    /// It has what indexes over words within a text need.
+    pub(super) indexes_words: bool,
 }
 
 impl Base {
@@ -82,6 +86,8 @@ impl Base {
             readers: Readers::new(server.clone(), limits.read_connections_max),
             writers: Arc::new(writers),
             waits_for_standbys: facts.waits_for_standbys,
+            excludes_spans: facts.excludes_spans,
+            indexes_words: facts.indexes_words,
             server,
         })
     }

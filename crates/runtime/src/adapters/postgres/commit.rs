@@ -136,6 +136,7 @@ async fn once(
         session: Session { relaxed: counts_alone(set), ..session.map_err(unavailable)? },
         elsewhere: elsewhere.map_err(unavailable)?,
         by_database: places.by_database(),
+        looks_for_overlaps: places.looks_for_overlaps(),
         apart: places.are_apart(),
         now: bindings.now,
     };

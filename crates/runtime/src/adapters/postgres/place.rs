@@ -3,7 +3,7 @@
 use super::base::{Base, Threads};
 use super::error::OpenError;
 use super::link::Session;
-use super::schema::Wanted;
+use super::schema::{Wanted, without_exclusions};
 use super::system;
 use super::{Address, PostgresConfig, PostgresLimits};
 use crate::adapters::sql::dialect::{Postgresql, TENANT, quote};
@@ -138,6 +138,11 @@ impl Places {
         self.config.apart == Apart::ByDatabase
     }
 
+    /// Spans are kept apart by looking under a lock.
+    pub(super) fn looks_for_overlaps(&self) -> bool {
+        self.config.looks_for_overlaps || !self.home.excludes_spans
+    }
+
     /// What the database itself is to hold, or the place of a tenant.
     fn wanted(&self, tenant: Option<&str>) -> Wanted<'_> {
         let (config, domain) = (&self.config, &self.plan.domain);
@@ -163,6 +168,14 @@ impl Places {
             (Some(_), _) => (service, config.tenant_ddl.clone()),
             (None, _) => (service, config.ddl.clone()),
         };
+        let mut ddl: Vec<String> = ddl;
+        if !self.home.indexes_words {
+            ddl.retain(|text| !text.contains(" gin_trgm_ops"));
+        }
+        if self.looks_for_overlaps() {
+            ddl.retain(|text| !text.ends_with(" btree_gist"));
+            ddl.iter_mut().for_each(|text| *text = without_exclusions(text));
+        }
         Wanted { schema: &self.plan.schema, tables, name, ddl, now: config.clock.now() }
     }
 

@@ -69,6 +69,10 @@ pub(super) struct Facts {
     pub(super) role: Option<&'static str>,
     /// A commit waits for other servers, and may be cut off in that wait.
     pub(super) waits_for_standbys: bool,
+    /// It has what exclusion constraints over spans need.
+    pub(super) excludes_spans: bool,
+    /// It has what indexes over words within a text need.
+    pub(super) indexes_words: bool,
 }
 
 /// Looks at the server, and makes the role where the login is above row-level security.
@@ -101,16 +105,22 @@ pub(super) async fn look(server: &Server, ddl: &[String]) -> Result<Facts, OpenE
     if role.is_some() {
         take_role(&client, &server.address).await.map_err(failed)?;
     }
+    let (mut excludes_spans, mut indexes_words) = (true, true);
     for extension in ddl.iter().filter(|text| text.starts_with("CREATE EXTENSION")) {
         let name = extension.rsplit(' ').next().unwrap_or_default();
-        install(&client, extension).await.map_err(|error| match error.code() {
-            Some(code) if matches!(code.code(), "58P01" | "0A000") => wrong(format!(
-                "lacks the extension `{name}`: install it (Debian: `postgresql-contrib`)"
-            )),
-            _ => failed(error),
-        })?;
+        let Err(error) = install(&client, extension).await else { continue };
+        if !error.code().is_some_and(|code| matches!(code.code(), "58P01" | "0A000")) {
+            return Err(failed(error));
+        }
+        client.batch_execute("ROLLBACK").await.map_err(failed)?;
+        excludes_spans &= name != "btree_gist";
+        indexes_words &= name != "pg_trgm";
+        tracing::warn!(
+            "{shown} lacks the extension `{name}` (Debian: `postgresql-contrib`): what it does \
+             fast is done slowly"
+        );
     }
-    Ok(Facts { role, waits_for_standbys: row.get(5) })
+    Ok(Facts { role, waits_for_standbys: row.get(5), excludes_spans, indexes_words })
 }
 
 /// Two that install one at once would collide.
@@ -229,6 +239,18 @@ async fn within(link: &Link, wanted: &Wanted<'_>) -> Result<Vec<String>, Error> 
     system::meta_or(link, "created", &wanted.now.to_string()).await?;
     system::set_meta(link, &key, &present.to_string()).await?;
     Ok(Vec::new())
+}
+
+/// A statement that makes a table without what needs `btree_gist`.
+pub(super) fn without_exclusions(text: &str) -> String {
+    let excludes = |part: &&str| !part.trim_start().starts_with("EXCLUDE USING gist");
+    match text.strip_suffix("\n)") {
+        Some(body) if text.starts_with("CREATE TABLE") => {
+            let parts: Vec<_> = body.split(",\n").filter(excludes).collect();
+            format!("{}\n)", parts.join(",\n"))
+        }
+        Some(_) | None => text.to_owned(),
+    }
 }
 
 /// A schema may be there, empty.

@@ -4,6 +4,7 @@ mod failures;
 mod opening;
 mod tenants;
 
+use crate::adapters::postgres::{PostgresConfig, PostgresStore};
 use crate::fixture::postgres::Database;
 use crate::fixture::store::{Layout, THING, thing};
 use crate::ports::conformance::{Opens, store_conformance};
@@ -22,6 +23,21 @@ impl Opens for Postgres {
 
     fn open(&self) -> Arc<dyn Store> {
         Arc::new(self.0.open(self.1))
+    }
+}
+
+/// A server without what exclusion constraints need.
+struct Looking(Database);
+
+impl Opens for Looking {
+    fn layout(&self) -> Layout {
+        Layout::Row
+    }
+
+    fn open(&self) -> Arc<dyn Store> {
+        let (domain, schema) = Database::model(Layout::Row);
+        let config = PostgresConfig { looks_for_overlaps: true, ..self.0.config(Layout::Row) };
+        Arc::new(PostgresStore::open(config, domain, schema).expect("it opens"))
     }
 }
 

@@ -24,6 +24,9 @@ use tokio_postgres::{Error, Statement};
 mod deletion;
 mod refusal;
 
+/// One writer at a time of what must not overlap.
+const LOCK: &str = "SELECT pg_advisory_xact_lock(hashtextextended($1, 0))";
+
 /// What a set is applied with.
 pub(super) struct Apply<'a> {
     pub(super) link: &'a Link,
@@ -36,6 +39,8 @@ pub(super) struct Apply<'a> {
     pub(super) apart: bool,
     /// They have a database each: no foreign key reaches from there to a shared row.
     pub(super) by_database: bool,
+    /// No constraint keeps spans apart.
+    pub(super) looks_for_overlaps: bool,
     /// Databases of tenants, where rows go that such rows may refer to.
     pub(super) elsewhere: Vec<Arc<Base>>,
     pub(super) now: i64,
@@ -67,12 +72,14 @@ pub(super) struct Row<'a> {
     record: Option<&'a Record>,
 }
 
-/// What it means that a statement changes no row.
+/// What it means that a statement changes no row, or finds one.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Nothing {
     Fine,
     Conflict,
     AnswerExists,
+    /// Of that overlap: a row that is found is in the way.
+    Wanted(usize),
 }
 
 /// A parameter that lives as long as the set.
@@ -148,11 +155,7 @@ impl<'a> Apply<'a> {
         let sent = self.send(&statement, step).await;
         answered(entered).await.map_err(Fault::Undone)?;
         match sent.answer().await {
-            Ok(0) => match step.refusal() {
-                Some(refusal) => Err(refusal.into()),
-                None => Ok(()),
-            },
-            Ok(_) => Ok(()),
+            Ok(rows) => step.refusal(rows).map_or(Ok(()), |refusal| Err(refusal.into())),
             Err(error) if error.code().is_none() => Err(Fault::Unknown(error)),
             Err(error) => Err(self.told(Some(step.row), Fault::Unknown(error)).await),
         }
@@ -182,10 +185,9 @@ impl<'a> Apply<'a> {
             }
             for (step, sent) in sent {
                 let row = Some(step.row);
-                match (sent.answer().await, step.refusal()) {
-                    (Ok(0), Some(refusal)) => return Err((None, refusal.into())),
-                    (Ok(_), _) => {}
-                    (Err(error), _) => return Err((row, Fault::Undone(error))),
+                let rows = sent.answer().await.map_err(|error| (row, Fault::Undone(error)))?;
+                if let Some(refusal) = step.refusal(rows) {
+                    return Err((None, refusal.into()));
                 }
             }
             if let [Work::Delete { row, id, by }] = part {
@@ -255,7 +257,7 @@ impl<'a> Apply<'a> {
                 let table = self.plan.table(*resource);
                 let row = Row { write, resource: *resource, record: Some(record) };
                 let conflict = Nothing::Conflict;
-                work.push(self.put(&table.update, &table.update_slots, row, context, conflict)?);
+                self.put(&table.update, &table.update_slots, row, context, conflict, work)?;
                 for (field, change) in children {
                     let child = self.child(*resource, *field)?;
                     self.change_children(write, record.id, child, change, work)?;
@@ -291,7 +293,7 @@ impl<'a> Apply<'a> {
         let context = Context { tenant: self.tenant, ..none() };
         let table = self.plan.table(resource);
         let row = Row { write, resource, record: Some(record) };
-        work.push(self.put(&table.insert, &table.insert_slots, row, context, Nothing::Fine)?);
+        self.put(&table.insert, &table.insert_slots, row, context, Nothing::Fine, work)?;
         for (field, children) in &record.children {
             let resource = self.child(resource, *field)?;
             let table = self.plan.table(resource);
@@ -299,7 +301,7 @@ impl<'a> Apply<'a> {
                 let context = Context { owner: record.id, position, ..context };
                 let row = Row { write, resource, record: Some(child) };
                 let (text, slots) = (&table.insert, &table.insert_slots);
-                work.push(self.put(text, slots, row, context, Nothing::Fine)?);
+                self.put(text, slots, row, context, Nothing::Fine, work)?;
             }
         }
         Ok(())
@@ -324,7 +326,7 @@ impl<'a> Apply<'a> {
             let row = Row { write, resource, record: Some(child) };
             // No row is changed where the id is another owner's child by now.
             let conflict = Nothing::Conflict;
-            work.push(self.put(upsert, &table.insert_slots, row, context, conflict)?);
+            self.put(upsert, &table.insert_slots, row, context, conflict, work)?;
         }
         Ok(())
     }
@@ -343,7 +345,8 @@ impl<'a> Apply<'a> {
         row: Row<'a>,
         context: Context<'a>,
         nothing: Nothing,
-    ) -> Result<Work<'a>, CommitError> {
+        work: &mut Vec<Work<'a>>,
+    ) -> Result<(), CommitError> {
         let table = self.plan.table(row.resource);
         let wrong = || CommitError::Unavailable(misshapen(&table.plain_name));
         let record = row.record.ok_or_else(wrong)?;
@@ -351,7 +354,21 @@ impl<'a> Apply<'a> {
         for slot in slots {
             values.push(cell(table.cell(slot, record, &context).map_err(|_| wrong())?));
         }
-        Ok(Work::Step(Step { text: self.text(text), values, row, nothing }))
+        let overlaps = if self.looks_for_overlaps { &table.overlaps[..] } else { &[] };
+        if !overlaps.is_empty() {
+            // Held to the end of the transaction: nobody else looks or writes meanwhile.
+            let (schema, tenant) = (self.schema.unwrap_or(""), self.tenant.unwrap_or(""));
+            let key = format!("{schema} {} {tenant}", table.plain_name);
+            let values = vec![cell(Cell::Text(key.into()))];
+            work.push(Work::Step(Step { text: LOCK.into(), values, row, nothing: Nothing::Fine }));
+        }
+        work.push(Work::Step(Step { text: self.text(text), values, row, nothing }));
+        for check in overlaps {
+            let values = self.by_id(table, record.id).map(cell).collect();
+            let nothing = Nothing::Wanted(check.overlap);
+            work.push(Work::Step(Step { text: self.text(&check.other), values, row, nothing }));
+        }
+        Ok(())
     }
 
     /// A row goes by one statement where the database's own rules say the same as ours.
@@ -397,12 +414,17 @@ impl<'a> Apply<'a> {
 }
 
 impl Step<'_> {
-    /// What is answered where no row was changed.
-    fn refusal(&self) -> Option<CommitError> {
-        match self.nothing {
-            Nothing::Fine => None,
-            Nothing::Conflict => Some(CommitError::Conflict { write: self.row.write }),
-            Nothing::AnswerExists => Some(CommitError::AnswerExists),
+    /// What is answered where so many rows were changed or found.
+    fn refusal(&self, rows: u64) -> Option<CommitError> {
+        let Row { write, resource, .. } = self.row;
+        match (self.nothing, rows) {
+            (Nothing::Conflict, 0) => Some(CommitError::Conflict { write }),
+            (Nothing::AnswerExists, 0) => Some(CommitError::AnswerExists),
+            (Nothing::Wanted(overlap), 1..) => {
+                Some(CommitError::Overlap { write, resource, overlap })
+            }
+            (Nothing::Fine | Nothing::Conflict | Nothing::AnswerExists, _)
+            | (Nothing::Wanted(_), 0) => None,
         }
     }
 }

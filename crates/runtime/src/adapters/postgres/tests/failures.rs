@@ -3,6 +3,8 @@
 use super::*;
 use crate::adapters::postgres::PostgresStore;
 use crate::fixture::postgres::run;
+use crate::fixture::store::{AREA, SLOT};
+use crate::ports::conformance::{Bench, constraints};
 use crate::ports::store::Unavailable;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -92,6 +94,39 @@ fn sets_that_collide_are_tried_again_until_one_has_won() {
     for row in rows.expect("it reads") {
         assert_eq!(row.value(thing::HITS), &Value::Int(SETS), "each counted once");
     }
+}
+
+#[test]
+fn spans_are_kept_apart_where_the_server_has_no_constraint_for_them() {
+    let database = database!();
+    let opens = Looking(database);
+    let made = opens.open();
+    let none = "SELECT count(*) FROM pg_constraint WHERE contype = 'x'";
+    assert_eq!(opens.0.run(&[none]), [[Some("0".to_owned())]]);
+    let (runtime, acme) = (runtime(), tenant("acme"));
+    let record = |id, values: Vec<Value>| Record {
+        values: values.into_boxed_slice(),
+        children: Vec::new(),
+        ..thing_of(id, "")
+    };
+    let area = record(1, vec![Value::text("area"), Value::Null]);
+    let writes = vec![Write::Insert { resource: AREA, record: area }];
+    wait(made.commit(set(&acme, writes), &Bindings::default())).expect("it commits");
+    let slots = (0..20_u32).map(|at| {
+        let span = Value::Timespan { start: i64::from(at), end: 100 };
+        let record = record(u128::from(at), vec![Value::Uuid(1), span]);
+        let writes = vec![Write::Insert { resource: SLOT, record }];
+        let (store, set) = (Arc::clone(&made), set(&acme, writes));
+        runtime.spawn(async move { store.commit(set, &Bindings::default()).await })
+    });
+    let slots: Vec<_> = slots.collect();
+    let done = slots.into_iter().map(|slot| runtime.block_on(slot).expect("no panic"));
+    let meets = CommitError::Overlap { write: 0, resource: SLOT, overlap: 0 };
+    let (one, others): (Vec<_>, Vec<_>) = done.partition(|done| done.is_ok());
+    assert_eq!((one.len(), others.len()), (1, 19));
+    assert!(others.iter().all(|other| *other == Err(meets.clone())), "{others:?}");
+    drop(made);
+    constraints::spans_of_one_area_never_overlap(&Bench::new(Box::new(Looking(database!()))));
 }
 
 #[test]
