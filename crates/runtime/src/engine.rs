@@ -15,10 +15,12 @@ pub(crate) mod explain;
 pub(crate) mod faults;
 pub(crate) mod ids;
 pub(crate) mod read;
+pub(crate) mod reference;
 pub(crate) mod represent;
 pub(crate) mod rows;
 pub(crate) mod scope;
 pub(crate) mod settle;
+pub(crate) mod tag;
 pub(crate) mod unit;
 
 use crate::plan::Plan;

@@ -12,6 +12,7 @@ mod house;
 mod links;
 mod postgresql;
 mod races;
+mod references;
 mod scenes;
 mod schema;
 mod seeds;

@@ -3,6 +3,7 @@
 use super::access::{allows, denied};
 use super::body::Reader;
 use super::change::{Body, Done, Write, read_json};
+use super::reference::Said;
 use super::scope::RowScope;
 use super::settle::no_value;
 use super::unit::Unit;
@@ -41,8 +42,9 @@ impl Unit<'_> {
             let what = format!("`{}` this `{name}`", command.name);
             return Err(denied(call, &command.by, &what));
         }
-        self.precondition(write, &old)?;
+        self.precondition(write, &old).await?;
         let inputs = self.inputs(write, command, &plan.input)?;
+        self.check_inputs(command, &inputs).await?;
         check_transitions(engine.plan.domain.resource(resource), command, &old)?;
         let got = self.lookups(resource, &old, command, &plan.get, &inputs).await?;
         self.follow(resource, &[&old], &plan.rest).await?;
@@ -56,7 +58,7 @@ impl Unit<'_> {
         }
         let mut record = self.effects(resource, &old, command, &scope)?;
         self.next_version(&mut record, &old);
-        self.settle(resource, &mut record, Some(&old)).await?;
+        self.settle(resource, &mut record, Some(&old), Said::ByCommand).await?;
         for event in &plan.emits {
             self.emit(resource, event, &record);
         }

@@ -3,6 +3,8 @@
 use super::access::allows;
 use super::rows::Rows;
 use super::scope::RowScope;
+use super::tag::Tag;
+use super::unit::Unit;
 use crate::json::write;
 use crate::plan::Plan;
 use crate::plan::list::Expand;
@@ -133,6 +135,25 @@ impl View<'_> {
         let scope = RowScope { parent, ..scope };
         let grants = grants.as_deref().unwrap_or_default();
         call.is_system() || allows(call, grants, &scope)
+    }
+}
+
+impl Unit<'_> {
+    /// A whole row as the caller may see it, with its tag; what it needs must be known.
+    pub(crate) fn represent(&self, resource: ResourceId, record: &Record) -> (Tag, Vec<u8>) {
+        let nothing = Rows::default();
+        let view = View {
+            plan: &self.engine.plan,
+            call: Some(self.call),
+            rows: &self.rows,
+            fields: None,
+            children: Children::All,
+            expands: &[],
+            expanded: &nothing,
+        };
+        let mut body = Vec::with_capacity(512);
+        view.write(&mut body, resource, record);
+        (Tag::of(record.version, &body), body)
     }
 }
 

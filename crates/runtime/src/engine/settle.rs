@@ -1,9 +1,9 @@
-//! What a row needs before it can be written: references asked of their owners, copied fields,
+//! What a row needs before it can be written: references that lead somewhere, copied fields,
 //! computed fields.
 
 use super::Failure;
-use super::access::allows;
 use super::faults::Faults;
+use super::reference::{Said, unknown};
 use super::scope::RowScope;
 use super::unit::Unit;
 use crate::plan::needs::{Needs, Step, targets};
@@ -18,7 +18,7 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 /// The position of a row in its aggregate: the root, or a child of a field.
-type Place = Option<(FieldId, usize)>;
+pub(super) type Place = Option<(FieldId, usize)>;
 
 impl Unit<'_> {
     /// Sets what the client does not: copies are kept while their references stay the same.
@@ -30,9 +30,10 @@ impl Unit<'_> {
         resource: ResourceId,
         record: &mut Record,
         old: Option<&Record>,
+        said: Said,
     ) -> Result<(), Failure> {
         let mut faults = Faults::default();
-        self.check_references(resource, record, old, &mut faults).await?;
+        self.check_references(resource, record, old, said, &mut faults).await?;
         std::mem::take(&mut faults).settle()?;
         self.copy(resource, record, old, &mut faults).await?;
         faults.settle()?;
@@ -60,67 +61,6 @@ impl Unit<'_> {
             }
         }
         faults.settle()
-    }
-
-    /// Asks for the rows of other contexts that are newly referred to, one call for each resource.
-    async fn check_references(
-        &mut self,
-        resource: ResourceId,
-        record: &Record,
-        old: Option<&Record>,
-        faults: &mut Faults,
-    ) -> Result<(), Failure> {
-        let mut asked: BTreeMap<ResourceId, Vec<(u128, String)>> = BTreeMap::new();
-        let engine = self.engine;
-        for (place, of, row, before) in rows(self, resource, record, old) {
-            for (field, target) in &engine.plan.resource(of).crossing {
-                let Some(id) = row.value(*field).as_uuid() else { continue };
-                if before.is_some_and(|before| before.value(*field).as_uuid() == Some(id)) {
-                    continue;
-                }
-                let pointer = pointer(self, resource, place, of, *field);
-                asked.entry(*target).or_default().push((id, pointer));
-            }
-        }
-        for (target, references) in asked {
-            let ids: Vec<u128> = references.iter().map(|(id, _)| *id).collect();
-            self.look(target, &ids, false).await?;
-            for (id, pointer) in references {
-                if !self.sees(target, id) {
-                    faults.add(kinds::UNKNOWN_REFERENCE, pointer, unknown(self, target));
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// Reads rows with what the caller's right to read them depends on.
-    pub(crate) async fn look(
-        &mut self,
-        resource: ResourceId,
-        ids: &[u128],
-        whole: bool,
-    ) -> Result<(), Failure> {
-        self.rows.fetch(self.engine, self.call, resource, ids, whole).await?;
-        let needs = &self.engine.plan.resource(resource).rules.read;
-        if needs.is_empty() {
-            return Ok(());
-        }
-        let found: Vec<Record> =
-            ids.iter().filter_map(|id| self.rows.get(resource, *id)).cloned().collect();
-        let seeds: Vec<&Record> = found.iter().collect();
-        self.follow(resource, &seeds, needs).await
-    }
-
-    /// True where the row is there and the caller may read it; it must have been looked at.
-    pub(crate) fn sees(&self, resource: ResourceId, id: u128) -> bool {
-        let Some(record) = self.rows.get(resource, id) else { return false };
-        if self.call.is_system() {
-            return true;
-        }
-        let plan = &self.engine.plan;
-        let scope = RowScope::new(plan, &self.call.bindings, &self.rows, resource, record);
-        allows(self.call, &plan.domain.resource(resource).access.read, &scope)
     }
 
     /// Follows what expressions need of other rows, from root rows.
@@ -306,13 +246,8 @@ pub(crate) fn no_value(fault: Fault, at: String) -> Failure {
     Box::new(Problem::new(kind).at(at, detail))
 }
 
-fn unknown(unit: &Unit<'_>, target: ResourceId) -> String {
-    let name = &unit.engine.plan.domain.resource(target).name;
-    format!("there is no such `{name}`, or you may not see it")
-}
-
 /// All rows of an aggregate with what they were before.
-fn rows<'r>(
+pub(super) fn rows<'r>(
     unit: &Unit<'_>,
     resource: ResourceId,
     record: &'r Record,
@@ -348,7 +283,7 @@ fn row_mut(record: &mut Record, place: Place) -> &mut Record {
 }
 
 /// `/lines/2/product`
-fn pointer(
+pub(super) fn pointer(
     unit: &Unit<'_>,
     root: ResourceId,
     place: Place,

@@ -61,6 +61,8 @@ pub(crate) struct Needs {
     pub(crate) own: Vec<Path>,
     /// From the rows of a children field.
     pub(crate) children: Vec<(FieldId, Path)>,
+    /// The row's children are read.
+    pub(crate) whole: bool,
 }
 
 impl Needs {
@@ -69,6 +71,7 @@ impl Needs {
         let mut needs = Self::default();
         for expr in exprs {
             walk(expr, None, &mut |expr, within| {
+                needs.whole |= matches!(expr.kind, ExprKind::Aggregate(..));
                 let ExprKind::Related { path, .. } = &expr.kind else { return };
                 match within {
                     None if !needs.own.contains(path) => needs.own.push(path.clone()),

@@ -34,8 +34,8 @@ pub(crate) struct ResourcePlan {
     pub(crate) copied: Vec<Copied>,
     /// Fields asked for when the row is read.
     pub(crate) asked: Vec<Copied>,
-    /// References to other contexts.
-    pub(crate) crossing: Vec<(FieldId, ResourceId)>,
+    /// References to other rows.
+    pub(crate) references: Vec<Reference>,
     /// What the rules read of other rows.
     pub(crate) rules: Rules,
     /// Events of plain writes.
@@ -46,6 +46,17 @@ pub(crate) struct ResourcePlan {
     pub(crate) routes_need: Needs,
     /// Values that a public path could not lead to.
     pub(crate) taken: Vec<Taken>,
+}
+
+/// A field that refers to another row.
+#[derive(Debug)]
+pub(crate) struct Reference {
+    /// The field.
+    pub(crate) field: FieldId,
+    /// Of which resource the row is.
+    pub(crate) target: ResourceId,
+    /// In another context, where there is no foreign key.
+    pub(crate) crosses: bool,
 }
 
 /// Values of a field that a public path could not lead to, for the server answers there itself.
@@ -168,10 +179,9 @@ impl ResourcePlan {
         let steps =
             if resource.owner.is_none() { needs::steps(domain, resource) } else { Vec::new() };
         let event = |name: &String| EventPlan::of(model, resource, name);
-        let crossing = resource.fields().filter_map(|(id, field)| match field.kind {
-            Kind::Reference { target, crosses: true, .. } => Some((id, target)),
-            Kind::Reference { .. } | Kind::Scalar | Kind::Enum(_) => None,
-            Kind::Actor(_) | Kind::Children { .. } => None,
+        let references = resource.fields().filter_map(|(field, of)| match of.kind {
+            Kind::Reference { target, crosses, .. } => Some(Reference { field, target, crosses }),
+            Kind::Scalar | Kind::Enum(_) | Kind::Actor(_) | Kind::Children { .. } => None,
         });
         Self {
             base: format!("/v1/{}", resource.path),
@@ -184,7 +194,7 @@ impl ResourcePlan {
             steps,
             copied: copied(resource, |at| matches!(at, At::Write | At::Kept)),
             asked: copied(resource, |at| matches!(at, At::Read | At::Kept)),
-            crossing: crossing.collect(),
+            references: references.collect(),
             rules: Rules::of(resource),
             emits: resource.emits.iter().map(|(change, name)| (*change, event(name))).collect(),
             commands: resource

@@ -3,7 +3,7 @@
 use super::{grants, writes};
 use ir::contract::OperationKind;
 use ir::contract::{Problem, problems as p};
-use ir::domain::{Caller, Domain, Kind, Resource};
+use ir::domain::{Caller, Domain, Field, Kind, Resource};
 use ir::model::{FieldType, OnDelete};
 
 /// What any request may meet, whatever it asks.
@@ -116,6 +116,8 @@ fn of_resource(domain: &Domain, resource: &Resource, kind: OperationKind) -> Vec
             problems.extend(WITH_BODY);
             problems.extend(constraints(domain, resource));
             let command = &resource.commands[id.index()];
+            let names = |field: &Field| matches!(field.kind, Kind::Reference { .. });
+            problems.extend(command.input.iter().any(names).then_some(p::UNKNOWN_REFERENCE));
             let transitions = !command.transitions.is_empty();
             problems.extend(transitions.then_some(p::ILLEGAL_TRANSITION));
             problems.extend((!command.require.is_empty()).then_some(p::GUARD_FAILED));

@@ -248,8 +248,8 @@ fn entry<'j>(json: &'j Json<'j>, at: &At<'_>, faults: &mut Faults) -> Option<Ent
                 path = Some(text);
             }
             ("body", Json::Object(_)) => entry.body = Some(value),
-            ("if_match", Json::Text(text)) => match etag::version_of(text) {
-                Some(versions) => entry.if_match = versions,
+            ("if_match", Json::Text(text)) => match etag::member(text) {
+                Some(tags) => entry.if_match = tags,
                 None => faults.invalid(&at, "must be `*` or an `ETag` with its quotes"),
             },
             ("method" | "path" | "if_match", other) => {

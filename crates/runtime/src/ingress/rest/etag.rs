@@ -1,7 +1,8 @@
-//! Entity tags: `"<version>.<hash>"`, strong, of the representation as the caller may see it.
+//! Conditional headers: entity tags are compared whole (RFC 9110, 13.1).
 
 use crate::engine::Failure;
 use crate::engine::change::Match;
+use crate::engine::tag::Tag;
 use crate::http::Request;
 use crate::problem::{Problem, kinds};
 use http::{HeaderName, HeaderValue, header};
@@ -9,31 +10,9 @@ use http::{HeaderName, HeaderValue, header};
 /// Tags of one header at most.
 const TAGS_MAX: usize = 50;
 
-/// The tag of a representation.
-pub(super) fn tag(version: i64, representation: &[u8]) -> HeaderValue {
-    let text = format!("\"{version}.{:016x}\"", hash(representation));
-    HeaderValue::from_str(&text).unwrap_or_else(|_| HeaderValue::from_static("\"\""))
-}
-
-/// The tag of a page, which has no version.
-pub(super) fn hash(bytes: &[u8]) -> u64 {
-    const FACTOR: u64 = 0x9e37_79b9_7f4a_7c15;
-    let mut hash = FACTOR ^ (bytes.len() as u64);
-    let mut mix = |chunk: u64| {
-        let wide = u128::from(hash ^ chunk) * u128::from(FACTOR);
-        hash = (wide as u64) ^ ((wide >> 64) as u64) ^ chunk.rotate_left(32);
-    };
-    let mut chunks = bytes.chunks_exact(8);
-    for chunk in &mut chunks {
-        let mut eight = [0; 8];
-        eight.copy_from_slice(chunk);
-        mix(u64::from_le_bytes(eight));
-    }
-    let mut rest = [0; 8];
-    rest[..chunks.remainder().len()].copy_from_slice(chunks.remainder());
-    mix(u64::from_le_bytes(rest));
-    mix(0x2545_f491_4f6c_dd1d);
-    hash
+/// The tag of a representation as a header.
+pub(super) fn value(tag: Tag) -> HeaderValue {
+    HeaderValue::from_str(&tag.to_string()).unwrap_or_else(|_| HeaderValue::from_static("\"\""))
 }
 
 /// What a conditional header names.
@@ -41,7 +20,7 @@ enum Tags {
     /// `*`
     Any,
     /// These, perhaps none.
-    These(Vec<Tag>),
+    These(Vec<Given>),
 }
 
 /// The tags of a header; elements of the list may be empty (RFC 9110, 5.6.1).
@@ -73,7 +52,7 @@ fn tags(request: &Request, name: &HeaderName) -> Result<Option<Tags>, Failure> {
             {
                 return Err(broken(name));
             }
-            tags.push(Tag { weak, opaque: opaque.to_owned() });
+            tags.push(Given { weak, opaque: opaque.to_owned() });
             rest = after.trim_start_matches(BETWEEN);
         }
     }
@@ -92,18 +71,10 @@ fn sound(opaque: &str) -> bool {
     opaque.bytes().all(|byte| byte.is_ascii_graphic())
 }
 
-struct Tag {
+/// A tag as a client gives it.
+struct Given {
     weak: bool,
     opaque: String,
-}
-
-impl Tag {
-    /// The version that the tag names.
-    fn version(&self) -> Option<i64> {
-        let version = self.opaque.split('.').next()?;
-        let plain = !version.is_empty() && version.bytes().all(|byte| byte.is_ascii_digit());
-        plain.then(|| version.parse().ok()).flatten()
-    }
 }
 
 fn broken(name: &HeaderName) -> Failure {
@@ -112,23 +83,25 @@ fn broken(name: &HeaderName) -> Failure {
     Box::new(Problem::new(kinds::INVALID_PARAMETER).header_fault(name, detail))
 }
 
-/// The versions that a header of a write names; strong comparison for `If-Match`.
+/// The tags that a header of a write names; strong comparison for `If-Match`. What is no tag of
+/// ours is equal to none.
 ///
 /// # Errors
 /// 400 where it cannot be read.
-pub(super) fn versions(request: &Request, name: HeaderName) -> Result<Match, Failure> {
+pub(super) fn named(request: &Request, name: HeaderName) -> Result<Match, Failure> {
     let strong = name == header::IF_MATCH;
     Ok(match tags(request, &name)? {
         None => Match::Absent,
         Some(Tags::Any) => Match::Any,
-        Some(Tags::These(tags)) => Match::Versions(
-            tags.iter().filter(|tag| !(strong && tag.weak)).filter_map(Tag::version).collect(),
-        ),
+        Some(Tags::These(tags)) => {
+            let compared = tags.iter().filter(|tag| !(strong && tag.weak));
+            Match::Tags(compared.filter_map(|tag| Tag::read(&tag.opaque)).collect())
+        }
     })
 }
 
-/// The versions of an `if_match` member of a batch.
-pub(super) fn version_of(text: &str) -> Option<Match> {
+/// The tag of an `if_match` member of a batch.
+pub(super) fn member(text: &str) -> Option<Match> {
     if text == "*" {
         return Some(Match::Any);
     }
@@ -136,8 +109,7 @@ pub(super) fn version_of(text: &str) -> Option<Match> {
     if opaque.contains('"') || !sound(opaque) {
         return None;
     }
-    let tag = Tag { weak: false, opaque: opaque.to_owned() };
-    Some(Match::Versions(tag.version().into_iter().collect()))
+    Some(Match::Tags(Tag::read(opaque).into_iter().collect()))
 }
 
 /// True where `If-None-Match` of a read holds this tag (weak comparison).
@@ -153,14 +125,14 @@ pub(super) fn unchanged(request: &Request, tag: &HeaderValue) -> Result<bool, Fa
     })
 }
 
-/// `If-Match` of a read must name the version.
+/// `If-Match` of a read must name the tag.
 ///
 /// # Errors
 /// 400 where it cannot be read, 412 where it names another.
-pub(super) fn still(request: &Request, version: i64) -> Result<(), Failure> {
-    match versions(request, header::IF_MATCH)? {
+pub(super) fn still(request: &Request, tag: Tag) -> Result<(), Failure> {
+    match named(request, header::IF_MATCH)? {
         Match::Absent | Match::Any => Ok(()),
-        Match::Versions(versions) if versions.contains(&version) => Ok(()),
-        Match::Versions(_) => Err(crate::engine::problem(kinds::VERSION_MISMATCH)),
+        Match::Tags(tags) if tags.contains(&tag) => Ok(()),
+        Match::Tags(_) => Err(crate::engine::problem(kinds::VERSION_MISMATCH)),
     }
 }

@@ -9,6 +9,7 @@ use crate::engine::access::{always, concerns};
 use crate::engine::read::{Asked as Query, Page};
 use crate::engine::represent::{Children, View};
 use crate::engine::rows::Rows;
+use crate::engine::tag;
 use crate::engine::unit::Unit;
 use crate::http::Response;
 use crate::plan::list::{FilterPlan, Refused};
@@ -75,7 +76,7 @@ impl<'a> Asked<'a> {
             expanded: &expanded,
         };
         let body = page_body(&view, resource, &page, next.as_deref());
-        let tag = http::HeaderValue::from_str(&format!("\"{:016x}\"", etag::hash(&body)));
+        let tag = http::HeaderValue::from_str(&format!("\"{:016x}\"", tag::hash(&body)));
         let tag = tag.unwrap_or_else(|_| http::HeaderValue::from_static("\"\""));
         let mut response = if etag::unchanged(self.request, &tag)? {
             Response::new(StatusCode::NOT_MODIFIED)

@@ -5,6 +5,7 @@ use super::{Asked, etag};
 use crate::engine::access::concerns;
 use crate::engine::represent::{Children, View};
 use crate::engine::rows::Rows;
+use crate::engine::tag::Tag;
 use crate::engine::unit::Unit;
 use crate::engine::{Failure, not_found};
 use crate::http::Response;
@@ -114,8 +115,17 @@ impl<'a> Asked<'a> {
         let [record] = &record;
         let mut body = Vec::with_capacity(512);
         view.write(&mut body, resource, record);
-        let tag = etag::tag(record.version, &body);
-        etag::still(self.request, record.version)?;
+        // The tag of some members is that of all, so that it is good for a write of the row.
+        let tag = match view.fields {
+            None => Tag::of(record.version, &body),
+            Some(_) => {
+                let mut whole = Vec::with_capacity(512);
+                View { fields: None, ..view }.write(&mut whole, resource, record);
+                Tag::of(record.version, &whole)
+            }
+        };
+        etag::still(self.request, tag)?;
+        let tag = etag::value(tag);
         let mut response = if etag::unchanged(self.request, &tag)? {
             Response::new(StatusCode::NOT_MODIFIED)
         } else {

@@ -4,8 +4,6 @@ use super::keys::{EXPIRES, Key, expiry, running};
 use super::{Asked, etag, negotiate, query};
 use crate::engine::change::{Body, Done, Preconditions, Row, Verb, Write};
 use crate::engine::commit::Committed;
-use crate::engine::represent::{Children, View};
-use crate::engine::rows::Rows;
 use crate::engine::unit::Unit;
 use crate::engine::{Failure, problem};
 use crate::http::Response;
@@ -54,11 +52,11 @@ impl Asked<'_> {
             }
         };
         let preconditions = match verb {
-            // A collection has no version.
+            // A collection has no tag that a write could mean.
             Verb::Create => Preconditions::default(),
             _ => Preconditions {
-                matches: etag::versions(self.request, header::IF_MATCH)?,
-                differs: etag::versions(self.request, header::IF_NONE_MATCH)?,
+                matches: etag::named(self.request, header::IF_MATCH)?,
+                differs: etag::named(self.request, header::IF_NONE_MATCH)?,
             },
         };
         Ok(Write { verb, resource, row, body, preconditions })
@@ -162,17 +160,6 @@ pub(super) fn location(unit: &Unit<'_>, done: &Done) -> String {
 /// The row that a write leaves, as the caller may see it, with its tag.
 pub(super) fn represent(unit: &Unit<'_>, done: &Done) -> Option<(header::HeaderValue, Vec<u8>)> {
     let record = done.record.as_ref()?;
-    let nothing = Rows::default();
-    let view = View {
-        plan: &unit.engine.plan,
-        call: Some(unit.call),
-        rows: &unit.rows,
-        fields: None,
-        children: Children::All,
-        expands: &[],
-        expanded: &nothing,
-    };
-    let mut body = Vec::with_capacity(512);
-    view.write(&mut body, done.resource, record);
-    Some((etag::tag(record.version, &body), body))
+    let (tag, body) = unit.represent(done.resource, record);
+    Some((etag::value(tag), body))
 }

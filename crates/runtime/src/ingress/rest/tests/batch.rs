@@ -11,7 +11,7 @@ async fn operations_see_what_those_before_them_made() {
     let body = format!(
         r##"{{"operations":[
             {{"method":"POST","path":"/v1/orders","body":{{"lines":[{line}]}}}},
-            {{"method":"PATCH","path":"/v1/orders/#0","body":{{"note":"hello"}},"if_match":"\"1\""}},
+            {{"method":"PATCH","path":"/v1/orders/#0","body":{{"note":"hello"}},"if_match":"*"}},
             {{"method":"POST","path":"/v1/orders/#0/place"}},
             {{"method":"POST","path":"/v1/orders/#0/cancel","body":{{}}}}
         ]}}"##

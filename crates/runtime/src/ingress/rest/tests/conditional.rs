@@ -114,16 +114,87 @@ async fn the_tag_is_of_the_representation_as_the_caller_may_see_it() {
     assert_ne!(manager.header("etag"), alice.header("etag"), "alice does not see `cost`");
     let part = world.ask(&format!("alice GET {row}?fields=sku"), "").await;
     assert_eq!(part.body, format!(r#"{{"id":"{product}","sku":"a-1"}}"#));
-    assert_ne!(part.header("etag"), alice.header("etag"));
+    assert_eq!(part.header("etag"), alice.header("etag"), "good for a write of the row");
     let header = format!("if-none-match: {}", alice.header("etag"));
     let same = world.send(&format!("alice GET {row}"), &[&header], "").await;
     assert_eq!((same.status, same.body.as_str()), (304, ""));
     assert_eq!(same.header("etag"), alice.header("etag"));
-    // A tag that alice was given is good for the manager's change: the version counts.
+    // A tag that alice was given is of another representation than the manager changes.
     let header = format!("if-match: {}", alice.header("etag"));
-    let changed = world.send(&format!("manager PATCH {row}"), &[&header], r#"{"stock":1}"#).await;
-    assert_eq!(changed.status, 200);
+    let patch = format!("manager PATCH {row}");
+    let refused = world.send(&patch, &[&header], r#"{"stock":1}"#).await;
+    expect![[r#"
+        412
+        version-mismatch: the tag is of this version, and of another representation: send the `ETag` of a `GET` of yours, without `expand`, as it came"#]]
+    .assert_eq(&refused.show());
+    let header = format!("if-match: {}", manager.header("etag"));
+    assert_eq!(world.send(&patch, &[&header], r#"{"stock":1}"#).await.status, 200);
     let page = world.ask("alice GET /v1/products", "").await;
     let header = format!("if-none-match: {}", page.header("etag"));
     assert_eq!(world.send("alice GET /v1/products", &[&header], "").await.status, 304);
+}
+
+#[tokio::test]
+async fn a_tag_is_compared_whole() {
+    let world = World::new();
+    let product = world.product("a-1", "1", 3).await;
+    let order = world.order(&product).await;
+    let body = format!(r#"{{"order":"{order}","product":"{product}","stars":4}}"#);
+    let made = world.ask("alice POST /v1/reviews", &body).await;
+    let row = format!("/v1/reviews/{}", made.id());
+    let tag = made.header("etag").to_owned();
+    let read = world.ask(&format!("alice GET {row}"), "").await;
+    assert_eq!(read.header("etag"), tag, "a write answers with the tag of a read");
+    let expanded = world.ask(&format!("alice GET {row}?expand=order"), "").await;
+    let batch = |tag: &str| {
+        let tag = tag.replace('"', "\\\"");
+        let patch = format!(r#""method":"PATCH","path":"{row}","body":{{"stars":5}}"#);
+        format!(r#"{{"operations":[{{{patch},"if_match":"{tag}"}}]}}"#)
+    };
+    let (endorse, patch) = (format!("alice POST {row}/endorse"), format!("alice PATCH {row}"));
+    let expand = expanded.header("etag").to_owned();
+    for other in ["\"1\"", "\"1.0000000000000000\"", "\"1.x\"", &expand] {
+        let header = format!("if-match: {other}");
+        for (line, body) in [
+            (format!("alice GET {row}"), ""),
+            (patch.clone(), r#"{"stars":5}"#),
+            (format!("alice PUT {row}"), &*format!(r#"{{"order":"{order}","stars":5}}"#)),
+            (endorse.clone(), ""),
+        ] {
+            let answer = world.send(&line, &[&header], body).await;
+            assert_eq!(answer.status, 412, "{line} {header}: {}", answer.body);
+        }
+        let answer = world.ask("alice POST /v1/batch", &batch(other)).await;
+        assert_eq!(answer.status, 412, "{header}: {}", answer.body);
+    }
+    let same = format!("if-none-match: {tag}");
+    assert_eq!(world.send(&patch, &[&same], r#"{"stars":5}"#).await.status, 412);
+    let other = "if-none-match: \"1\"";
+    assert_eq!(world.send(&patch, &[other], r#"{"stars":5}"#).await.status, 200);
+    let read = world.ask(&format!("alice GET {row}"), "").await;
+    let answer = world.ask("alice POST /v1/batch", &batch(read.header("etag"))).await;
+    assert_eq!(answer.status, 200, "{}", answer.body);
+}
+
+#[tokio::test]
+async fn the_tag_of_a_write_is_that_of_a_read() {
+    let world = World::new();
+    let room = world.ask("manager POST /v1/rooms", r#"{"name":"Blue"}"#).await.id();
+    let span = r#"{"start":"2030-05-01T08:00:00+02:00","end":"2030-05-01T09:00:00Z"}"#;
+    let body = format!(
+        r#"{{"room":"{room}","during":{span},"size":"1.5","day":"2030-01-31","starts":"12:30",
+        "seen_at":"2030-01-31T12:30:00.5Z","buffer":"PT90M","contact":"a@b.example",
+        "extra":{{"b":1.0,"a":[1e2,null]}},"tags":["x"],"mood":"calm"}}"#
+    );
+    let made = world.send("alice POST /v1/bookings", &["idempotency-key: k"], &body).await;
+    assert_eq!(made.status, 201, "{}", made.body);
+    let row = format!("/v1/bookings/{}", made.id());
+    let read = world.ask(&format!("alice GET {row}"), "").await;
+    assert_eq!((read.header("etag"), &read.body), (made.header("etag"), &made.body));
+    let header = format!("if-match: {}", made.header("etag"));
+    let headers = [header.as_str(), "idempotency-key: p"];
+    let changed = world.send(&format!("alice PATCH {row}"), &headers, r#"{"size":"2"}"#).await;
+    assert_eq!(changed.status, 200, "{}", changed.body);
+    let read = world.ask(&format!("alice GET {row}"), "").await;
+    assert_eq!((read.header("etag"), &read.body), (changed.header("etag"), &changed.body));
 }

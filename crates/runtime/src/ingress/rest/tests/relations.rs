@@ -80,9 +80,9 @@ async fn rules_look_through_references() {
     }
     let text = shown.join("\n").replace(&order, "ORDER");
     expect![[r#"
-        bob POST /v1/reviews: 403
-        forbidden: only `shopper when order.shopper == me` may create this `Review`
-          rules = ["shopper when order.shopper == me"]
+        bob POST /v1/reviews: 422
+        unknown-reference
+          /order: there is no such `Order`, or you may not see it
         alice POST /v1/reviews: 409
         duplicate
           /order: is taken
@@ -101,13 +101,13 @@ async fn rules_look_through_references() {
           /reply: only `staff.manager when stars < 3` may set it
         alice PUT /v1/reviews/ID: 200 reply "spam, it seems"
         bob GET /v1/reviews/ID?fields=stars,reply: 200
-        etag: "3.289f5811c17ccb8a"
+        etag: "3.3ed596b6099add02"
         {"id":"ID","stars":3}
         partner GET /v1/reviews/ID?fields=stars,reply: 400
         invalid-parameter
           ?fields: `reply` is no member of the row
         alice GET /v1/reviews/ID?fields=stars,reply: 200
-        etag: "3.894aa17ba70022a3"
+        etag: "3.f22f8cb60c849862"
         {"id":"ID","stars":3,"reply":"spam, it seems"}
         manager PATCH /v1/reviews/ID: 403
         forbidden
@@ -115,6 +115,61 @@ async fn rules_look_through_references() {
         manager DELETE /v1/reviews/ID: 204
     "#]]
     .assert_eq(&text.replace(&review.id(), "ID"));
+}
+
+#[tokio::test]
+async fn a_reference_inside_a_context_leads_to_what_the_caller_may_read() {
+    let Reviewed { world, product, order, review } = reviewed(2).await;
+    let lines = format!(r#"{{"lines":[{{"product":"{product}","quantity":1}}]}}"#);
+    let theirs = world.ask("bob POST /v1/orders", &lines).await.id();
+    let row = format!("/v1/reviews/{}", review.id());
+    let own = format!(r#"{{"order":"{order}","stars":3}}"#);
+    let hidden = format!(r#"{{"order":"{theirs}","stars":3}}"#);
+    let nowhere = r#"{"order":"01b8dac5-b400-7003-8000-00000000dead","stars":3}"#;
+    let batch = |order: &str, before: &str| {
+        let review = format!(r#"{{"order":"{order}","stars":4}}"#);
+        let post = format!(r#"{{"method":"POST","path":"/v1/reviews","body":{review}}}"#);
+        format!(r#"{{"operations":[{before}{post}]}}"#)
+    };
+    let made = format!(r#"{{"method":"POST","path":"/v1/orders","body":{lines}}},"#);
+    let mut shown = Vec::new();
+    for (line, body) in [
+        ("alice POST /v1/reviews".to_owned(), hidden.clone()),
+        ("alice POST /v1/reviews".to_owned(), nowhere.to_owned()),
+        (format!("alice PUT {row}"), hidden.clone()),
+        (format!("alice PATCH {row}"), hidden.clone()),
+        (format!("manager PATCH {row}"), hidden.clone()),
+        (format!("alice PATCH {row}"), r#"{"stars":4}"#.to_owned()),
+        (format!("alice PATCH {row}"), own),
+        ("alice POST /v1/batch".to_owned(), batch(&theirs, "")),
+        ("alice POST /v1/batch".to_owned(), batch("#0", &made)),
+    ] {
+        let answer = world.ask(&line, &body).await;
+        let shows = answer.status >= 400;
+        let text = if shows { answer.show() } else { answer.status.to_string() };
+        shown.push(format!("{}: {text}", line.replace(&review.id(), "ID")));
+    }
+    expect![[r#"
+        alice POST /v1/reviews: 422
+        unknown-reference
+          /order: there is no such `Order`, or you may not see it
+        alice POST /v1/reviews: 422
+        unknown-reference
+          /order: there is no such `Order`, or you may not see it
+        alice PUT /v1/reviews/ID: 422
+        unknown-reference
+          /order: there is no such `Order`, or you may not see it
+        alice PATCH /v1/reviews/ID: 422
+        unknown-reference
+          /order: there is no such `Order`, or you may not see it
+        manager PATCH /v1/reviews/ID: 200
+        alice PATCH /v1/reviews/ID: 200
+        alice PATCH /v1/reviews/ID: 200
+        alice POST /v1/batch: 422
+        unknown-reference
+          /operations/0/body/order: there is no such `Order`, or you may not see it
+        alice POST /v1/batch: 200"#]]
+    .assert_eq(&shown.join("\n"));
 }
 
 #[tokio::test]
