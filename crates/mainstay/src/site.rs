@@ -161,6 +161,14 @@ impl Service for Site {
         };
         futures::future::ready(response).boxed()
     }
+
+    fn turn_away<'a>(&'a self, request: &'a mut Request) -> BoxFuture<'a, Option<Response>> {
+        match self.page(request) {
+            // A page says what it does not take without looking at a body.
+            Some(_) => self.call(request.clone()).map(Some).boxed(),
+            None => self.api.turn_away(request),
+        }
+    }
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@
 //! of [`config::Limits`], `edge` does to each request what is the same for all of them and calls
 //! the [`service::Service`], which is the backend itself and sees plain values only.
 
+mod bodies;
 mod body;
 pub mod compression;
 pub mod config;

@@ -176,6 +176,16 @@ pub(crate) struct Limits {
         value_parser = clap::value_parser!(u64).range(1_024..=1_073_741_824)
     )]
     pub(crate) body_bytes_max: Option<u64>,
+    /// Bytes that the bodies of all requests hold together, while they come and until they are
+    /// answered; what goes beyond gets 503 [default: 67108864, or four bodies where that is more]
+    #[arg(
+        long,
+        value_name = "BYTES",
+        env = "MAINSTAY_BODIES_BYTES_MAX",
+        hide_env_values = true,
+        value_parser = clap::value_parser!(u64).range(1_024..)
+    )]
+    pub(crate) bodies_bytes_max: Option<u64>,
     /// Seconds that a request may take [default: what the design decided, usually 15]
     #[arg(
         long,

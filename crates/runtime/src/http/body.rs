@@ -1,5 +1,6 @@
 //! Bodies on the wire: reading those of requests within size and time, writing those of answers.
 
+use super::bodies::{Bodies, Held, busy};
 use super::config::Limits;
 use super::gate::Turn;
 use super::streams::{Streams, Ticket};
@@ -12,46 +13,101 @@ use hyper::body::{Body, Frame, Incoming, SizeHint};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
+use tokio::time::{Instant, timeout_at};
 
 /// HTTP/2: a body is handed over in frames of this size, so that it is seen when the client does
 /// not take them.
 const FRAME_BYTES: usize = 16 << 10;
+/// An unwanted body of so many bytes is read over, so that the connection can go on.
+const SKIPPED_BYTES_MAX: u64 = 64 << 10;
+/// And has so long to come.
+const SKIPPING: Duration = Duration::from_millis(100);
 
-/// Reads a body whole.
+/// Refuses a body by the length that its head declares.
 ///
 /// # Errors
-/// 413 over the limit, 408 where it comes too slowly, 400 where its framing is broken.
-pub(super) async fn read(body: Incoming, limits: &Limits) -> Result<Bytes, Problem> {
-    if body.is_end_stream() {
-        return Ok(Bytes::new());
+/// 413 over the limit.
+pub(super) fn check_length(body: &Incoming, limits: &Limits) -> Result<(), Problem> {
+    match body.size_hint().lower() > limits.body_bytes_max as u64 {
+        true => Err(too_large(limits.body_bytes_max)),
+        false => Ok(()),
     }
-    let max = limits.body_bytes_max;
-    if body.size_hint().lower() > max as u64 {
-        return Err(too_large(max));
+}
+
+/// Reads over the rest of a body that is short and comes at once; false where it is or does not.
+pub(super) async fn skip(mut body: Incoming) -> bool {
+    if body.size_hint().lower() > SKIPPED_BYTES_MAX {
+        return false;
     }
-    match tokio::time::timeout(limits.body_timeout, collect(body, max)).await {
-        Ok(outcome) => outcome,
-        Err(_) => Err(Problem::new(kinds::REQUEST_TIMEOUT).detail(format!(
-            "the body did not arrive within {} s",
-            limits.body_timeout.as_secs_f32()
-        ))),
+    let over = async {
+        let mut skipped = 0;
+        while let Some(frame) = body.frame().await {
+            let Ok(frame) = frame else { return false };
+            skipped += frame.data_ref().map_or(0, Bytes::len) as u64;
+            if skipped > SKIPPED_BYTES_MAX {
+                return false;
+            }
+        }
+        true
+    };
+    tokio::time::timeout(SKIPPING, over).await.unwrap_or(false)
+}
+
+/// What the reading of a body is bounded by.
+pub(super) struct Reading<'a> {
+    pub(super) channel: &'a Channel,
+    pub(super) bodies: &'a Arc<Bodies>,
+    pub(super) limits: &'a Limits,
+}
+
+impl Reading<'_> {
+    /// Reads a body whole.
+    ///
+    /// # Errors
+    /// 413 over the limit, 408 where it comes too slowly, 400 where its framing is broken, 503
+    /// where there is no room for it among the others.
+    pub(super) async fn read(&self, body: Incoming, held: &mut Held) -> Result<Bytes, Problem> {
+        let (max, timeout) = (self.limits.body_bytes_max, self.limits.body_timeout);
+        let end = Instant::now() + timeout;
+        // The bodies of one connection wait for each other before they stand in others' way.
+        let _share =
+            match self.channel {
+                Channel::One(_) => None,
+                Channel::Two(streams) => {
+                    let share = timeout_at(end, streams.bodies_share.acquire()).await;
+                    Some(share.map_err(|_| {
+                        busy("the connection's other bodies did not come to an end")
+                    })?)
+                }
+            };
+        let _place = self.bodies.place()?;
+        match timeout_at(end, collect(body, max, held)).await {
+            Ok(outcome) => outcome,
+            Err(_) => Err(Problem::new(kinds::REQUEST_TIMEOUT)
+                .detail(format!("the body did not arrive within {} s", timeout.as_secs_f32()))),
+        }
     }
 }
 
 /// One frame is the common case and is not copied.
-async fn collect(mut body: Incoming, max: usize) -> Result<Bytes, Problem> {
+async fn collect(mut body: Incoming, max: usize, held: &mut Held) -> Result<Bytes, Problem> {
     let mut first = Bytes::new();
     let mut whole = BytesMut::new();
     while let Some(frame) = body.frame().await {
         // Trailers are read over: nothing in the API travels in them.
         let Ok(bytes) = frame.map_err(|_| broken())?.into_data() else { continue };
-        if first.len() + whole.len() + bytes.len() > max {
+        let length = first.len() + whole.len() + bytes.len();
+        if length > max {
             return Err(too_large(max));
         }
         if first.is_empty() && whole.is_empty() {
+            held.grow_to(length)?;
             first = bytes;
             continue;
         }
+        whole.reserve(first.len() + bytes.len());
+        held.grow_to(whole.capacity())?;
         whole.extend_from_slice(&std::mem::take(&mut first));
         whole.extend_from_slice(&bytes);
     }

@@ -86,6 +86,15 @@ pub struct Limits {
     pub connections_max: usize,
     /// Requests at work at one time; further ones are answered 503. Default 4,096.
     pub requests_max: usize,
+    /// Bodies being read at one time, apart from the requests at work; further ones are answered
+    /// 503. Default 4,096.
+    pub bodies_max: usize,
+    /// HTTP/2: bodies of one connection being read at one time; further ones wait for those, and
+    /// are answered 503 where that takes too long. Default 32.
+    pub bodies_per_connection_max: usize,
+    /// Bytes that all bodies hold together, from their first byte until their request is answered;
+    /// what goes beyond is answered 503. At least [`Limits::body_bytes_max`]. Default 64 MiB.
+    pub bodies_bytes_max: usize,
     /// HTTP/2: streams of one connection at one time. Default 100.
     pub streams_max: u32,
     /// HTTP/2: streams that the client opened and reset before they were looked at; more ends
@@ -115,6 +124,9 @@ impl Default for Limits {
             connection_age_max: Duration::from_secs(3600),
             connections_max: 10_000,
             requests_max: 4_096,
+            bodies_max: 4_096,
+            bodies_per_connection_max: 32,
+            bodies_bytes_max: 64 << 20,
             streams_max: 100,
             pending_resets_max: 20,
             abandoned_max: 200,

@@ -31,9 +31,10 @@ const GOODBYE: Duration = Duration::from_secs(1);
 const PING_EVERY: Duration = Duration::from_secs(20);
 /// HTTP/2: and is gone when it does not answer in so much.
 const PING_TIMEOUT: Duration = Duration::from_secs(10);
-/// HTTP/2: what a client may send unread, per stream and per connection.
+/// HTTP/2: what a client may send unread, per stream and per connection. It is not counted among
+/// the bytes of bodies, for it lies in front of them, so it is no more than a few streams' worth.
 const STREAM_WINDOW: u32 = 64 << 10;
-const CONNECTION_WINDOW: u32 = 1 << 20;
+const CONNECTION_WINDOW: u32 = 4 * STREAM_WINDOW;
 
 /// How far the server is on its way to its end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

@@ -2,14 +2,17 @@
 //!
 //! The order, and why: the trace first, so that whatever fails is named by it; then the limits,
 //! which cost nothing; probes before everything that may refuse, for a balancer calls by address;
-//! host and client, which the rest looks at; preflight, which carries no token; admission before
-//! the body is read; the deadline before anything waits; the body; the service. On the way out:
+//! host and client, which the rest looks at; preflight, which carries no token; the deadline before
+//! anything waits; where there is a body, what its head decides, for which the service is asked,
+//! and then the body; the service. On the way out:
 //! the problem is written, the body compressed, headers added, and last it is counted and logged,
 //! with what was really sent.
 
+mod intake;
 mod out;
 
-use super::body::{self, Channel, WireBody};
+use super::bodies::Bodies;
+use super::body::{Channel, WireBody};
 use super::compression::{self, Coding};
 use super::config::{Limits, Operator, ServerConfig};
 use super::forwarded::Origin;
@@ -18,18 +21,19 @@ use crate::http::{Request, Response, Service};
 use crate::problem::{Problem, kinds};
 use crate::telemetry::logs::Log;
 use crate::telemetry::metrics::Metrics;
-use crate::telemetry::trace::TraceContext;
+use crate::telemetry::trace::{TraceContext, TraceId};
 use bytes::Bytes;
 use futures::FutureExt;
 use http::header::{
     ALLOW, AUTHORIZATION, CACHE_CONTROL, HOST, HeaderName, HeaderValue, ORIGIN, WWW_AUTHENTICATE,
 };
 use http::{Method, StatusCode, Version, request};
-use hyper::body::Incoming;
+use hyper::body::{Body, Incoming};
+use intake::Intake;
 use std::net::IpAddr;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
@@ -67,6 +71,9 @@ pub(super) struct Edge {
     around: Surroundings,
     service: Arc<dyn Service>,
     leaving: AtomicBool,
+    /// Requests at work: neither waiting for their body nor answered.
+    working: AtomicUsize,
+    bodies: Arc<Bodies>,
 }
 
 /// Who is at the other end of a connection.
@@ -89,6 +96,10 @@ struct Arrival {
     /// The client holds a compressed representation.
     held: Option<Coding>,
     request_bytes: usize,
+    /// The client asks before it sends its body.
+    expects: bool,
+    /// Some of the body is left, so that the connection cannot go on.
+    unread: bool,
 }
 
 impl Edge {
@@ -98,7 +109,9 @@ impl Edge {
         service: Arc<dyn Service>,
     ) -> Self {
         let limits = config.limits.clone();
-        Self { limits, config, around, service, leaving: AtomicBool::new(false) }
+        let bodies = Arc::new(Bodies::new(&limits));
+        let (leaving, working) = (AtomicBool::new(false), AtomicUsize::new(0));
+        Self { limits, config, around, service, leaving, working, bodies }
     }
 
     pub(super) fn metrics(&self) -> &Arc<Metrics> {
@@ -132,16 +145,34 @@ impl Edge {
         let origin = self.config.proxies.origin(peer.address, peer.secure, host, &head.headers);
         let page = head.headers.get(ORIGIN).cloned();
         let coding = compression::accepted(&head.headers);
-        let mut arrival =
-            Arrival { head, trace, received, origin, page, coding, held, request_bytes: 0 };
-        let response = match self.decide(&mut arrival, body).await {
+        let (expects, unread) = (intake::expects(&head), false);
+        let mut arrival = Arrival {
+            head,
+            trace,
+            received,
+            origin,
+            page,
+            coding,
+            held,
+            request_bytes: 0,
+            expects,
+            unread,
+        };
+        let mut body = Some(body);
+        let response = match self.decide(&mut arrival, channel, &mut body).await {
             Ok(response) => response,
             Err(problem) => problem.into(),
         };
+        self.pass_over(&mut arrival, channel, body).await;
         self.finish(&arrival, channel, response).await
     }
 
-    async fn decide(&self, arrival: &mut Arrival, body: Incoming) -> Result<Response, Problem> {
+    async fn decide(
+        &self,
+        arrival: &mut Arrival,
+        channel: &Channel,
+        body: &mut Option<Incoming>,
+    ) -> Result<Response, Problem> {
         self.check_head(&arrival.head)?;
         if let Some(response) = self.own(arrival)? {
             return Ok(response);
@@ -160,18 +191,19 @@ impl Edge {
             let allow = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS";
             return Ok(Response::new(StatusCode::NO_CONTENT).header(ALLOW, allow));
         }
-        if self.around.metrics.in_flight() > self.limits.requests_max {
-            let problem = Problem::new(kinds::UNAVAILABLE).retry_after(1);
-            return Err(problem.detail("more requests are being worked on than the server takes"));
-        }
         let deadline = arrival.received + self.timeout(&arrival.head)?;
-        let body = body::read(body, &self.limits).await?;
-        arrival.request_bytes = body.len();
-        if Instant::now() >= deadline {
-            return Err(Problem::new(kinds::DEADLINE_EXCEEDED));
+        let mut request = request(arrival, deadline);
+        let mut held = None;
+        if body.as_ref().is_some_and(|body| !body.is_end_stream()) {
+            match self.take_in(arrival, channel, &mut request, body).await? {
+                Intake::Answered(response) => return Ok(*response),
+                Intake::Whole(bytes) => held = Some(bytes),
+            }
         }
-        let request = request(arrival, body, deadline);
-        Ok(self.call(request, deadline).await)
+        let _slot = self.slot()?;
+        let response = guarded(arrival.trace.trace_id, deadline, self.service.call(request)).await;
+        drop(held);
+        response
     }
 
     /// Size and form of what came in front of the body. HTTP/1.1 heads went through the gate too.
@@ -267,6 +299,12 @@ impl Edge {
 
     fn metrics_text(&self) -> String {
         let mut text = self.around.metrics.text();
+        for (name, help, value) in [
+            ("http_server_bodies_reading", "Bodies being read.", self.bodies.reading()),
+            ("http_server_bodies_bytes", "Bytes of bodies being held.", self.bodies.bytes()),
+        ] {
+            text.push_str(&format!("# HELP {name} {help}\n# TYPE {name} gauge\n{name} {value}\n"));
+        }
         if let Some(log) = &self.around.log {
             let name = "log_lines_dropped_total";
             text.push_str(&format!(
@@ -320,36 +358,42 @@ impl Edge {
         }
         Ok(timeout)
     }
+}
 
-    async fn call(&self, request: Request, deadline: Instant) -> Response {
-        let trace = request.trace.trace_id;
-        let call = AssertUnwindSafe(self.service.call(request)).catch_unwind();
-        match tokio::time::timeout_at(deadline.into(), call).await {
-            Ok(Ok(response)) => response,
-            Ok(Err(_)) => {
-                // The panic's own message went to the panic hook; the trace id joins the two.
-                tracing::error!(trace_id = %trace, "the service panicked");
-                Problem::new(kinds::INTERNAL).into()
-            }
-            Err(_) => Problem::new(kinds::DEADLINE_EXCEEDED).into(),
+/// What the service answers within the deadline and without a panic.
+async fn guarded<T>(
+    trace: TraceId,
+    deadline: Instant,
+    call: impl Future<Output = T>,
+) -> Result<T, Problem> {
+    let call = AssertUnwindSafe(call).catch_unwind();
+    match tokio::time::timeout_at(deadline.into(), call).await {
+        Ok(Ok(answer)) => Ok(answer),
+        Ok(Err(_)) => {
+            // The panic's own message went to the panic hook; the trace id joins the two.
+            tracing::error!(trace_id = %trace, "the service panicked");
+            Err(Problem::new(kinds::INTERNAL))
         }
+        Err(_) => Err(Problem::new(kinds::DEADLINE_EXCEEDED)),
     }
 }
 
-fn request(arrival: &mut Arrival, body: Bytes, deadline: Instant) -> Request {
+/// The request without its body.
+fn request(arrival: &mut Arrival, deadline: Instant) -> Request {
     let head = &mut arrival.head;
     let host = arrival.origin.host.as_ref();
     Request {
         method: head.method.clone(),
         uri: std::mem::take(&mut head.uri),
         headers: std::mem::take(&mut head.headers),
-        body,
+        body: Bytes::new(),
         client: arrival.origin.client,
         secure: arrival.origin.secure,
         host: host.and_then(bare_host).and_then(|host| HeaderValue::from_str(host).ok()),
         trace: arrival.trace.clone(),
         received: arrival.received,
         deadline,
+        known: http::Extensions::new(),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use crate::telemetry::trace::TraceContext;
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri};
+use http::{Extensions, HeaderMap, HeaderName, HeaderValue, Method, Uri};
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
@@ -31,6 +31,8 @@ pub struct Request {
     /// When the answer is of no use any more: `X-Request-Timeout` under the server's cap. The
     /// server drops the call and answers 504 then; start no work after it.
     pub deadline: Instant,
+    /// What [`Service::turn_away`](super::Service::turn_away) found out.
+    pub known: Extensions,
 }
 
 impl Request {
@@ -48,6 +50,7 @@ impl Request {
             trace: TraceContext::root(),
             received,
             deadline: received + Duration::from_secs(30),
+            known: Extensions::new(),
         }
     }
 

@@ -1,7 +1,7 @@
 //! The server: one thread per core, each with its own runtime and, where the system allows it,
 //! its own listener on the same address (`SO_REUSEPORT`).
 
-use super::config::{Drain, ServerConfig};
+use super::config::{Drain, Limits, ServerConfig};
 use super::connection::{self, Phase, reached};
 use super::edge::{Edge, Surroundings};
 use super::service::Service;
@@ -67,6 +67,12 @@ pub fn serve(
     around: Surroundings,
 ) -> Result<Server, String> {
     config.cors.check()?;
+    let Limits { body_bytes_max, bodies_bytes_max, .. } = config.limits;
+    if bodies_bytes_max < body_bytes_max {
+        return Err(format!(
+            "all bodies together may hold {bodies_bytes_max} bytes, one alone {body_bytes_max}"
+        ));
+    }
     let tls = config.tls.clone().map(Tls::open).transpose()?.map(Arc::new);
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let workers = if config.workers == 0 { cores } else { config.workers };

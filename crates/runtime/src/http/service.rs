@@ -1,6 +1,7 @@
 //! What the server calls for each request that is the backend's.
 
 use super::{Request, Response};
+use futures::FutureExt;
 use futures::future::BoxFuture;
 
 /// The backend behind the server. One value serves all cores at once; hot swaps of the plan
@@ -16,6 +17,14 @@ use futures::future::BoxFuture;
 pub trait Service: Send + Sync + 'static {
     /// Answers one request.
     fn call(&self, request: Request) -> BoxFuture<'_, Response>;
+
+    /// Answers what the head alone decides, such as an unknown path, a wrong method or a caller
+    /// who is not proved. Asked before a body is read, so that nobody has to wait for the body of
+    /// who may not send one; not asked where there is none. What was found out about the request
+    /// can be left in [`Request::known`] for [`Service::call`].
+    fn turn_away<'a>(&'a self, _request: &'a mut Request) -> BoxFuture<'a, Option<Response>> {
+        futures::future::ready(None).boxed()
+    }
 }
 
 /// A function is a service.

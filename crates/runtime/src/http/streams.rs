@@ -5,7 +5,7 @@ use super::config::Limits;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, Semaphore};
 use tokio::time::Instant;
 
 /// Abandoned calls are counted over this time.
@@ -25,6 +25,8 @@ pub(super) struct Streams {
     abandoned: Mutex<(Instant, u32)>,
     abandoned_max: u32,
     pub(super) alarm: Notify,
+    /// Bodies that may be read at one time.
+    pub(super) bodies_share: Semaphore,
 }
 
 /// What to do with a connection.
@@ -50,6 +52,7 @@ impl Streams {
             abandoned: Mutex::new((began, 0)),
             abandoned_max: limits.abandoned_max,
             alarm: Notify::new(),
+            bodies_share: Semaphore::new(limits.bodies_per_connection_max),
         }
     }
 

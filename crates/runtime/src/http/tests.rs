@@ -1,5 +1,6 @@
 //! The server over real sockets.
 
+mod bodies;
 mod framing;
 mod limits;
 mod policy;

@@ -23,10 +23,11 @@ use crate::http::{Request, Response, Service};
 use crate::identity::Who;
 use crate::json::literal::read_uuid;
 use crate::plan::OperationPlan;
-use crate::plan::router::Endpoint;
+use crate::plan::router::{Endpoint, Found};
 use crate::ports::store::Bindings;
 use crate::problem::{Problem, kinds};
 use crate::request::Call;
+use crate::telemetry::metrics::OperationId;
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use http::{Method, StatusCode, header};
@@ -53,6 +54,14 @@ impl Service for Rest {
         }
         .boxed()
     }
+
+    fn turn_away<'a>(&'a self, request: &'a mut Request) -> BoxFuture<'a, Option<Response>> {
+        async move {
+            let live = self.backend.live();
+            turned_away(&self.backend, &live, request).await
+        }
+        .boxed()
+    }
 }
 
 /// One request with all that is known about it once it may be answered.
@@ -67,21 +76,65 @@ pub(crate) struct Asked<'a> {
     pub(crate) call: &'a Call,
     /// What is asked for.
     pub(crate) operation: &'a OperationPlan,
+    /// The operation as it is counted.
+    counted: OperationId,
     /// The segment of the path that varies.
     pub(crate) segment: Option<&'a str>,
 }
 
-async fn answer(backend: &Backend, live: &Live, request: Request) -> Response {
+async fn answer(backend: &Backend, live: &Live, mut request: Request) -> Response {
+    let known = request.known.remove::<Identity>();
     let Some(found) = live.engine.plan.router.find(request.path()) else {
         return (*not_found()).into();
     };
-    let identity = match backend.identify.identify(&request).await {
-        Ok(identity) => identity,
+    let identity = match known {
+        Some(identity) => Ok(identity),
+        None => backend.identify.identify(&request).await,
+    };
+    let call = match identity {
+        Ok(identity) => call(backend, &request, identity),
         Err(problem) => return (*problem).into(),
     };
+    if found.endpoint.explain {
+        let done = explain(backend, live, &request, &call).await;
+        return done.unwrap_or_else(|problem| (*problem).into());
+    }
+    let asked = match Asked::of(backend, live, &request, &call, found) {
+        Ok(asked) => asked,
+        Err(response) => return *response,
+    };
+    let answer = asked.answer().await;
+    asked.named(answer.unwrap_or_else(|problem| (*problem).into()))
+}
+
+/// What needs no body to be refused. Who calls is kept for the answer.
+async fn turned_away(backend: &Backend, live: &Live, request: &mut Request) -> Option<Response> {
+    let Some(found) = live.engine.plan.router.find(request.path()) else {
+        return Some((*not_found()).into());
+    };
+    let identity = match backend.identify.identify(request).await {
+        Ok(identity) => identity,
+        Err(problem) => return Some((*problem).into()),
+    };
+    if !found.endpoint.explain {
+        let call = call(backend, request, identity.clone());
+        match Asked::of(backend, live, request, &call, found) {
+            Ok(asked) => {
+                if let Err(problem) = asked.admit() {
+                    return Some(asked.named((*problem).into()));
+                }
+            }
+            Err(response) => return Some(*response),
+        }
+    }
+    request.known.insert(identity);
+    None
+}
+
+fn call(backend: &Backend, request: &Request, identity: Identity) -> Call {
     let now = backend.now();
     let left = i64::try_from(request.remaining().as_micros()).unwrap_or(i64::MAX);
-    let call = Call {
+    Call {
         bindings: Bindings {
             me: identity.principal.as_ref().map(|principal| Arc::clone(&principal.me)),
             now,
@@ -90,31 +143,7 @@ async fn answer(backend: &Backend, live: &Live, request: Request) -> Response {
         principal: identity.principal,
         tenant: identity.tenant,
         trace: Some(request.trace.clone()),
-    };
-    let endpoint = found.endpoint;
-    if endpoint.explain {
-        let done = explain(backend, live, &request, &call).await;
-        return done.unwrap_or_else(|problem| (*problem).into());
     }
-    let index = match operation(endpoint, &request.method, &call) {
-        Ok(Some(index)) => index,
-        Ok(None) => {
-            return Response::new(StatusCode::NO_CONTENT).header(header::ALLOW, &endpoint.allow);
-        }
-        Err(problem) => return (*problem).into(),
-    };
-    let asked = Asked {
-        backend,
-        live,
-        request: &request,
-        operation: &live.engine.plan.operations[index],
-        call: &call,
-        segment: found.segment,
-    };
-    let mut response = asked.answer().await.unwrap_or_else(|problem| (*problem).into());
-    response.operation = live.operations[index];
-    response.tenant = call.tenant.clone();
-    response
 }
 
 /// The operation of a method; none for OPTIONS, which is answered by `Allow` alone.
@@ -147,7 +176,36 @@ async fn explain(
     explain::explain(backend, live, request, call).await
 }
 
-impl Asked<'_> {
+impl<'a> Asked<'a> {
+    /// What is asked for; an answer where nothing is.
+    fn of(
+        backend: &'a Backend,
+        live: &'a Live,
+        request: &'a Request,
+        call: &'a Call,
+        found: Found<'a, 'a>,
+    ) -> Result<Self, Box<Response>> {
+        let Found { endpoint, segment } = found;
+        let index = match operation(endpoint, &request.method, call) {
+            Ok(Some(index)) => index,
+            Ok(None) => {
+                let response = Response::new(StatusCode::NO_CONTENT);
+                return Err(Box::new(response.header(header::ALLOW, &endpoint.allow)));
+            }
+            Err(problem) => return Err(Box::new((*problem).into())),
+        };
+        let operation = &live.engine.plan.operations[index];
+        let counted = live.operations[index];
+        Ok(Self { backend, live, request, operation, counted, call, segment })
+    }
+
+    /// An answer with what it is counted and logged by.
+    fn named(&self, mut response: Response) -> Response {
+        response.operation = self.counted;
+        response.tenant = self.call.tenant.clone();
+        response
+    }
+
     async fn answer(&self) -> Result<Response, Failure> {
         self.admit()?;
         if !self.redirects() {

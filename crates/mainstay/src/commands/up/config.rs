@@ -18,6 +18,11 @@ pub(super) fn server(arguments: &Up, settings: &Settings, production: bool) -> S
     let (edge, limits) = (&arguments.edge, &arguments.limits);
     let seconds = |seconds: u32| Duration::from_secs(u64::from(seconds));
     let body = limits.body_bytes_max.unwrap_or(settings.body_bytes_max);
+    let body = usize::try_from(body).unwrap_or(usize::MAX);
+    let bodies = limits.bodies_bytes_max.map_or_else(
+        || body.saturating_mul(4).max(Limits::default().bodies_bytes_max),
+        |bodies| usize::try_from(bodies).unwrap_or(usize::MAX),
+    );
     let request = limits.request_timeout.map_or_else(
         || Duration::try_from_secs_f64(settings.request_seconds_max).unwrap_or(seconds(15)),
         seconds,
@@ -28,7 +33,8 @@ pub(super) fn server(arguments: &Up, settings: &Settings, production: bool) -> S
         listen: arguments.listen,
         workers: limits.threads.map_or(0, usize::from),
         limits: Limits {
-            body_bytes_max: usize::try_from(body).unwrap_or(usize::MAX),
+            body_bytes_max: body,
+            bodies_bytes_max: bodies,
             request_timeout: request,
             ..Limits::default()
         },

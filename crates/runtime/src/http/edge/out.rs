@@ -102,9 +102,7 @@ impl Edge {
                 headers.insert(SERVER_TIMING, value);
             }
         }
-        // What is left of the body is not read, so the connection cannot go on.
-        let unread = matches!(response.status.as_u16(), 408 | 413);
-        let ends = unread || self.leaving.load(Relaxed);
+        let ends = arrival.unread || self.leaving.load(Relaxed);
         if ends && matches!(channel, Channel::One(_)) {
             headers.insert(CONNECTION, HeaderValue::from_static("close"));
         }

@@ -13,13 +13,29 @@ fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
 
 /// `GET path` without Huffman coding and without the dynamic table.
 fn headers(stream: u32, path: &str) -> Vec<u8> {
-    // :method GET, :scheme http from the static table; :authority and :path literally.
-    let mut block = vec![0x82, 0x86, 0x41, 0x01, b'a', 0x44, u8::try_from(path.len()).unwrap()];
-    block.extend_from_slice(path.as_bytes());
-    frame(1, 0x5, stream, &block)
+    headers_of(stream, "GET", path, None)
 }
 
-fn open(server: &Server, settings: &[u8]) -> TcpStream {
+/// The same of GET or POST; with the length of a body that is to follow.
+pub(super) fn headers_of(stream: u32, method: &str, path: &str, length: Option<&str>) -> Vec<u8> {
+    // :method, :scheme http from the static table; :authority and :path literally.
+    let method = if method == "GET" { 0x82 } else { 0x83 };
+    let mut block = vec![method, 0x86, 0x41, 0x01, b'a', 0x44, u8::try_from(path.len()).unwrap()];
+    block.extend_from_slice(path.as_bytes());
+    if let Some(length) = length {
+        // content-length is the 28th of the static table.
+        block.extend([0x0f, 28 - 15, u8::try_from(length.len()).unwrap()]);
+        block.extend_from_slice(length.as_bytes());
+    }
+    frame(1, if length.is_some() { 0x4 } else { 0x5 }, stream, &block)
+}
+
+/// Some of a body.
+pub(super) fn data(stream: u32, bytes: &[u8]) -> Vec<u8> {
+    frame(0, 0, stream, bytes)
+}
+
+pub(super) fn open(server: &Server, settings: &[u8]) -> TcpStream {
     let mut socket = connect(server);
     socket.write_all(PREFACE).unwrap();
     socket.write_all(&frame(4, 0, 0, settings)).unwrap();
@@ -27,7 +43,7 @@ fn open(server: &Server, settings: &[u8]) -> TcpStream {
 }
 
 /// The frames until the end of the connection, or until `enough`.
-fn frames(
+pub(super) fn frames(
     socket: &mut TcpStream,
     enough: impl Fn(&(u8, u32, Vec<u8>)) -> bool,
 ) -> Vec<(u8, u32, Vec<u8>)> {
@@ -127,9 +143,7 @@ fn a_body_that_stalls_on_a_stream_is_told() {
     let server = start(config());
     let mut socket = open(&server, &[]);
     // HEADERS without END_STREAM: a body is announced and never comes.
-    let mut request = headers(1, "/two");
-    request[4] = 0x4;
-    socket.write_all(&request).unwrap();
+    socket.write_all(&headers_of(1, "POST", "/two", Some("10"))).unwrap();
     let all = frames(&mut socket, |(kind, stream, _)| *kind == 0 && *stream == 1);
     let text = String::from_utf8_lossy(&all.last().unwrap().2).into_owned();
     assert!(text.contains("urn:problem:request-timeout"), "{text}");

@@ -240,3 +240,21 @@ async fn rules_are_explained_to_whom_they_concern() {
         allow: GET, HEAD
         method-not-allowed"#]].assert_eq(&shown.join("\n"));
 }
+
+#[tokio::test]
+async fn who_may_not_ask_is_told_before_the_body_is_read() {
+    let world = World::new();
+    let order = "/v1/orders/01890a5d-ac96-774b-bcce-b302099a8057";
+    for (line, wanted) in [
+        ("nobody POST /v1/nothing", Some(404)),
+        ("alice POST /v1/nothing", Some(404)),
+        ("alice DELETE /v1/orders", Some(405)),
+        ("nobody POST /v1/orders", Some(401)),
+        ("nobody POST /v1/batch", Some(401)),
+        ("alice POST /v1/orders", None),
+        (&format!("alice PATCH {order}"), None),
+    ] {
+        let status = world.turned_away(line).await.map(|answer| answer.status);
+        assert_eq!(status, wanted, "{line}");
+    }
+}

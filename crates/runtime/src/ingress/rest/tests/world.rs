@@ -265,29 +265,22 @@ impl World {
 
     /// `alice POST /v1/orders`, headers as `name: value`, and the body.
     pub(super) async fn send(&self, line: &str, headers: &[&str], body: &str) -> Answer {
-        let parts: Vec<&str> = line.splitn(3, ' ').collect();
-        let [who, method, target] = parts[..] else { panic!("no request: {line}") };
-        let method: http::Method = method.parse().expect("a method");
-        let mut request = Request::new(method.clone(), target.parse().expect("a target"));
-        let put = |request: &mut Request, name: &str, value: &str| {
-            let name: HeaderName = name.parse().expect("a header name");
-            request.headers.append(name, HeaderValue::from_str(value).expect("a header value"));
+        let mut request = request(line, headers, body);
+        // As the server does: the head is looked at before there is a body.
+        let early = match body.is_empty() {
+            true => None,
+            false => self.rest.turn_away(&mut request).await,
         };
-        if let Some(token) = authorization(who) {
-            put(&mut request, "authorization", token);
-        }
-        let given = |wanted: &str| headers.iter().any(|line| line.starts_with(wanted));
-        if !body.is_empty() && !given("content-type") {
-            let patch = method == http::Method::PATCH;
-            let form = if patch { "application/merge-patch+json" } else { "application/json" };
-            put(&mut request, "content-type", form);
-        }
-        for line in headers {
-            let (name, value) = line.split_once(": ").expect("`name: value`");
-            put(&mut request, name, value);
-        }
         request.body = bytes::Bytes::copy_from_slice(body.as_bytes());
-        read(self.rest.call(request).await)
+        match early {
+            Some(response) => read(response),
+            None => read(self.rest.call(request).await),
+        }
+    }
+
+    /// What the head of a request is answered; none where its body is wanted.
+    pub(super) async fn turned_away(&self, line: &str) -> Option<Answer> {
+        self.rest.turn_away(&mut request(line, &[], "{}")).await.map(read)
     }
 
     /// The same without headers.
@@ -312,6 +305,32 @@ impl World {
         assert_eq!(made.status, 201, "{}", made.body);
         made.id()
     }
+}
+
+/// A request without its body, with the headers that one has.
+fn request(line: &str, headers: &[&str], body: &str) -> Request {
+    let parts: Vec<&str> = line.splitn(3, ' ').collect();
+    let [who, method, target] = parts[..] else { panic!("no request: {line}") };
+    let method: http::Method = method.parse().expect("a method");
+    let mut request = Request::new(method.clone(), target.parse().expect("a target"));
+    let put = |request: &mut Request, name: &str, value: &str| {
+        let name: HeaderName = name.parse().expect("a header name");
+        request.headers.append(name, HeaderValue::from_str(value).expect("a header value"));
+    };
+    if let Some(token) = authorization(who) {
+        put(&mut request, "authorization", token);
+    }
+    let given = |wanted: &str| headers.iter().any(|line| line.starts_with(wanted));
+    if !body.is_empty() && !given("content-type") {
+        let patch = method == http::Method::PATCH;
+        let form = if patch { "application/merge-patch+json" } else { "application/json" };
+        put(&mut request, "content-type", form);
+    }
+    for line in headers {
+        let (name, value) = line.split_once(": ").expect("`name: value`");
+        put(&mut request, name, value);
+    }
+    request
 }
 
 fn read(response: Response) -> Answer {
