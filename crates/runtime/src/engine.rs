@@ -14,6 +14,7 @@ pub(crate) mod expand;
 pub(crate) mod explain;
 pub(crate) mod faults;
 pub(crate) mod ids;
+pub(crate) mod outage;
 pub(crate) mod read;
 pub(crate) mod reference;
 pub(crate) mod represent;
@@ -92,13 +93,16 @@ pub(crate) fn not_found() -> Failure {
 impl From<Unavailable> for Failure {
     fn from(unavailable: Unavailable) -> Self {
         const RETRY_SECONDS: u64 = 1;
-        match unavailable {
+        let detail = match &unavailable {
             Unavailable::Deadline => return problem(kinds::DEADLINE_EXCEEDED),
-            Unavailable::Busy => {}
-            Unavailable::Full => tracing::error!("the store is full"),
-            Unavailable::ReadOnly => tracing::error!("the store takes no writes"),
-            Unavailable::Broken(why) => tracing::error!(why, "the store cannot be used"),
-        }
-        Box::new(Problem::new(kinds::UNAVAILABLE).retry_after(RETRY_SECONDS))
+            Unavailable::Busy => "too many calls wait for the store",
+            Unavailable::Full => {
+                "the store has no room left: it takes no writes until some is free"
+            }
+            Unavailable::ReadOnly => "the store takes no writes",
+            Unavailable::Broken(_) => "the store cannot read or write its data",
+        };
+        outage::log(&unavailable);
+        Box::new(Problem::new(kinds::UNAVAILABLE).detail(detail).retry_after(RETRY_SECONDS))
     }
 }

@@ -2,7 +2,7 @@
 
 use unicode_normalization::UnicodeNormalization;
 
-/// Words of a question at most; further ones narrow nothing.
+/// Words of a question at most; one with more is refused.
 pub const WORDS_MAX: usize = 16;
 
 /// Combining marks that a search passes over, so that `creme` finds `Crème`.

@@ -123,7 +123,7 @@ pub struct OutboxRow {
 pub struct StoredAnswer {
     /// SHA-256 of tenant, principal, method, path and key.
     pub scope: [u8; 32],
-    /// SHA-256 of canonical body, query and `If-Match`.
+    /// Digests of canonical body, query and `If-Match`, and of the caller's roles.
     pub fingerprint: [u8; 32],
     /// Status code.
     pub status: u16,

@@ -96,7 +96,7 @@ fn search(
         return;
     }
     let columns = search_columns(plan, query.resource);
-    for word in query.search.iter().take(crate::search::WORDS_MAX) {
+    for word in &query.search {
         let word = Param::Cell(Cell::Text(format!(" {word}").into()));
         let word = compiler.param(word, &Shape::Text);
         let any: Vec<_> = columns

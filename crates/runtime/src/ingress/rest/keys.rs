@@ -3,6 +3,7 @@
 use super::{Asked, caller_name};
 use crate::engine::Failure;
 use crate::http::Response;
+use crate::identity::Who;
 use crate::json::read::parse;
 use crate::ports::store::StoredAnswer;
 use crate::problem::{Problem, kinds};
@@ -14,12 +15,15 @@ const KEY_CHARACTERS_MAX: usize = 255;
 /// Seconds after which a call whose key is running may be tried again.
 const RETRY_SECONDS: u64 = 1;
 
+/// Bytes of a fingerprint that tell the request; the others tell the caller's roles.
+const REQUEST_BYTES: usize = 16;
+
 /// The key of a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Key {
     /// Digest of tenant, principal, method, path and key.
     pub(super) scope: [u8; 32],
-    /// Digest of body, query and `If-Match`.
+    /// Digest of body, query and `If-Match`, then of the caller's roles.
     pub(super) fingerprint: [u8; 32],
 }
 
@@ -75,20 +79,43 @@ impl Asked<'_> {
             text
         });
         let if_match = self.request.headers.get(header::IF_MATCH);
-        digest(&[
+        let mut fingerprint = digest(&[
             canonical.as_deref().unwrap_or(body),
             self.request.query().unwrap_or_default().as_bytes(),
             if_match.map(HeaderValue::as_bytes).unwrap_or_default(),
-        ])
+        ]);
+        let roles = digest(&self.roles());
+        fingerprint[REQUEST_BYTES..].copy_from_slice(&roles[REQUEST_BYTES..]);
+        fingerprint
+    }
+
+    /// Names of the caller's roles: they decide what an answer shows.
+    fn roles(&self) -> Vec<&[u8]> {
+        let Some(principal) = &self.call.principal else { return Vec::new() };
+        let Who::Actor(actor) = principal.who else { return Vec::new() };
+        let names = &self.live.engine.plan.domain.actors[actor.index()].roles;
+        let mut roles: Vec<&[u8]> = principal
+            .roles
+            .iter()
+            .filter_map(|role| Some(names.get(usize::from(*role))?.as_bytes()))
+            .collect();
+        roles.sort_unstable();
+        roles
     }
 
     /// The stored answer again, if it answered the same request.
     ///
     /// # Errors
-    /// 422 where the key came with another one.
+    /// 422 where the key came with another one, or the caller's roles are others by now: the
+    /// answer may show what they may not see.
     pub(super) fn replay(&self, key: &Key, stored: StoredAnswer) -> Result<Response, Failure> {
-        if stored.fingerprint != key.fingerprint {
+        if stored.fingerprint[..REQUEST_BYTES] != key.fingerprint[..REQUEST_BYTES] {
             return Err(crate::engine::problem(kinds::KEY_REUSED));
+        }
+        if stored.fingerprint != key.fingerprint {
+            let detail = "the call with this key was answered when the caller had other roles: it \
+                          is done, and its answer is not shown again";
+            return Err(Box::new(Problem::new(kinds::KEY_REUSED).detail(detail)));
         }
         let status = StatusCode::from_u16(stored.status).unwrap_or(StatusCode::OK);
         let mut response = Response::new(status);

@@ -14,6 +14,7 @@ use crate::engine::unit::Unit;
 use crate::http::Response;
 use crate::plan::list::{FilterPlan, Refused};
 use crate::problem::{Problem, kinds};
+use crate::search::{WORDS_MAX, words};
 use http::{StatusCode, header};
 use ir::domain::{Field, FieldId, Grant, ResourceId};
 use ir::expr::{Expr, ExprKind, FieldRef, Implicit, Type};
@@ -203,10 +204,13 @@ impl<'a> Asked<'a> {
         if value.contains('\0') {
             return Err(invalid("q", "may not hold the character NUL"));
         }
-        let words = crate::search::words(value);
+        let words = words(value);
         if words.is_empty() {
             // What narrows nothing would return every row.
             return Err(invalid("q", "must hold a word, of letters or digits"));
+        }
+        if words.len() > WORDS_MAX {
+            return Err(invalid("q", format!("takes at most {WORDS_MAX} words")));
         }
         Ok(words)
     }

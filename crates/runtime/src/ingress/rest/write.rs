@@ -2,6 +2,7 @@
 
 use super::keys::{EXPIRES, Key, expiry, running};
 use super::{Asked, etag, negotiate, query};
+use crate::engine::access::concerns;
 use crate::engine::change::{Body, Done, Preconditions, Row, Verb, Write};
 use crate::engine::commit::Committed;
 use crate::engine::unit::Unit;
@@ -77,8 +78,10 @@ impl Asked<'_> {
             None => None,
             Some(key) => {
                 let turn = self.backend.running.begin(key.scope).ok_or_else(running)?;
-                if let Some(stored) = self.stored(first.resource, key).await? {
-                    return self.replay(key, stored);
+                // Whom no rule speaks of any more is refused below, as by a first call.
+                match self.stored(first.resource, key).await? {
+                    Some(stored) if self.concerned(writes) => return self.replay(key, stored),
+                    Some(_) | None => {}
                 }
                 Some(turn)
             }
@@ -110,6 +113,22 @@ impl Asked<'_> {
             },
             (Committed::Elsewhere, None) => Err(problem(kinds::INTERNAL)),
         }
+    }
+
+    /// True where a rule of each operation speaks of the caller: what can be said of its right to
+    /// them without looking at a row. Where it is false, performing them is refused.
+    fn concerned(&self, writes: &[Write<'_>]) -> bool {
+        let domain = &self.live.engine.plan.domain;
+        writes.iter().all(|write| {
+            let resource = domain.resource(write.resource);
+            let grants = match write.verb {
+                Verb::Create => &resource.access.create,
+                Verb::Replace | Verb::Update => &resource.access.update,
+                Verb::Delete => &resource.access.delete,
+                Verb::Command(command) => &resource.commands[command.index()].by,
+            };
+            concerns(self.call, grants)
+        })
     }
 
     async fn stored(

@@ -84,3 +84,47 @@ async fn a_key_is_required_where_the_model_says_so_and_always_readable() {
     let twice = ["idempotency-key: a", "idempotency-key: b"];
     assert_eq!(world.send("alice POST /v1/bookings", &twice, &body).await.status, 400);
 }
+
+#[tokio::test]
+async fn an_answer_is_not_shown_again_to_who_may_no_longer_ask_for_it() {
+    let world = World::new();
+    let key = ["idempotency-key: k-1"];
+    let body = r#"{"sku":"a-1","name":"Lamp","price":{"amount":"1","currency":"EUR"}}"#;
+    let made = world.send("manager POST /v1/products", &key, body).await;
+    assert_eq!(made.status, 201, "{}", made.body);
+    let fresh = world.ask("dismissed POST /v1/products", body).await;
+    let replayed = world.send("dismissed POST /v1/products", &key, body).await;
+    assert_eq!((replayed.status, replayed.show()), (403, fresh.show()));
+    let row = format!("PATCH /v1/products/{}", made.id());
+    let changed = world.send(&format!("manager {row}"), &key, r#"{"name":"Lamps"}"#).await;
+    assert_eq!(changed.status, 200, "{}", changed.body);
+    let again = world.send(&format!("dismissed {row}"), &key, r#"{"name":"Lamps"}"#).await;
+    assert_eq!(again.status, 403, "{}", again.body);
+    let batch = format!(
+        r#"{{"operations":[{{"method":"POST","path":"/v1/products","body":{}}}]}}"#,
+        body.replace("a-1", "a-2")
+    );
+    assert_eq!(world.send("manager POST /v1/batch", &key, &batch).await.status, 200);
+    assert_eq!(world.send("dismissed POST /v1/batch", &key, &batch).await.status, 403);
+    let still = world.send("manager POST /v1/products", &key, body).await;
+    assert_eq!((still.status, still.body), (201, made.body));
+}
+
+#[tokio::test]
+async fn an_answer_is_not_shown_again_to_other_roles_and_nothing_is_done_twice() {
+    let world = World::new();
+    let key = ["idempotency-key: k-1"];
+    let body = r#"{"name":"Blue"}"#;
+    let made = world.send("manager POST /v1/rooms", &key, body).await;
+    assert_eq!(made.status, 201, "{}", made.body);
+    // Any staff may make a room, but what its answer shows may be for a manager's eyes.
+    let other = world.send("demoted POST /v1/rooms", &key, body).await;
+    expect![[r#"
+        422
+        key-reused: the call with this key was answered when the caller had other roles: it is done, and its answer is not shown again"#]]
+    .assert_eq(&other.show());
+    let again = world.send("manager POST /v1/rooms", &key, body).await;
+    assert_eq!((again.status, again.body), (201, made.body));
+    let rooms = world.ask("manager GET /v1/rooms", "").await;
+    assert_eq!(rooms.json()["items"].as_array().map(Vec::len), Some(1));
+}

@@ -301,3 +301,14 @@ async fn children_and_references_are_shown_where_they_are_asked_for() {
     let item = world.ask(&format!("alice GET /v1/orders/{order}?expand=lines.product"), "").await;
     assert_eq!(item.json()["lines"][0]["product"], serde_json::Value::Null);
 }
+
+#[tokio::test]
+async fn a_question_with_more_words_than_are_looked_for_is_refused() {
+    let world = World::new();
+    world.product("a-1", "2", 3).await;
+    let words = |number: usize| vec!["thing"; number].join("+");
+    let fits = world.ask(&format!("alice GET /v1/products?q={}", words(16)), "").await;
+    assert_eq!((fits.status, fits.json()["items"].as_array().map(Vec::len)), (200, Some(1)));
+    let more = world.ask(&format!("alice GET /v1/products?q={}", words(17)), "").await;
+    assert_eq!(more.show(), "400\ninvalid-parameter\n  ?q: takes at most 16 words");
+}

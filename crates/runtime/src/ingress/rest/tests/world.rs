@@ -148,7 +148,7 @@ impl Identify for Names {
                 across_tenants: false,
                 me: Arc::from(subject),
                 issuer: Arc::from("test"),
-                id: Arc::from(text),
+                id: Arc::from(format!("{actor} {subject} {org}")),
                 key: None,
                 expires: None,
             };
@@ -167,6 +167,8 @@ fn authorization(who: &str) -> Option<&'static str> {
         "eve" => "shopper alice evil",
         "picker" => "staff.picker pia acme",
         "manager" => "staff.manager max acme",
+        "demoted" => "staff.picker max acme",
+        "dismissed" => "staff max acme",
         "rival" => "staff.manager max evil",
         "partner" => "partner corp acme",
         "system" => "system mainstay acme",
