@@ -88,6 +88,8 @@ mod e098_was;
 mod e099_unused;
 mod e100_unknown_word;
 
+pub use e048_call::FUNCTIONS;
+
 use ir::diagnostic::{Page, has_errors};
 use ir::{Diagnostic, Model, Valid};
 use resolve::{Resolved, resolve};

@@ -27,7 +27,7 @@ pub(crate) enum Verb {
     Check(Check),
     /// Decide the architecture and write it to `architecture/`
     Design(Design),
-    /// Say what a code means, or what was decided about a part of the model
+    /// Say what a code or a topic means, or what was decided about a part of the model
     Explain(Explain),
     /// Rewrite the files of a model in their short form; comments stay
     Fmt(Fmt),
@@ -122,9 +122,10 @@ pub(crate) struct Design {
 /// Arguments of `explain`.
 #[derive(Debug, Args)]
 pub(crate) struct Explain {
-    /// A code (`E012`, `D003`), or a part of the model (`ordering.Order`, `goals.peak`)
-    #[arg(value_name = "CODE|PART")]
-    pub(crate) what: String,
+    /// A code (`E012`, `D003`), a topic of the notation (`types`, `functions`), or a part of the
+    /// model (`ordering.Order`, `goals.peak`) [default: all codes and topics]
+    #[arg(value_name = "CODE|TOPIC|PART")]
+    pub(crate) what: Option<String>,
     /// The model that the part is of
     #[arg(value_name = "PATH", default_value = ".")]
     pub(crate) path: PathBuf,

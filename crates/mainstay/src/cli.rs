@@ -38,7 +38,7 @@ fn call(verb: Verb) -> Outcome<Answer> {
             render::design(&written, args.check, args.output.format)
         }
         Verb::Explain(args) => {
-            let explanation = commands::explain::explain(&args.what, &args.path)?;
+            let explanation = commands::explain::explain(args.what.as_deref(), &args.path)?;
             render::explain(&explanation, args.output.format)
         }
         Verb::Fmt(args) if args.stdin => render::text(&commands::fmt::fmt_stdin()?),

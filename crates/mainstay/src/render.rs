@@ -225,6 +225,18 @@ pub(crate) fn explain(explanation: &explain::Explanation, format: Format) -> Ans
         (explain::Explanation::Page { code, markdown }, Format::Json) => {
             out_json(&json!({ "code": code, "page": markdown }));
         }
+        (explain::Explanation::Topic { markdown, .. }, Format::Text) => out(markdown),
+        (explain::Explanation::Topic { topic, markdown }, Format::Json) => {
+            out_json(&json!({ "topic": topic, "page": markdown }));
+        }
+        (explain::Explanation::Index { codes, topics }, Format::Text) => {
+            out(&format!("topics: {}\n\n", topics.join(", ")));
+            codes.iter().for_each(|(code, title)| out(&format!("{code} {title}\n")));
+        }
+        (explain::Explanation::Index { codes, topics }, Format::Json) => {
+            let codes: std::collections::BTreeMap<_, _> = codes.iter().cloned().collect();
+            out_json(&json!({ "topics": topics, "codes": codes }));
+        }
         (explain::Explanation::Decisions { decisions, .. }, Format::Text) => {
             out(&decisions::decisions(decisions, out_coloured()));
         }

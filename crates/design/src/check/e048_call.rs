@@ -27,12 +27,14 @@ use ir::{Code, Diagnostic};
 pub(crate) const CODE: Code = Code("E048");
 
 /// Every function there is.
-const NAMES: [&str; 13] = [
+pub const FUNCTIONS: [&str; 15] = [
     "if",
     "date",
     "time",
     "timestamp",
     "duration",
+    "start",
+    "end",
     "lower",
     "size",
     "matches",
@@ -45,7 +47,7 @@ const NAMES: [&str; 13] = [
 
 /// There is no such function.
 pub(crate) fn unknown_function(scope: &Scope<'_, '_>, name: &Name) -> Diagnostic {
-    unknown(CODE, "function", name, scope.place, NAMES.into_iter(), &scope.world.budget)
+    unknown(CODE, "function", name, scope.place, FUNCTIONS.into_iter(), &scope.world.budget)
 }
 
 /// The arguments are not what it takes.
@@ -149,7 +151,7 @@ mod tests {
                    |
                 10 |           code: string max 20 = uper(name)
                    |                                 ^^^^
-                   = help: known here: `if`, `date`, `time`, `timestamp`, `duration`, `lower`, `size`, `matches`, `sum`, `count`, `min`, `max`, `avg`
+                   = help: known here: `if`, `date`, `time`, `timestamp`, `duration`, `start`, `end`, `lower`, `size`, `matches`, `sum`, `count`, `min`, `max`, `avg`
 
                 error[E048]: a fold in `total` of `Order` is not over owned children
                   --> mainstay.yaml:11:24

@@ -18,6 +18,7 @@ mod leaf;
 mod merge;
 mod names;
 mod nearest;
+mod notation;
 mod phrase;
 mod read;
 mod scalars;
@@ -29,6 +30,7 @@ pub use belongs::{belongs, names_system};
 pub use bytes::sources_from_bytes;
 pub use faults::PAGES;
 pub use format::format;
+pub use notation::{notation, topic, topics};
 pub use read::{is_partial, read, read_with_environment};
 pub use schema::json_schema;
 

@@ -1,7 +1,9 @@
-//! `mainstay explain`: the page of a code, or what was decided about a part of the model.
+//! `mainstay explain`: the page of a code, a topic of the notation, or what was decided about a part
+//! of the model.
 
 use crate::failure::{Failure, Outcome};
 use crate::pipeline;
+use formats::requirements;
 use ir::decision::Decision;
 use ir::diagnostic::Page;
 use std::path::Path;
@@ -15,6 +17,20 @@ pub(crate) enum Explanation {
         code: &'static str,
         /// Its page.
         markdown: String,
+    },
+    /// A section of the notation's reference, as Markdown.
+    Topic {
+        /// Its name.
+        topic: String,
+        /// Its text.
+        markdown: String,
+    },
+    /// Everything that can be named without a model.
+    Index {
+        /// The codes with their titles.
+        codes: Vec<(&'static str, String)>,
+        /// The topics of the notation.
+        topics: Vec<String>,
     },
     /// The decisions about a part of the model, by stage.
     Decisions {
@@ -33,8 +49,13 @@ pub(crate) fn pages() -> Vec<Page> {
     pages
 }
 
-/// Explains a code, or a part of the model at `path`.
-pub(crate) fn explain(what: &str, path: &Path) -> Outcome<Explanation> {
+/// Explains a code, a topic of the notation, or a part of the model at `path`; what there is where
+/// nothing is named.
+pub(crate) fn explain(what: Option<&str>, path: &Path) -> Outcome<Explanation> {
+    let Some(what) = what else { return Ok(index()) };
+    if let Some(markdown) = requirements::topic(what) {
+        return Ok(Explanation::Topic { topic: what.to_lowercase(), markdown });
+    }
     if is_code(what) {
         let code = what.to_ascii_uppercase();
         let page = pages().into_iter().find(|page| page.code == code);
@@ -50,11 +71,20 @@ pub(crate) fn explain(what: &str, path: &Path) -> Outcome<Explanation> {
         let failure = Failure::new(format!("nothing was decided about `{what}`"));
         return Err(failure.hint(match nearest(what, &subjects) {
             Some(near) => format!("did you mean `{near}`?"),
-            None => "name a code (`E012`), a resource (`ordering.Order`) or a goal (`goals.peak`)"
+            None => "name a code (`E012`), a topic (`types`), a resource (`ordering.Order`) or a goal (`goals.peak`)"
                 .to_owned(),
         }));
     }
     Ok(Explanation::Decisions { part: what.to_owned(), decisions })
+}
+
+fn index() -> Explanation {
+    let title = |page: &Page| {
+        let first = page.source.lines().next().unwrap_or_default();
+        first.trim_start_matches("//! # ").trim_start_matches(page.code).trim().to_owned()
+    };
+    let codes = pages().iter().map(|page| (page.code, title(page))).collect();
+    Explanation::Index { codes, topics: requirements::topics() }
 }
 
 fn is_code(what: &str) -> bool {

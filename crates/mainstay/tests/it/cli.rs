@@ -248,6 +248,49 @@ fn files_of_other_formats_are_passed_over_and_never_rewritten() {
 }
 
 #[test]
+fn a_topic_of_the_notation_is_explained_and_all_are_listed() {
+    check(&Folder::new(), "explain money", expect![[r#"
+        exit 0
+        -- stdout
+        ## Money
+
+        Amounts are exact: 64-bit integers of 1/10,000 units beside a code of ISO 4217, never floating
+        point. `money` takes any currency, `money EUR` that one; a number is such an
+        amount where one is wanted: `fee: money EUR = 2.50`. Amounts of different currencies are not
+        added: 422 `mixed-currencies`. More decimals than the currency has are 422.
+    "#]]);
+    let ran = run(&["explain"]);
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    assert!(
+        ran.stdout.starts_with("topics: system, types, fields, rows, allow, "),
+        "{}",
+        ran.stdout
+    );
+    assert!(ran.stdout.contains("\nE011 missing key\n"), "{}", ran.stdout);
+    let functions = run(&["explain", "functions"]).stdout;
+    for name in design::check::FUNCTIONS {
+        assert!(functions.contains(&format!("`{name}(")), "{name}");
+    }
+}
+
+/// The reference's examples are the files of one model.
+#[test]
+fn the_examples_of_the_notation_are_a_model_without_faults() {
+    let text = std::fs::read_to_string(crate::house::top().join("docs/NOTATION.md")).expect("it");
+    let examples = text.split("```yaml\n").skip(1).filter_map(|rest| rest.split("```").next());
+    let mut folder = Folder::new();
+    for (at, example) in examples.enumerate() {
+        let name = if at == 0 { "mainstay.yaml".to_owned() } else { format!("part{at}.yaml") };
+        folder = folder.with(&name, example);
+    }
+    check(&folder, "check {}", expect![[r#"
+        exit 0
+        -- stderr
+        library (4 contexts, 5 resources, 3 commands): nothing to mend
+    "#]]);
+}
+
+#[test]
 fn the_examples_are_in_the_short_form() {
     // The shop is kept as it was given, with lines that are longer than the printer's.
     let ran = run(&["fmt", "--check", "examples/clinic", "examples/kiosk", "examples/links"]);

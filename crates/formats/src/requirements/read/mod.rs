@@ -9,6 +9,9 @@ mod system;
 mod tests;
 mod types;
 
+#[cfg(test)]
+pub(super) use types::WORDS as TYPE_WORDS;
+
 use super::environment::Overrides;
 use super::faults::{empty_model, too_large};
 use super::form::{Reader, Value};

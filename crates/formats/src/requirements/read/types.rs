@@ -17,7 +17,7 @@ pub(super) enum Declared {
 }
 
 /// Words that are types by themselves.
-const WORDS: [(&str, FieldType); 15] = [
+pub(in crate::requirements) const WORDS: [(&str, FieldType); 15] = [
     ("string", FieldType::String),
     ("text", FieldType::Text),
     ("int", FieldType::Int),

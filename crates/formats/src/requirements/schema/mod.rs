@@ -45,7 +45,10 @@ fn reference(construct: &Construct) -> Value {
 }
 
 /// Every construct that can be reached, by name.
-fn collect(construct: &'static Construct, found: &mut BTreeMap<&'static str, &'static Construct>) {
+pub(super) fn collect(
+    construct: &'static Construct,
+    found: &mut BTreeMap<&'static str, &'static Construct>,
+) {
     if found.insert(construct.name, construct).is_some() {
         return;
     }
