@@ -56,16 +56,103 @@ fn capital(word: &str) -> String {
     letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
 }
 
-/// The regular plural of an English word or of a name's last word: `box` → `boxes`, `category` →
-/// `categories`, `key` → `keys`. Irregular ones are given with `path:`.
+/// Words that have no other form for many: where there is none, or where it is the same.
+const UNCOUNTABLE: [&str; 26] = [
+    "aircraft",
+    "baggage",
+    "cash",
+    "content",
+    "data",
+    "equipment",
+    "evidence",
+    "feedback",
+    "fish",
+    "furniture",
+    "hardware",
+    "information",
+    "inventory",
+    "knowledge",
+    "luggage",
+    "media",
+    "metadata",
+    "money",
+    "news",
+    "premises",
+    "research",
+    "series",
+    "sheep",
+    "software",
+    "species",
+    "staff",
+];
+/// Words whose plural no rule gives.
+const IRREGULAR: [(&str, &str); 25] = [
+    ("appendix", "appendices"),
+    ("calf", "calves"),
+    ("child", "children"),
+    ("criterion", "criteria"),
+    ("curriculum", "curricula"),
+    ("foot", "feet"),
+    ("goose", "geese"),
+    ("half", "halves"),
+    ("index", "indexes"),
+    ("knife", "knives"),
+    ("leaf", "leaves"),
+    ("life", "lives"),
+    ("loaf", "loaves"),
+    ("man", "men"),
+    ("matrix", "matrices"),
+    ("mouse", "mice"),
+    ("ox", "oxen"),
+    ("person", "people"),
+    ("phenomenon", "phenomena"),
+    ("quiz", "quizzes"),
+    ("self", "selves"),
+    ("shelf", "shelves"),
+    ("thief", "thieves"),
+    ("tooth", "teeth"),
+    ("woman", "women"),
+];
+/// Words in `-o` that take `-es`.
+const IN_OES: [&str; 6] = ["echo", "embargo", "hero", "potato", "tomato", "veto"];
+/// Further words in `-f` and `-fe` that take `-ves`.
+const IN_VES: [&str; 3] = ["wife", "wolf", "scarf"];
+
+/// The plural of an English word or of the last word of a name: `box` → `boxes`, `category` →
+/// `categories`, `analysis` → `analyses`, `person` → `people`, `series` → `series`. Paths, tables
+/// and operation ids all take it from here; a word that it does not know is given with `path:`.
 pub fn plural(name: &str) -> String {
-    let small = name.to_lowercase();
-    let ends = |ending: &str| small.ends_with(ending);
-    let vowel_y = ["ay", "ey", "iy", "oy", "uy"].into_iter().any(ends);
-    if ends("y") && !vowel_y && small.len() > 1 {
-        return format!("{}ies", &name[..name.len() - 1]);
+    // A word begins after a mark, or with a capital after a small letter.
+    let begins = |(at, pair): (usize, &[u8])| match pair {
+        [b'-' | b'_' | b' ', _] => Some(at + 1),
+        [before, next] if before.is_ascii_lowercase() && next.is_ascii_uppercase() => Some(at + 1),
+        _ => None,
+    };
+    let start = name.as_bytes().windows(2).enumerate().filter_map(begins).next_back().unwrap_or(0);
+    let (head, word) = name.split_at(start);
+    let last = word.to_ascii_lowercase();
+    let last = last.as_str();
+    if UNCOUNTABLE.contains(&last) {
+        return name.to_owned();
     }
-    if ["s", "x", "z", "ch", "sh"].into_iter().any(ends) {
+    if let Some((_, many)) = IRREGULAR.iter().find(|(one, _)| *one == last) {
+        let first = &word[..word.len().min(1)];
+        let same = many.starts_with(first.to_lowercase().as_str());
+        return format!("{head}{}{}", if same { first } else { "" }, &many[usize::from(same)..]);
+    }
+    let ends = |ending: &str| last.ends_with(ending);
+    let but = |letters: usize| &name[..name.len() - letters];
+    let vowel_y = ["ay", "ey", "iy", "oy", "uy"].into_iter().any(ends);
+    if ends("y") && !vowel_y && last.len() > 1 {
+        return format!("{}ies", but(1));
+    }
+    if ends("sis") {
+        return format!("{}ses", but(3));
+    }
+    if IN_VES.contains(&last) {
+        return format!("{}ves", but(if ends("fe") { 2 } else { 1 }));
+    }
+    if ["s", "x", "z", "ch", "sh"].into_iter().any(ends) || IN_OES.contains(&last) {
         return format!("{name}es");
     }
     format!("{name}s")
@@ -118,6 +205,22 @@ mod tests {
         assert_eq!(singular.map(path)[..6], plural);
         assert_eq!(path("OrderLine"), "order-lines");
         assert_eq!(view_path("SalesByDay"), "sales-by-day");
+    }
+
+    #[test]
+    fn irregular_plurals_are_those_of_english() {
+        let cases = "person people, child children, leaf leaves, analysis analyses, \
+                     diagnosis diagnoses, criterion criteria, species species, series series, \
+                     premises premises, news news, data data, information information, \
+                     equipment equipment, quiz quizzes, bus buses, box boxes, status statuses, \
+                     basis bases, shelf shelves, wife wives, roof roofs, photo photos, hero heroes, \
+                     SalesPerson SalesPeople, SkillSet SkillSets, Größe Größes, order-child order-children, Child Children, \
+                     price-index price-indexes, class classes, human humans, address addresses";
+        for case in cases.split(", ") {
+            let (one, many) = case.split_once(' ').expect("two words");
+            assert_eq!(plural(one), many, "{one}");
+        }
+        assert_eq!(resource_path("SalesPerson"), "sales-people");
     }
 
     #[test]

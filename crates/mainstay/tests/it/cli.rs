@@ -249,7 +249,10 @@ fn files_of_other_formats_are_passed_over_and_never_rewritten() {
 
 #[test]
 fn a_topic_of_the_notation_is_explained_and_all_are_listed() {
-    check(&Folder::new(), "explain money", expect![[r#"
+    check(
+        &Folder::new(),
+        "explain money",
+        expect![[r#"
         exit 0
         -- stdout
         ## Money
@@ -258,7 +261,8 @@ fn a_topic_of_the_notation_is_explained_and_all_are_listed() {
         point. `money` takes any currency, `money EUR` that one; a number is such an
         amount where one is wanted: `fee: money EUR = 2.50`. Amounts of different currencies are not
         added: 422 `mixed-currencies`. More decimals than the currency has are 422.
-    "#]]);
+    "#]],
+    );
     let ran = run(&["explain"]);
     assert_eq!(ran.code, 0, "{}", ran.stderr);
     assert!(
@@ -283,11 +287,15 @@ fn the_examples_of_the_notation_are_a_model_without_faults() {
         let name = if at == 0 { "mainstay.yaml".to_owned() } else { format!("part{at}.yaml") };
         folder = folder.with(&name, example);
     }
-    check(&folder, "check {}", expect![[r#"
+    check(
+        &folder,
+        "check {}",
+        expect![[r#"
         exit 0
         -- stderr
         library (4 contexts, 5 resources, 3 commands): nothing to mend
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
