@@ -12,7 +12,7 @@ mod schemas;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use answers::problem_example;
+pub(crate) use answers::refused_transition;
 
 use crate::example::Examples;
 use crate::tree::{Node, list, map};

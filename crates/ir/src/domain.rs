@@ -397,4 +397,16 @@ impl Resource {
             Kind::Scalar | Kind::Enum(_) | Kind::Reference { .. } | Kind::Actor(_) => None,
         })
     }
+
+    /// The states of a field that its commands lead to from one of them, each once.
+    pub fn reachable(&self, field: FieldId, from: &str) -> Vec<&str> {
+        let mut states: Vec<&str> = Vec::new();
+        for move_ in self.commands.iter().flat_map(|command| &command.transitions) {
+            let leads = move_.field == field && move_.from.iter().any(|state| state == from);
+            if leads && !states.contains(&move_.to.as_str()) {
+                states.push(&move_.to);
+            }
+        }
+        states
+    }
 }

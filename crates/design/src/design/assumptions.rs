@@ -279,7 +279,11 @@ fn rows(ground: Ground<'_>, draft: &Draft<'_>, base: &Outcome) -> Option<Assumpt
         .collect();
     Some(Assumption {
         path: format!("contexts.{}.rows", name.replacen('.', ".resources.", 1)),
-        value: format!("{} rows a month, as `rows` says", facts::number(stated.round())),
+        value: format!(
+            "{} rows a month, from `rows`; not the workload's {}",
+            facts::number(stated.round()),
+            facts::number(made.round())
+        ),
         because: format!(
             "the workload makes {} a month of `{name}` at this peak-to-mean: {} times as many; \
              one of the two is wrong",

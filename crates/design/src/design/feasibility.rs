@@ -21,7 +21,7 @@ pub(super) fn infeasible(ground: Ground<'_>, draft: &Draft<'_>) -> Vec<Infeasibl
     let mut found = Vec::new();
     found.extend(availability(ground, draft));
     found.extend(recovery(draft));
-    found.extend(budget(ground, draft));
+    found.extend(budget(ground, draft).or_else(|| budget_after_growth(ground, draft)));
     found.extend(capacity(draft));
     found.extend(latency(draft));
     found.extend(integrations(draft));
@@ -55,11 +55,13 @@ fn availability(ground: Ground<'_>, draft: &Draft<'_>) -> Option<Infeasible> {
             database_price(ground, draft)
         ));
     } else {
-        let both = 1.0 - (1.0 - best) * (1.0 - best);
+        let both = dependability::regions(draft).value;
         let total = bill::total(draft, 1.0).value * 2.0;
+        let enough = both >= goal.value();
         cures.push(format!(
-            "a second region: {}, about {}",
-            facts::share(both),
+            "a second region{}: {}, about {}",
+            if enough { "" } else { " and fewer bad releases" },
+            facts::share_beside(both, goal.value()),
             facts::money(draft, total.round())
         ));
     }
@@ -69,7 +71,7 @@ fn availability(ground: Ground<'_>, draft: &Draft<'_>) -> Option<Infeasible> {
             "{} cannot hold: {} reaches {}.",
             goal.print(),
             decided.map_or("the design", |one| one.choice.as_str()),
-            facts::share(reached)
+            facts::share_beside(reached, goal.value())
         ),
         numbers,
         cures,
@@ -129,7 +131,9 @@ fn budget(ground: Ground<'_>, draft: &Draft<'_>) -> Option<Infeasible> {
     for (words, inputs) in relaxed(draft) {
         let other = again(ground, inputs);
         let cost = bill::total(&other, 1.0).value;
-        if cost <= budget.value && !cures.iter().any(|(known, _)| (known - cost).abs() < 0.5) {
+        if to_pay(&other) <= budget.value
+            && !cures.iter().any(|(known, _)| (known - cost).abs() < 0.5)
+        {
             cures.push((cost, format!("{words}: {}", facts::money(draft, cost.round()))));
         }
     }
@@ -160,13 +164,66 @@ fn budget(ground: Ground<'_>, draft: &Draft<'_>) -> Option<Infeasible> {
     })
 }
 
+/// A month's bill that a budget has to pay: at the end of the growth where the goals ask for it.
+fn to_pay(draft: &Draft<'_>) -> f64 {
+    let growth = draft.input(Knob::Growth);
+    let factor = if growth.grade() == Grade::Given { growth.value().max(1.0) } else { 1.0 };
+    bill::total(draft, factor).value
+}
+
+/// A budget that pays for today, but not for the growth that the goals ask for.
+fn budget_after_growth(ground: Ground<'_>, draft: &Draft<'_>) -> Option<Infeasible> {
+    let budget = bill::budget(draft)?;
+    let growth = draft.input(Knob::Growth);
+    let then = bill::total(draft, growth.value());
+    if to_pay(draft) <= budget.value {
+        return None;
+    }
+    let factor = bill::factor_at(draft, budget.value).unwrap_or(1.0);
+    let spent = draft.inputs.growth_time.value() * factor.ln() / growth.value().ln();
+    let (amount, currency) = draft.inputs.budget.as_ref()?;
+    let rate = budget.value / amount.value().max(1e-9);
+    let needed = needed(ground, draft, then.value / rate);
+    let numbers = vec![
+        then.clone(),
+        Term::told(spent, "the growth goal's time at which the bill is the budget", Vec::new())
+            .named("budget spent after", Unit::Seconds),
+    ];
+    Some(Infeasible {
+        goal: "goals.budget".to_owned(),
+        claim: format!(
+            "{} pays for today ({}), not for `goals.growth`: {} times the load in {} cost {}; the \
+             budget is spent after {}, at {}.",
+            facts::money(draft, budget.value),
+            cost_of(draft),
+            growth.print(),
+            draft.inputs.growth_time.print(),
+            facts::money(draft, then.value.round()),
+            facts::time(spent),
+            facts::rps(draft.value(Knob::Peak) * factor)
+        ),
+        numbers,
+        cures: vec![
+            format!(
+                "`budget: {} {currency} per month`: today's goals until the end of the growth",
+                facts::number(needed)
+            ),
+            format!(
+                "`growth: {}x in {}`: what the budget carries",
+                facts::number((factor * 100.0).floor() / 100.0),
+                draft.inputs.growth_time.print()
+            ),
+        ],
+    })
+}
+
 /// The least budget, in steps of five, that pays for all goals; logs cost a share of it.
 fn needed(ground: Ground<'_>, draft: &Draft<'_>, least: f64) -> f64 {
     let mut needed = (least / 5.0).ceil() * 5.0;
     for _ in 0..BUDGETS_TRIED {
         let other = again(ground, draft.inputs.with_budget(needed));
         let paid = bill::budget(&other).map_or(f64::INFINITY, |budget| budget.value);
-        if bill::total(&other, 1.0).value <= paid {
+        if to_pay(&other) <= paid {
             break;
         }
         needed += 5.0;

@@ -86,6 +86,16 @@ pub fn database_single(draft: &Draft<'_>) -> Computed {
     (between.clone() / (between + repair)).named("database alone", Unit::Share)
 }
 
+/// Two regions, of which one is enough; a bad release still reaches both.
+pub fn regions(draft: &Draft<'_>) -> Computed {
+    let (nodes, database) = (app_pair(draft), database_pair(draft));
+    let one = draft.fact("balancer_availability") * Term::from(&nodes) * Term::from(&database);
+    let down = Term::from((Term::number(1.0) - one).named("region down", Unit::Share));
+    let releases = Term::from(&release_loss(draft, careful(draft)));
+    (Term::number(1.0) - down.clone() * down - releases)
+        .named("availability of two regions", Unit::Share)
+}
+
 /// A system of balancer, application nodes and database server.
 pub fn composed(draft: &Draft<'_>, pair: bool, standby: bool, release: Release) -> Computed {
     let nodes = if pair { app_pair(draft) } else { app_single(draft) };

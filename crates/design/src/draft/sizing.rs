@@ -160,6 +160,21 @@ pub fn database_size(draft: &Draft<'_>, cpu: f64, bytes: f64) -> &'static (&'sta
     found.unwrap_or(&DATABASE_SIZES[DATABASE_SIZES.len() - 1])
 }
 
+/// The smallest managed database for the demand alone, and for the memory of hot rows alone.
+pub fn database_wants(draft: &Draft<'_>) -> (&'static str, &'static str) {
+    let demand = database_cpu(draft).value;
+    (database_size(draft, demand, 0.0).0, database_size(draft, 0.0, draft.bytes()).0)
+}
+
+/// The peak at which the largest managed database is full at its target, behind the caches as they
+/// are decided; none where nothing reaches it.
+pub fn database_full(draft: &Draft<'_>) -> Option<f64> {
+    let demand = database_cpu(draft).value;
+    let (_, largest, _) = DATABASE_SIZES[DATABASE_SIZES.len() - 1];
+    let room = largest * draft.catalog.value("utilisation_target");
+    (demand > 0.0).then(|| draft.value(Knob::Peak) * room / demand)
+}
+
 /// A month of one application node.
 pub fn replica_price(draft: &Draft<'_>) -> Term {
     let vcpu = draft.fact("replica_vcpu") * draft.fact("container_vcpu");

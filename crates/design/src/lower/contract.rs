@@ -155,17 +155,13 @@ fn command_operation(
     let kind = OperationKind::Command(command_id);
     let words = snake(&command.name).replace('_', " ");
     let path = format!("{}/{{id}}/{}", names.base, words.replace(' ', "-"));
-    let mut summary = words;
-    if let Some(first) = summary.get_mut(..1) {
-        first.make_ascii_uppercase();
-    }
     Operation {
         id: format!("{}{}", camel(&command.name, false), names.one),
         kind,
         resource: Some(id),
         method: "POST",
         path,
-        summary: format!("{summary} {}", a(&names.words)),
+        summary: format!("Command `{}` of {}", command.name, a(&names.words)),
         anonymous: anonymous(&command.by),
         internal: command.internal || internal(&command.by),
         problems: problems::of(domain, Some(resource), kind),

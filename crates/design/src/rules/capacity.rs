@@ -7,4 +7,7 @@ mod latency;
 mod pools;
 mod replicas;
 
+pub(super) use horizons::outgrown;
+pub(super) use replicas::busiest;
+
 rules!["capacity": replicas, pools, latency, bottlenecks, autoscaling, horizons];

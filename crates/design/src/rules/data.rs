@@ -13,7 +13,7 @@ mod search;
 mod storage;
 mod tenancy;
 
-pub(super) use storage::differing;
+pub(super) use storage::{differing, differs};
 pub(crate) use tenancy::{isolation, pinned_isolation};
 
 rules!["data":

@@ -1,10 +1,13 @@
 //! What several rules look up in the model, and how they print numbers in sentences.
 
+use crate::capacity::Term;
 use crate::draft::Draft;
+use crate::draft::inputs::Knob;
+use ir::decision::Setting;
 use ir::domain::{ContextId, Domain, FieldId, Kind, ResourceId, Source};
 use ir::expr::{Expr, ExprKind};
 use ir::model::{At, Step};
-use ir::quantity::{Computed, Unit, print};
+use ir::quantity::{Computed, Grade, Unit, print};
 use std::collections::BTreeMap;
 
 /// A reference from one context into another.
@@ -134,6 +137,81 @@ pub(crate) fn most(draft: &Draft<'_>, of: impl Fn(ResourceId) -> f64) -> Option<
     best
 }
 
+/// Rows a second of a resource that come at the peak, and by whose word.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct NewRows {
+    /// At the peak.
+    pub rate: f64,
+    /// ` by `rows`` where the statement and the workload do not agree; else nothing.
+    pub by: &'static str,
+}
+
+/// New rows at the peak: the workload's, but `rows`'s where the two do not agree, as storage does.
+pub(crate) fn new_rows(draft: &Draft<'_>, id: ResourceId) -> NewRows {
+    let volume = draft.volume(id);
+    let made = draft.load.creates(id);
+    let ratio = draft.value(Knob::PeakToMean);
+    match volume.growth_rows.filter(|_| made > 0.0 && super::data::differs(draft, volume)) {
+        Some(stated) => NewRows { rate: stated * ratio, by: " by `rows`" },
+        None => NewRows { rate: made, by: "" },
+    }
+}
+
+/// Rows in reach of one caller: its tenant's where there are tenants; its own where every rule
+/// of reading has a condition on the row.
+pub(crate) fn reach(draft: &Draft<'_>, id: ResourceId) -> Computed {
+    /// Callers among whom rows are spread that only their own may read.
+    const CALLERS: f64 = 10_000.0;
+    let rows = Term::from(&draft.volume(id).rows);
+    let unit = Unit::Count("rows".to_owned());
+    let root = draft.domain.resource(id).owner.map_or(id, |(owner, _)| owner);
+    let root = draft.domain.resource(root);
+    if draft.tenants() && !draft.domain.resource(id).shared {
+        return (rows * draft.input(Knob::Largest)).named("rows in reach", unit);
+    }
+    if !root.access.read.is_empty() && root.access.read.iter().all(|grant| grant.when.is_some()) {
+        let source = "each sees its own rows alone";
+        let callers = Term::input("callers", CALLERS, Unit::One, Grade::Assumed, source);
+        return (rows / callers).named("rows in reach", unit);
+    }
+    (rows * 1.0).named("rows in reach", unit)
+}
+
+/// Writes a second of a resource that name rows of another context, whose owner is asked: those
+/// that make or replace the row. A command decides on what the row already holds.
+pub(crate) fn questions(draft: &Draft<'_>, from: ResourceId) -> f64 {
+    let root = draft.domain.resource(from).owner.map_or(from, |(owner, _)| owner);
+    draft.load.creates(root) + draft.load.edits(root)
+}
+
+/// Names of the deployable units, as the boundaries decision has them.
+fn units<'a>(draft: &'a Draft<'_>) -> Vec<&'a str> {
+    let decision = draft.decided("boundaries", crate::draft::SYSTEM);
+    let settings = decision.into_iter().flat_map(|decision| &decision.settings);
+    let words = settings.filter_map(|(key, setting)| match setting {
+        Setting::Word(word) if *key == "unit" => word.split_once(": "),
+        Setting::Word(_) | Setting::Flag(_) | Setting::Number(_) => None,
+    });
+    words.map(|(name, _)| name).collect()
+}
+
+/// `` `schema/shop.postgresql.sql` is``, or each of several units' files `are`.
+pub(crate) fn schema_files(draft: &Draft<'_>) -> String {
+    let units = units(draft);
+    let files: Vec<String> =
+        units.iter().map(|name| format!("`schema/{name}.postgresql.sql`")).collect();
+    format!("{} {}", super::choice::listed(&files), if files.len() == 1 { "is" } else { "are" })
+}
+
+/// `peak above 4,800 rps: …`, or from below where the peak is already past it.
+pub(crate) fn peak_flip(draft: &Draft<'_>, at: f64, above: &str, below: &str) -> String {
+    if at > draft.value(Knob::Peak) {
+        format!("peak above {}: {above}", rps(at))
+    } else {
+        format!("peak below {}: {below}", rps(at))
+    }
+}
+
 /// A count of things of the model as a finished number.
 pub(crate) fn count(name: &str, value: f64, things: &str, source: &str) -> Computed {
     let unit = Unit::Count(things.to_owned());
@@ -157,6 +235,20 @@ pub(crate) fn time(value: f64) -> String {
 /// `99.95 %`
 pub(crate) fn share(value: f64) -> String {
     print(value, &Unit::Share)
+}
+
+/// A share beside another, with as many digits as tell the two apart.
+pub(crate) fn share_beside(value: f64, other: f64) -> String {
+    let text = share(value);
+    if text != share(other) || (value - other).abs() < 1e-12 {
+        return text;
+    }
+    let told = |digits: &usize| {
+        let (own, other) = (format!("{:.*}", *digits, value * 100.0), other * 100.0);
+        (own != format!("{other:.digits$}")).then_some(own)
+    };
+    let own = (0..=10).collect::<Vec<usize>>().iter().find_map(told);
+    own.map_or(text, |own| format!("{own} %"))
 }
 
 /// `4.2 %`: a share where four decimals would be noise.

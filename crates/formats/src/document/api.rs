@@ -1,7 +1,7 @@
 //! Endpoints with their callers, load and examples, and the decisions of the contract.
 
 use super::decision::{Section, write_all};
-use super::page::Page;
+use super::page::{Page, count};
 use crate::example::{Examples, Form};
 use crate::tree::Node;
 use ir::architecture::Architecture;
@@ -35,6 +35,17 @@ pub(super) fn write(page: &mut Page, architecture: &Architecture) {
             }
         }
     }
+    let across: Vec<&Operation> = architecture
+        .contract
+        .operations
+        .iter()
+        .filter(|operation| !operation.internal && operation.resource.is_none())
+        .collect();
+    if !across.is_empty() {
+        page.heading(3, "Endpoints of no single aggregate");
+        let rows = across.iter().map(|operation| endpoint(architecture, operation));
+        page.table(&["Endpoint", "Does", "Allowed", "At the peak"], rows);
+    }
     page_example(page, architecture);
     internal(page, architecture);
     write_all(page, architecture, Section::Api);
@@ -46,7 +57,7 @@ fn endpoint(architecture: &Architecture, operation: &Operation) -> Vec<String> {
     let mut does = operation.summary.clone();
     if operation.kind == OperationKind::List {
         let keys = operation.filters.iter().filter(|filter| filter.sortable).count();
-        does.push_str(&format!("; {keys} fields to filter and sort by"));
+        does.push_str(&format!("; {} to filter and sort by", count(keys, "field", "fields")));
         if operation.searchable {
             does.push_str(", words by `q`");
         }

@@ -68,8 +68,9 @@ fn assumptions(page: &mut Page, architecture: &Architecture) {
     }
     page.heading(3, "Assumptions that matter most");
     page.text(
-        "Not said by the model; the last columns show what halving or doubling each does to the \
-         monthly cost and the predicted p95.",
+        "Not said by the model, or said in two ways that do not agree; the last columns show what \
+         halving or doubling each (or following the other) does to the monthly cost and the \
+         predicted p95.",
     );
     let rows = all.iter().take(ASSUMPTIONS_MAX).map(row);
     page.table(&["Say it as", "Assumed", "Moves cost", "Moves p95", "Flips"], rows);

@@ -2,11 +2,9 @@
 
 use super::decision::{Section, filled, write_all};
 use super::page::{Page, coded, listed};
-use crate::openapi::problem_example;
-use crate::tree::list;
+use crate::openapi::refused_transition;
 use ir::architecture::Architecture;
-use ir::contract::{OperationKind, Problem};
-use ir::domain::Kind;
+use ir::contract::Problem;
 use ir::model::Step;
 use ir::quantity::{Unit, print};
 
@@ -116,35 +114,14 @@ pub(super) fn errors(page: &mut Page, architecture: &Architecture) {
 
 /// What a client reads that calls a command in the wrong state.
 fn transition_example(page: &mut Page, architecture: &Architecture) {
-    for operation in architecture.contract.operations.iter().filter(|one| !one.internal) {
-        let (OperationKind::Command(command), Some(id)) = (operation.kind, operation.resource)
-        else {
-            continue;
-        };
-        let resource = architecture.domain.resource(id);
-        let Some(transition) = resource.commands[command.index()].transitions.first() else {
-            continue;
-        };
-        let Kind::Enum(values) = &resource.field(transition.field).kind else { continue };
-        let other = values.iter().rev().find(|value| !transition.from.contains(value));
-        let Some(from) = other else { continue };
-        let mut example = problem_example(&ir::contract::problems::ILLEGAL_TRANSITION);
-        let field = &resource.field(transition.field).name;
-        let name = &resource.commands[command.index()].name;
-        let needed = transition.from.join("` or `");
-        let detail = format!("`{name}` needs `{field}` to be `{needed}`, and it is `{from}`");
-        example.set("detail", detail);
-        example.set("field", field);
-        example.set("from", from);
-        example.set("to", &transition.to);
-        example.set("allowed", list(transition.from.iter()));
-        page.text(format!(
-            "`{} {}` on a row whose `{field}` is `{from}` answers `409`:",
-            operation.method, operation.path
-        ));
-        page.json(&example);
+    let Some(refused) = refused_transition(&architecture.contract, &architecture.domain) else {
         return;
-    }
+    };
+    page.text(format!(
+        "`{} {}` on a row whose `{}` is `{}` answers `409`:",
+        refused.operation.method, refused.operation.path, refused.field, refused.from
+    ));
+    page.json(&refused.answer);
 }
 
 pub(super) fn observability(page: &mut Page, architecture: &Architecture) {

@@ -2,8 +2,9 @@
 
 use super::Writing;
 use crate::example;
-use crate::tree::{Node, map};
-use ir::contract::{Operation, Problem, problems};
+use crate::tree::{Node, list, map};
+use ir::contract::{Contract, Operation, OperationKind, Problem, problems};
+use ir::domain::{Domain, Kind};
 use std::collections::BTreeMap;
 
 /// The shared answers, gathered while the operations are written.
@@ -41,14 +42,22 @@ impl Answers {
     }
 
     /// `components.examples`: one of each problem that some operation answers with.
-    pub(super) fn examples(&self, _: &Writing<'_>) -> Node {
+    pub(super) fn examples(&self, writing: &Writing<'_>) -> Node {
+        let contract = &writing.architecture.contract;
+        let refused = refused_transition(contract, &writing.architecture.domain);
         let mut examples = Node::empty();
         for problem in problems::ALL {
             if self.shared.values().flatten().any(|used| used.slug == problem.slug) {
+                let value = match &refused {
+                    Some(refused) if problem.slug == problems::ILLEGAL_TRANSITION.slug => {
+                        refused.answer.clone()
+                    }
+                    Some(_) | None => problem_example(problem),
+                };
                 let node = map([
                     ("summary", problem.title.into()),
                     ("description", problem.meaning.into()),
-                    ("value", problem_example(problem)),
+                    ("value", value),
                 ]);
                 examples.set(problem.slug, node);
             }
@@ -86,8 +95,46 @@ fn response(problems: &[Problem]) -> Node {
 /// The trace that the examples happened in.
 const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
 
+/// A command that is called in a state it does not start from, and what it answers.
+pub(crate) struct RefusedTransition<'a> {
+    /// The command's operation.
+    pub(crate) operation: &'a Operation,
+    /// The field that holds the state.
+    pub(crate) field: &'a str,
+    /// The state that the row is in.
+    pub(crate) from: &'a str,
+    /// The problem as it is sent.
+    pub(crate) answer: Node,
+}
+
+/// The first command of clients that some state refuses, called in the last such state.
+pub(crate) fn refused_transition<'a>(
+    contract: &'a Contract,
+    domain: &'a Domain,
+) -> Option<RefusedTransition<'a>> {
+    contract.operations.iter().filter(|one| !one.internal).find_map(|operation| {
+        let OperationKind::Command(command) = operation.kind else { return None };
+        let resource = domain.resource(operation.resource?);
+        let command = &resource.commands[command.index()];
+        let transition = command.transitions.first()?;
+        let field = resource.field(transition.field);
+        let Kind::Enum(values) = &field.kind else { return None };
+        let from = values.iter().rev().find(|value| !transition.from.contains(value))?;
+        let needed = transition.from.join("` or `");
+        let (name, field) = (&command.name, &field.name);
+        let detail = format!("`{name}` needs `{field}` to be `{needed}`, and it is `{from}`");
+        let mut answer = problem_example(&problems::ILLEGAL_TRANSITION);
+        answer.set("detail", detail);
+        answer.set("field", field);
+        answer.set("from", from);
+        answer.set("to", &transition.to);
+        answer.set("allowed", list(resource.reachable(transition.field, from)));
+        Some(RefusedTransition { operation, field, from, answer })
+    })
+}
+
 /// A problem as it is sent.
-pub(crate) fn problem_example(problem: &Problem) -> Node {
+fn problem_example(problem: &Problem) -> Node {
     let mut node = map([
         ("type", problem.type_uri().into()),
         ("title", problem.title.into()),

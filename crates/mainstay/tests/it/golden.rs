@@ -142,3 +142,26 @@ fn a_design_refuses_to_replace_files_that_none_wrote() {
         std::fs::remove_file(folder.0.join(".files")).expect("the list");
     }
 }
+
+/// What stands between a mark and the next sign that ends a word.
+fn words_after<'a>(text: &'a str, mark: &'a str) -> impl Iterator<Item = &'a str> {
+    let ends = |c: char| !(c.is_alphanumeric() || "-_.".contains(c));
+    text.split(mark).skip(1).map(move |rest| rest.split(ends).next().unwrap_or_default())
+}
+
+#[test]
+fn the_documents_name_only_verbs_and_schemas_that_are_there() {
+    let help = run(&["--help"]).stdout;
+    let verbs: Vec<&str> = help.split_whitespace().collect();
+    let mut faults = Vec::new();
+    for example in EXAMPLES {
+        let folder = top().join(format!("examples/{example}/architecture"));
+        let text = std::fs::read_to_string(folder.join("ARCHITECTURE.md")).expect("it is written");
+        let unknown = words_after(&text, "`mainstay ").filter(|verb| !verbs.contains(verb));
+        faults.extend(unknown.map(|verb| format!("{example}: no verb `{verb}`")));
+        let files = words_after(&text, "schema/").filter(|file| file.ends_with(".sql"));
+        let missing = files.filter(|file| !folder.join("schema").join(file).exists());
+        faults.extend(missing.map(|file| format!("{example}: no file schema/{file}")));
+    }
+    none("the documents name what is not there", faults);
+}

@@ -158,14 +158,7 @@ fn check_transitions(
         }
         let needed: Vec<String> =
             transition.from.iter().map(|state| format!("`{state}`")).collect();
-        let moves = resource.commands.iter().flat_map(|command| &command.transitions);
-        let mut allowed: Vec<&str> = Vec::new();
-        for other in moves.filter(|other| other.field == transition.field) {
-            let leads = other.from.iter().any(|state| state == from);
-            if leads && !allowed.contains(&other.to.as_str()) {
-                allowed.push(&other.to);
-            }
-        }
+        let allowed = resource.reachable(transition.field, from);
         let detail = format!(
             "`{}` needs `{}` to be {}, and it is `{from}`",
             command.name,

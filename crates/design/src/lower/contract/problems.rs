@@ -3,7 +3,7 @@
 use super::{grants, writes};
 use ir::contract::OperationKind;
 use ir::contract::{Problem, problems as p};
-use ir::domain::{Caller, Domain, Field, Kind, Resource};
+use ir::domain::{Caller, Command, Domain, Field, FieldId, Kind, Resource, Source, Unique};
 use ir::model::{FieldType, OnDelete};
 
 /// What any request may meet, whatever it asks.
@@ -114,8 +114,8 @@ fn of_resource(domain: &Domain, resource: &Resource, kind: OperationKind) -> Vec
         OperationKind::Command(id) => {
             problems.extend(of_existing(resource));
             problems.extend(WITH_BODY);
-            problems.extend(constraints(domain, resource));
             let command = &resource.commands[id.index()];
+            problems.extend(changed(domain, resource, command));
             let names = |field: &Field| matches!(field.kind, Kind::Reference { .. });
             problems.extend(command.input.iter().any(names).then_some(p::UNKNOWN_REFERENCE));
             let transitions = !command.transitions.is_empty();
@@ -144,6 +144,29 @@ fn constraints(domain: &Domain, resource: &Resource) -> Vec<Problem> {
     problems.extend(has(|one| !one.overlaps.is_empty()).then_some(p::OVERLAP));
     problems.extend(has(refers).then_some(p::UNKNOWN_REFERENCE));
     problems.extend(has(computes_money).then_some(p::MIXED_CURRENCIES));
+    problems
+}
+
+/// Constraints that a command may break by the fields that it changes.
+fn changed(domain: &Domain, resource: &Resource, command: &Command) -> Vec<Problem> {
+    let states = command.transitions.iter().map(|transition| transition.field);
+    let changed: Vec<FieldId> = command.set.iter().map(|(field, _)| *field).chain(states).collect();
+    let moves = |field: &FieldId| {
+        changed.contains(field) || matches!(resource.field(*field).source, Source::Computed(_))
+    };
+    let any = |fields: &[FieldId]| fields.iter().any(moves);
+    let touches = |unique: &Unique| any(&unique.fields) || unique.when.is_some();
+    let mut problems = constraints(domain, resource);
+    problems.retain(|problem| match problem.slug {
+        slug if slug == p::DUPLICATE.slug => resource.uniques.iter().any(touches),
+        slug if slug == p::OVERLAP.slug => {
+            resource.overlaps.iter().any(|(equal, span)| any(equal) || moves(span))
+        }
+        slug if slug == p::UNKNOWN_REFERENCE.slug => changed
+            .iter()
+            .any(|field| matches!(resource.field(*field).kind, Kind::Reference { .. })),
+        _ => true,
+    });
     problems
 }
 

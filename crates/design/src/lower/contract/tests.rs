@@ -26,14 +26,14 @@ fn operations_are_what_somebody_is_allowed() {
         replaceProduct: PUT /v1/products/{id} (Replace a product)
         updateProduct: PATCH /v1/products/{id} (Change a product)
         deleteProduct: DELETE /v1/products/{id} (Delete a product)
-        reserveProduct: POST /v1/products/{id}/reserve (Reserve a product) internal
+        reserveProduct: POST /v1/products/{id}/reserve (Command `reserve` of a product) internal
         listOrders: GET /v1/orders (List orders)
         createOrder: POST /v1/orders (Create an order)
         getOrder: GET /v1/orders/{id} (Get an order)
         replaceOrder: PUT /v1/orders/{id} (Replace an order)
         updateOrder: PATCH /v1/orders/{id} (Change an order)
-        placeOrder: POST /v1/orders/{id}/place (Place an order)
-        cancelOrder: POST /v1/orders/{id}/cancel (Cancel an order)
+        placeOrder: POST /v1/orders/{id}/place (Command `place` of an order)
+        cancelOrder: POST /v1/orders/{id}/cancel (Command `cancel` of an order)
         batch: POST /v1/batch (Do several operations of one context, all or none)
     "#]]
     .assert_eq(&printed);
@@ -54,14 +54,14 @@ fn each_operation_names_its_problems() {
         replaceProduct: malformed-body unknown-member read-only-member tenant-unknown forbidden tenant-mismatch not-found duplicate key-running version-mismatch unsupported-media-type invalid-value key-reused
         updateProduct: malformed-body unknown-member read-only-member tenant-unknown forbidden tenant-mismatch not-found duplicate key-running version-mismatch unsupported-media-type invalid-value key-reused
         deleteProduct: tenant-unknown forbidden tenant-mismatch not-found key-running version-mismatch key-reused
-        reserveProduct: malformed-body unknown-member read-only-member tenant-unknown forbidden tenant-mismatch not-found duplicate key-running version-mismatch unsupported-media-type invalid-value key-reused
+        reserveProduct: malformed-body unknown-member read-only-member tenant-unknown forbidden tenant-mismatch not-found key-running version-mismatch unsupported-media-type invalid-value key-reused
         listOrders: invalid-cursor tenant-unknown forbidden tenant-mismatch
         createOrder: malformed-body unknown-member read-only-member tenant-unknown forbidden tenant-mismatch key-running unsupported-media-type invalid-value unknown-reference mixed-currencies key-reused
         getOrder: tenant-unknown tenant-mismatch not-found
         replaceOrder: malformed-body unknown-member read-only-member tenant-unknown forbidden tenant-mismatch not-found key-running version-mismatch unsupported-media-type invalid-value unknown-reference mixed-currencies key-reused
         updateOrder: malformed-body unknown-member read-only-member tenant-unknown forbidden tenant-mismatch not-found key-running version-mismatch unsupported-media-type invalid-value unknown-reference mixed-currencies key-reused
-        placeOrder: malformed-body unknown-member read-only-member tenant-unknown forbidden tenant-mismatch not-found illegal-transition key-running version-mismatch unsupported-media-type invalid-value unknown-reference mixed-currencies key-reused
-        cancelOrder: malformed-body unknown-member read-only-member tenant-unknown forbidden tenant-mismatch not-found illegal-transition workflow-running key-running version-mismatch unsupported-media-type invalid-value unknown-reference mixed-currencies key-reused
+        placeOrder: malformed-body unknown-member read-only-member tenant-unknown forbidden tenant-mismatch not-found illegal-transition key-running version-mismatch unsupported-media-type invalid-value mixed-currencies key-reused
+        cancelOrder: malformed-body unknown-member read-only-member tenant-unknown forbidden tenant-mismatch not-found illegal-transition workflow-running key-running version-mismatch unsupported-media-type invalid-value mixed-currencies key-reused
         batch: malformed-body unknown-member read-only-member tenant-unknown forbidden tenant-mismatch not-found method-not-allowed duplicate illegal-transition workflow-running key-running version-mismatch unsupported-media-type invalid-value unknown-reference mixed-currencies key-reused
     "#]].assert_eq(&printed);
 }

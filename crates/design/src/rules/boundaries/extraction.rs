@@ -6,9 +6,7 @@
 //! **Cost** of a wrong seam: a distributed transaction. **Instead**: no order, decided under load.
 
 use crate::capacity::Term;
-use crate::draft::inputs::Knob;
-use crate::draft::{Draft, sizing};
-use crate::rules::choice::counted;
+use crate::draft::Draft;
 use crate::rules::facts;
 use crate::stages::Rule;
 use ir::decision::{Authority, Decision, Stage};
@@ -34,22 +32,18 @@ fn decide(draft: &Draft<'_>) -> Vec<Decision> {
         let all = Term::input("all", total, Unit::PerSecond, Grade::Derived, "workload");
         (own / all).named("share of the load", Unit::Share)
     };
-    let demand = sizing::database_cpu(draft).value;
-    let largest = sizing::DATABASE_SIZES[sizing::DATABASE_SIZES.len() - 1].1;
-    let room = largest * draft.catalog.value("utilisation_target");
-    let factor = if demand > 0.0 { room / demand } else { f64::INFINITY };
     let choice = RULE
         .on("system", "which context would leave first?")
         .choose(format!("`{}` first, then `{}`", name(first), name(second)))
         .because(format!(
-            "`{}` carries {} of the load and {} across its border a second; `{}` carries {} and \
-             {}.",
+            "`{}` carries {} of the load and {} of questions across its border; `{}` carries {} \
+             and {}.",
             name(first),
             facts::about(rates[first] / total),
-            counted((calls[first] * 10.0).round() / 10.0, "call", "calls"),
+            facts::rps(calls[first]),
             name(second),
             facts::about(rates[second] / total),
-            facts::number((calls[second] * 10.0).round() / 10.0)
+            facts::rps(calls[second])
         ))
         .number(number(first))
         .alternative(
@@ -66,14 +60,11 @@ fn decide(draft: &Draft<'_>) -> Vec<Decision> {
         ))
         .driver("workload")
         .authority(Authority::Advises);
-    let choice = if factor.is_finite() {
-        choice.flips(format!(
-            "peak above {}: the extraction is due, the largest database server is full",
-            facts::rps(draft.value(Knob::Peak) * factor)
-        ))
-    } else {
-        choice
-    };
+    let choice = choice.flips(format!(
+        "`{}` carrying less for each question across its border than `{}`: that one first",
+        name(first),
+        name(second)
+    ));
     vec![choice.done(draft)]
 }
 
@@ -82,8 +73,7 @@ fn calls_by_context(draft: &Draft<'_>) -> Vec<f64> {
     let mut calls = vec![0.0; draft.domain.contexts.len()];
     for relation in facts::relations(draft.domain) {
         let from = draft.domain.resource(relation.from);
-        let root = from.owner.map_or(relation.from, |(owner, _)| owner);
-        let rate = draft.load.on(root, crate::draft::load::Work::Write);
+        let rate = facts::questions(draft, relation.from);
         calls[from.context.index()] += rate;
         calls[draft.domain.resource(relation.to).context.index()] += rate;
     }
@@ -102,9 +92,9 @@ mod tests {
             &RULE,
             SHOP,
             expect![[r#"
-            system: `catalog` first, then `ordering`
-              flips at peak above 205,859 rps: the extraction is due, the largest database server is full
-        "#]],
+                system: `catalog` first, then `ordering`
+                  flips at `catalog` carrying less for each question across its border than `ordering`: that one first
+            "#]],
         );
     }
 

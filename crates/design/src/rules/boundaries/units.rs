@@ -63,16 +63,14 @@ fn decide(draft: &Draft<'_>) -> Vec<Decision> {
             counted(groups.len() as f64 - 1.0, "unit", "units")
         ));
     }
-    let target = draft.catalog.value("utilisation_target");
-    let largest = sizing::DATABASE_SIZES[sizing::DATABASE_SIZES.len() - 1].1;
-    let demand = sizing::database_cpu(draft).value;
-    if demand > 0.0 {
-        let at = draft.value(Knob::Peak) * largest * target / demand;
-        choice = choice.flips(format!(
-            "peak above {}: one database server no longer carries all contexts, and the busiest \
-             leaves",
-            facts::rps(at)
-        ));
+    if sizing::database_cpu(draft).value > 0.0 {
+        choice = choice.flips(if contexts > 1 {
+            "one database server full, at the peak that D055 computes behind the caches: the \
+             context that D002 names leaves"
+        } else {
+            "one database server full, at the peak that D055 computes behind the caches: shards, \
+             or a second context"
+        });
     }
     vec![alternatives(choice, draft, &groups).done(draft)]
 }
@@ -105,10 +103,10 @@ fn reasons(
     let size = facts::number(draft.catalog.value("engineers_per_unit"));
     let units = groups.len();
     let load = format!(
-        "{} at the peak take {} vCPU in all: {} carry it, so load asks for no split.",
+        "{} at the peak take {} vCPU in all: {} it, so load asks for no split.",
         facts::rps(draft.load.clients()),
         facts::number(cpu.value),
-        counted(nodes.value, "node of 1 vCPU", "nodes of 1 vCPU")
+        counted(nodes.value, "node of 1 vCPU carries", "nodes of 1 vCPU carry")
     );
     let people = if units == 1 {
         format!(
@@ -133,9 +131,9 @@ fn reasons(
         .because(load)
         .because_if(relations > 0 && units == 1, || {
             format!(
-                "{} cross contexts; in one process each is a function call, between services each \
-                 is a network trip that can fail.",
-                counted(relations as f64, "reference", "references")
+                "{} contexts; in one process that is a function call, between services a network \
+                 trip that can fail.",
+                counted(relations as f64, "reference crosses", "references cross")
             )
         })
         .because_if(!workflows.is_empty() && units == 1, || {
@@ -214,11 +212,7 @@ fn functions(choice: crate::rules::Choice, draft: &Draft<'_>) -> crate::rules::C
 fn crossing(draft: &Draft<'_>) -> String {
     let writes: f64 = facts::relations(draft.domain)
         .iter()
-        .map(|relation| {
-            let root = draft.domain.resource(relation.from).owner;
-            let root = root.map_or(relation.from, |(owner, _)| owner);
-            draft.load.creates(root)
-        })
+        .map(|relation| facts::questions(draft, relation.from))
         .sum();
     if writes <= 0.0 {
         return String::new();
@@ -314,10 +308,10 @@ mod tests {
             &RULE,
             SHOP,
             expect![[r#"
-            system: modular monolith, one deployable unit
-              flips at team of 10 engineers or more: 2 units
-              flips at peak above 205,859 rps: one database server no longer carries all contexts, and the busiest leaves
-        "#]],
+                system: modular monolith, one deployable unit
+                  flips at team of 10 engineers or more: 2 units
+                  flips at one database server full, at the peak that D055 computes behind the caches: the context that D002 names leaves
+            "#]],
         );
     }
 
@@ -327,10 +321,10 @@ mod tests {
             &RULE,
             &with(SHOP, "team: 6 engineers", "team: 16 engineers"),
             expect![[r#"
-            system: services, one for each of 3 contexts
-              flips at team below 15 engineers: 2 units
-              flips at peak above 205,859 rps: one database server no longer carries all contexts, and the busiest leaves
-        "#]],
+                system: services, one for each of 3 contexts
+                  flips at team below 15 engineers: 2 units
+                  flips at one database server full, at the peak that D055 computes behind the caches: the context that D002 names leaves
+            "#]],
         );
     }
 
@@ -340,9 +334,9 @@ mod tests {
             &RULE,
             LINKS,
             expect![[r#"
-            system: one deployable unit
-              flips at peak above 592,661 rps: one database server no longer carries all contexts, and the busiest leaves
-        "#]],
+                system: one deployable unit
+                  flips at one database server full, at the peak that D055 computes behind the caches: shards, or a second context
+            "#]],
         );
     }
 }

@@ -9,6 +9,7 @@ use crate::capacity::{Term, cache::Zipf};
 use crate::draft::inputs::Knob;
 use crate::draft::load::Work;
 use crate::draft::{Draft, outside, sizing};
+use crate::rules::choice::counted;
 use crate::rules::facts;
 use crate::stages::Rule;
 use ir::decision::{Authority, Decision, Stage};
@@ -16,6 +17,9 @@ use ir::quantity::{Computed, Grade, Unit};
 
 pub(super) const RULE: Rule =
     Rule { id: "D053", name: "bottlenecks", stage: Stage::Capacity, each: false, decide };
+
+/// Share of the first limit's use below which another is not worth a line.
+const WORTH: f64 = 0.001;
 
 /// A limit: what it is, the share of it that the peak uses, what to do when it is full.
 struct Limit {
@@ -26,7 +30,8 @@ struct Limit {
 
 fn decide(draft: &Draft<'_>) -> Vec<Decision> {
     let mut limits = limits(draft);
-    limits.retain(|limit| limit.used > 0.0);
+    let busiest = limits.iter().map(|limit| limit.used).fold(0.0, f64::max);
+    limits.retain(|limit| limit.used > busiest * WORTH);
     limits.sort_by(|a, b| b.used.total_cmp(&a.used));
     let Some(first) = limits.first() else { return Vec::new() };
     let peak = draft.value(Knob::Peak);
@@ -70,20 +75,26 @@ fn limits(draft: &Draft<'_>) -> Vec<Limit> {
     match store {
         sizing::Store::Server => {
             limits.push(Limit {
-                what: format!("cores of {} application nodes", facts::number(replicas)),
+                what: format!(
+                    "cores of {}",
+                    counted(replicas, "application node", "application nodes")
+                ),
                 used: cpu.value / (replicas * draft.catalog.value("replica_vcpu")),
                 cure: "Add a node: they hold no state.".to_owned(),
             });
             let demand = sizing::database_cpu(draft).value;
             let size = sizing::database_size(draft, demand, draft.bytes());
-            let largest = sizing::DATABASE_SIZES[sizing::DATABASE_SIZES.len() - 1].1;
             limits.push(Limit {
                 what: format!("database CPU ({} vCPU sustained)", facts::number(size.1)),
                 used: demand / size.1,
-                cure: format!(
-                    "The next size; the largest that is sold is full at {}.",
-                    facts::rps(draft.value(Knob::Peak) * largest / demand.max(1e-12))
-                ),
+                cure: match sizing::database_full(draft) {
+                    Some(full) => format!(
+                        "The next size; the largest that is sold carries {} at {}.",
+                        facts::rps(full),
+                        facts::about(draft.catalog.value("utilisation_target"))
+                    ),
+                    None => "The next size.".to_owned(),
+                },
             });
         }
         sizing::Store::Embedded => {

@@ -62,8 +62,15 @@ fn decide(draft: &Draft<'_>) -> Vec<Decision> {
     choice = choice
         .choose(format!("now {}, {}", facts::rps(draft.value(Knob::Peak)), last_words.join(", ")))
         .alternative(
-            "everything for the end today",
-            format!("{} now instead of {}.", described(&last), described(&now)),
+            if last == now { "smaller sizes today" } else { "everything for the end today" },
+            if last == now {
+                format!(
+                    "{} are the least that the goals allow, and carry the end as well.",
+                    described(&now)
+                )
+            } else {
+                format!("{} now instead of {}.", described(&last), described(&now))
+            },
             vec![doubling.clone()],
         );
     choice = due(choice, draft);
@@ -103,6 +110,12 @@ fn needs(draft: &Draft<'_>, factor: f64) -> Needs {
     }
 }
 
+/// Whether the growth goal asks for more within that time than is bought today.
+pub(in crate::rules) fn outgrown(draft: &Draft<'_>, seconds: f64) -> bool {
+    let factor = draft.inputs.peak_after(seconds).value() / draft.value(Knob::Peak).max(1e-9);
+    needs(draft, factor) != needs(draft, 1.0)
+}
+
 fn changes(before: &Needs, after: &Needs) -> String {
     let mut parts = Vec::new();
     if after.nodes > before.nodes {
@@ -128,8 +141,8 @@ fn described(needs: &Needs) -> String {
     match needs.database {
         Some((_, vcpu)) => {
             format!(
-                "{} nodes and {} vCPU of database",
-                facts::number(needs.nodes),
+                "{} and {} vCPU of database",
+                counted(needs.nodes, "node", "nodes"),
                 facts::number(vcpu)
             )
         }
@@ -158,17 +171,23 @@ fn due(choice: Choice, draft: &Draft<'_>) -> Choice {
     let target = draft.catalog.value("utilisation_target");
     match sizing::store(draft) {
         sizing::Store::Server => {
-            let demand = sizing::database_cpu(draft).value;
-            let largest = sizing::DATABASE_SIZES[sizing::DATABASE_SIZES.len() - 1].1 * target;
-            if demand <= 0.0 {
-                return choice;
+            let Some(full) = sizing::database_full(draft) else { return choice };
+            let factor = full / draft.value(Knob::Peak);
+            let cure = if draft.domain.contexts.len() > 1 {
+                "a context has to have left"
+            } else {
+                "its rows have to be in shards"
+            };
+            if factor <= 1.0 {
+                return choice.flips(format!(
+                    "peak below {}: one database server carries it",
+                    facts::rps(full)
+                ));
             }
-            let factor = largest / demand;
             choice.flips(format!(
-                "{} from now at this growth ({}): the largest database server is full, and a \
-                 context has to have left",
+                "{} from now at this growth ({}): the largest database server is full, and {cure}",
                 facts::time(when(factor)),
-                facts::rps(draft.value(Knob::Peak) * factor)
+                facts::rps(full)
             ))
         }
         sizing::Store::Embedded => {
@@ -180,7 +199,7 @@ fn due(choice: Choice, draft: &Draft<'_>) -> Choice {
             choice.flips(format!(
                 "{} from now at this growth ({}): SQLite's writer is full, PostgreSQL before then",
                 facts::time(when(factor.max(1.0))),
-                facts::rps(draft.value(Knob::Peak) * factor)
+                facts::rps(draft.value(Knob::Peak) * factor.max(1.0))
             ))
         }
     }

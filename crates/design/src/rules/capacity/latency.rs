@@ -59,8 +59,7 @@ fn decide(draft: &Draft<'_>) -> Vec<Decision> {
         choice = choice.flips("a slower goal, or more nodes: see the infeasible goals");
     }
     choice = choice.consequence(
-        "Prediction, not measurement: bursts inside a second and slow disks are not in it. \
-         `mainstay verify --load` puts the measured values beside these.",
+        "Prediction, not measurement: bursts inside a second and slow disks are not in it.",
     );
     vec![
         choice

@@ -10,6 +10,7 @@ use crate::draft::inputs::Knob;
 use crate::draft::load::Work;
 use crate::draft::{Draft, sizing};
 use crate::rules::Choice;
+use crate::rules::choice::counted;
 use crate::rules::facts;
 use crate::stages::Rule;
 use ir::decision::{Decision, Effect, Stage};
@@ -28,6 +29,7 @@ fn decide(draft: &Draft<'_>) -> Vec<Decision> {
         .driver("workload");
     let choice = match sizing::store(draft) {
         sizing::Store::Embedded => embedded(choice, draft),
+        sizing::Store::Server if draft.word("isolation") == "database" => tenants(choice, draft),
         sizing::Store::Server => server(choice, draft),
     };
     vec![choice.done(draft)]
@@ -62,9 +64,11 @@ fn embedded(choice: Choice, draft: &Draft<'_>) -> Choice {
             "each would wait for the same lock and answer `database is locked`.",
             vec![],
         )
-        .flips(format!(
-            "peak above {}: the writer is full, and PostgreSQL with a pool comes first",
-            facts::rps(draft.value(Knob::Peak) / share.max(1e-9))
+        .flips(facts::peak_flip(
+            draft,
+            draft.value(Knob::Peak) / share.max(1e-9),
+            "the writer is full, and PostgreSQL with a pool comes first",
+            "the writer carries it",
         ))
         .effect(Effect::RunsHere)
         .set("readers_per_core", 1.0)
@@ -118,9 +122,71 @@ fn server(choice: Choice, draft: &Draft<'_>) -> Choice {
             format!("{} connections are far below what one server holds.", facts::number(open)),
             vec![],
         )
-        .flips("more than 400 connections in all: a pooler in front")
+        .flips(pooler(open))
         .effect(Effect::FilesOnly)
         .set("connections", each)
+}
+
+/// Connections that one PostgreSQL server holds without a pooler in front.
+const CONNECTIONS_MAX: f64 = 400.0;
+
+fn pooler(open: f64) -> String {
+    let most = facts::number(CONNECTIONS_MAX);
+    if open <= CONNECTIONS_MAX {
+        format!("more than {most} connections in all: a pooler in front")
+    } else {
+        format!("{most} connections or fewer in all: no pooler in front")
+    }
+}
+
+/// A database for each tenant has connections of its own: a pool cannot be shared among them.
+fn tenants(choice: Choice, draft: &Draft<'_>) -> Choice {
+    let replicas = super::replicas::replicas(draft);
+    let each = draft.number("tenant_connections", "system").unwrap_or(2.0);
+    let unit = || Unit::Count("connections".to_owned());
+    let source = "the tenancy decision";
+    let each_term = Term::input("each_tenant", each, unit(), Grade::Derived, source);
+    let node = (draft.input(Knob::Tenants) * each_term).named("connections of a node", unit());
+    let open = (Term::from(&node) * Term::from(&replicas)).named("connections in all", unit());
+    let (flight, _) = sizing::pool(&queries(draft), &Term::from(&times(draft)));
+    let least = open.value;
+    choice
+        .choose(format!(
+            "{} for each tenant's database on each node, {} in all",
+            facts::number(each),
+            facts::number(least)
+        ))
+        .because(format!(
+            "{} have databases of their own, and a connection belongs to one: {} that reads and \
+             one that writes for each are {} on a node and {} on {}.",
+            draft.input(Knob::Tenants).print(),
+            facts::number(each - 1.0),
+            facts::number(node.value),
+            facts::number(least),
+            counted(replicas.value, "node", "nodes")
+        ))
+        .because(format!(
+            "{} of queries keep {} of them busy in the mean (Little): the number follows the \
+             tenants, not the load.",
+            facts::rps(queries(draft).value()),
+            facts::number(flight.value)
+        ))
+        .number(flight)
+        .number(node.clone())
+        .number(open)
+        .alternative(
+            "opened when a tenant calls",
+            "each first call of a quiet tenant waits for a connection to be made.",
+            vec![],
+        )
+        .alternative(
+            "a pooler in front",
+            format!("{} connections are below what one server holds.", facts::number(least)),
+            vec![],
+        )
+        .flips(pooler(least))
+        .effect(Effect::FilesOnly)
+        .set("connections", node.value)
 }
 
 /// Statements a second that reach the database.

@@ -56,6 +56,23 @@ fn needed(draft: &Draft<'_>) -> Computed {
     (Term::from(&load) + 1.0).named("replicas", unit)
 }
 
+/// How busy the busiest station is at the peak with no node to spare, and what it is.
+pub(in crate::rules) fn busiest(draft: &Draft<'_>) -> (f64, &'static str) {
+    let store = sizing::store(draft);
+    let cpu = sizing::app_cpu(draft, store);
+    if store == sizing::Store::Embedded {
+        let cores = machine(cpu.value, draft.catalog.value("utilisation_target"));
+        let writer = draft.load.writes() * draft.catalog.value("writer_embedded");
+        let busy = cpu.value / cores;
+        return if writer > busy { (writer, "the one writer") } else { (busy, "the machine") };
+    }
+    let nodes = sizing::nodes_for(draft, &cpu).value * draft.catalog.value("replica_vcpu");
+    let demand = sizing::database_cpu(draft).value;
+    let database = demand / sizing::database_size(draft, demand, draft.bytes()).1;
+    let busy = cpu.value / nodes;
+    if database > busy { (database, "the database") } else { (busy, "the nodes, one of them lost") }
+}
+
 fn decide(draft: &Draft<'_>) -> Vec<Decision> {
     let store = sizing::store(draft);
     let cpu = sizing::app_cpu(draft, store);

@@ -9,7 +9,7 @@ use crate::capacity::Term;
 use crate::draft::Draft;
 use crate::draft::inputs::Knob;
 use crate::rules::Choice;
-use crate::rules::choice::counted;
+use crate::rules::choice::{counted, listed};
 use crate::rules::facts;
 use crate::stages::Rule;
 use ir::decision::{Authority, Decision, Effect, Setting, Stage};
@@ -52,16 +52,24 @@ fn decide(draft: &Draft<'_>) -> Vec<Decision> {
         ),
         Vec::new(),
     );
-    let factor = limit / (horizon * consumers).max(1e-9);
+    let full = draft.value(Knob::Peak) * limit / (horizon * consumers).max(1e-9);
+    let busy = horizon * consumers > 0.0;
     vec![
         choice
-            .flips(if with_broker {
-                format!("peak below {}: none", facts::rps(draft.value(Knob::Peak) * factor))
-            } else {
-                format!(
-                    "peak above {}, or a third unit: a broker",
-                    facts::rps(draft.value(Knob::Peak) * factor)
-                )
+            .flips(match (wish, busy, full > draft.value(Knob::Peak)) {
+                (Some(wish), _, true) if units <= 2.0 => {
+                    format!("no wish for {wish}: none")
+                }
+                (_, true, true) if units <= 2.0 => {
+                    format!("peak above {}, or a third unit: a broker", facts::rps(full))
+                }
+                (_, true, false) => format!("peak below {}: none", facts::rps(full)),
+                (_, false, _) if units <= 2.0 => {
+                    "a journey that causes events and somebody who reads them, or a third unit: \
+                     a broker"
+                        .to_owned()
+                }
+                (_, _, _) => "two units or fewer: none".to_owned(),
             })
             .done(draft),
     ]
@@ -138,15 +146,23 @@ fn without(
     let price = price(draft);
     choice
         .choose(NONE)
-        .because(format!(
-            "{} at the peak for {} are {} of reads by the end of the horizon, of {} that a table \
-             serves unnoticed; {}.",
-            facts::rps(rate),
-            counted(consumers, "consumer", "consumers"),
-            facts::rps(reads.value),
-            facts::rps(limit),
-            if units > 1.0 { "two units share it" } else { "all of them are in this process" }
-        ))
+        .because(if consumers > 0.0 {
+            format!(
+                "{} at the peak for {} are {} of reads by the end of the horizon, of {} that a \
+                 table serves unnoticed; {}.",
+                facts::rps(rate),
+                counted(consumers, "consumer", "consumers"),
+                facts::rps(reads.value),
+                facts::rps(limit),
+                if units > 1.0 { "two units share it" } else { "all of them are in this process" }
+            )
+        } else {
+            format!(
+                "Nothing in the model reads {}: no context reacts, no view, no webhook; they wait \
+                 in the outbox.",
+                listed(&names(draft))
+            )
+        })
         .set("broker", "none")
         .option(
             named(draft),
@@ -160,13 +176,17 @@ fn without(
         )
 }
 
+fn names(draft: &Draft<'_>) -> Vec<String> {
+    draft.model.events.iter().map(|event| format!("`{}`", event.name)).collect()
+}
+
 /// Groups that each read every event: contexts that react, views, webhook registrations.
 fn consumers(draft: &Draft<'_>) -> f64 {
     let contexts = draft.model.contexts.iter();
     let reacting = contexts.clone().filter(|context| !context.reacts.is_empty()).count();
     let views: usize = contexts.map(|context| context.views.len()).sum();
     let hooks = draft.model.events.iter().any(|event| !event.webhook.is_empty());
-    (reacting + views + usize::from(hooks)).max(1) as f64
+    (reacting + views + usize::from(hooks)) as f64
 }
 
 fn reads(draft: &Draft<'_>, rate: f64, consumers: f64) -> Computed {

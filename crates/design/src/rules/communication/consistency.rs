@@ -58,9 +58,10 @@ fn decide(draft: &Draft<'_>) -> Vec<Decision> {
         ));
     } else {
         choice = choice.because(format!(
-            "{} {} one row each: a write is a row, and its reader sees it at once.",
+            "{} {} one row each: a write is a row, and whoever reads the {} next sees it.",
             listed(&names),
-            if names.len() == 1 { "is" } else { "are" }
+            if names.len() == 1 { "is" } else { "are" },
+            if cached.is_empty() { "row" } else { "database rather than a cache" }
         ));
     }
     if !copies.is_empty() {

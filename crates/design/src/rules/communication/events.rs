@@ -45,18 +45,23 @@ fn decide(draft: &Draft<'_>) -> Vec<Decision> {
     let names: Vec<String> = events.iter().map(|event| format!("`{}`", event.name)).collect();
     let busiest = draft.load.events.iter().max_by(|a, b| a.1.total_cmp(b.1).then(b.0.cmp(a.0)));
     let choice = RULE
-        .on("system", format!("how do {} leave the transactions that cause them?", listed(&names)))
+        .on("system", question(&names))
         .choose("transactional outbox, at least once, in order for each aggregate")
         .because_if(!users.is_empty(), || {
             format!("{} act on them: a lost event is work that never happens.", listed(&users))
         })
         .because(format!(
-            "{} at the peak{}; sent after the commit instead, about {} a year would be lost in \
-             crashes of two nodes.",
-            facts::rps(rate),
+            "{}; sent after the commit instead, about {} a year would be lost in crashes of two \
+             nodes.",
             match busiest {
-                Some((name, most)) => format!(", most of them `{name}` ({})", facts::rps(*most)),
-                None => String::new(),
+                Some((_, most)) if events.len() == 1 =>
+                    format!("{} at the peak", facts::rps(*most)),
+                Some((name, most)) => format!(
+                    "{} at the peak, most of them `{name}` ({})",
+                    facts::rps(rate),
+                    facts::rps(*most)
+                ),
+                None => format!("No journey causes {}", listed(&names)),
             },
             facts::number(lost.value)
         ))
@@ -67,10 +72,17 @@ fn decide(draft: &Draft<'_>) -> Vec<Decision> {
         .consequence(
             "`up` commits the rows of the outbox; relay, reactions and webhooks do not run yet.",
         )
-        .flips(format!(
-            "peak below {}: less than one event a year would be lost without it",
-            facts::rps(draft.value(Knob::Peak) / lost_a_year.max(1e-9))
-        ))
+        .flips(if rate <= 0.0 {
+            "a journey that causes one: its rate, and what a crash would lose, are then computed"
+                .to_owned()
+        } else if lost_a_year > 1.0 {
+            format!(
+                "peak below {}: less than one event a year would be lost without it",
+                facts::rps(draft.value(Knob::Peak) / lost_a_year)
+            )
+        } else {
+            "events that nobody acts on: sent after the commit, one lost in some years".to_owned()
+        })
         .driver("events")
         .effect(Effect::FilesOnly)
         .set("delivery", "outbox");
@@ -94,6 +106,13 @@ fn others(choice: Choice, cpu: &Computed, lost: Computed, events: usize) -> Choi
             ),
             Vec::new(),
         )
+}
+
+fn question(names: &[String]) -> String {
+    match names {
+        [one] => format!("how does {one} leave the transaction that causes it?"),
+        some => format!("how do {} leave the transactions that cause them?", listed(some)),
+    }
 }
 
 /// Who acts on events: reactions, views, webhooks.

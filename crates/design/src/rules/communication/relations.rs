@@ -32,7 +32,7 @@ fn on(draft: &Draft<'_>, relation: &Relation) -> Decision {
     let field = &domain.resource(relation.from).field(relation.field).name;
     let subject = format!("{from}.{field}");
     let root = root(draft, relation.from);
-    let writes = draft.load.on(root, Work::Write);
+    let writes = facts::questions(draft, relation.from);
     let reads = draft.load.on(root, Work::Get) + draft.load.on(root, Work::List);
     let source = domain.resource(relation.to);
     let owner = &domain.contexts[source.context.index()].name;
@@ -43,7 +43,7 @@ fn on(draft: &Draft<'_>, relation: &Relation) -> Decision {
         .number(questions(draft, root, writes))
         .effect(Effect::RunsHere);
     let choice = match relation.copies.as_slice() {
-        [] => by_id(choice, draft, relation, &to, owner, writes),
+        [] => by_id(choice, &to, owner, writes),
         copies => by_copy(choice, draft, copies, &to, owner, writes, reads),
     };
     let services = draft.number("units", "system").unwrap_or(1.0) > 1.0;
@@ -78,21 +78,13 @@ fn on(draft: &Draft<'_>, relation: &Relation) -> Decision {
         .done(draft)
 }
 
-fn by_id(
-    choice: Choice,
-    draft: &Draft<'_>,
-    relation: &Relation,
-    to: &str,
-    owner: &str,
-    writes: f64,
-) -> Choice {
-    let others = draft.load.creates(root(draft, relation.from)) * 0.0 + writes;
+fn by_id(choice: Choice, to: &str, owner: &str, writes: f64) -> Choice {
     choice
         .choose("an id, checked when it is written")
         .because(format!(
             "Nothing of `{to}` is needed beside its id, so nothing is copied; one batched call to \
              `{owner}` checks the ids of a write with the caller's own rights ({} at the peak).",
-            facts::rps(others)
+            facts::rps(writes)
         ))
         .alternative(
             "a foreign key",
@@ -187,7 +179,7 @@ fn asked(rate: f64) -> Computed {
 /// Questions that writes ask of the owner: one batched call each.
 fn questions(draft: &Draft<'_>, root: ResourceId, writes: f64) -> Computed {
     let name = draft.name(root);
-    let source = format!("workload: writes of {name}");
+    let source = format!("workload: {name} made and replaced");
     Term::input("writes", writes, Unit::PerSecond, Grade::Derived, &source)
         .named("questions to the owner", Unit::PerSecond)
 }

@@ -55,11 +55,14 @@ fn on(draft: &Draft<'_>, schedule: &ir::model::Schedule) -> Decision {
                 facts::number(due.value.ceil()),
                 facts::rps(writes)
             ))
-            .flips(format!(
-                "more than {} rows a run ({} now): one runner is not done before the next begins",
-                facts::number((every / ROW_SECONDS).round()),
-                facts::number(due.value.round())
-            ))
+            .flips(flip(due.value, every))
+            .because_if(due.value * ROW_SECONDS > every, || {
+                format!(
+                    "One runner is not done before the next begins: the rows are cut into {} \
+                     parts by id, with a lease for each.",
+                    facts::number((due.value * ROW_SECONDS / every).ceil())
+                )
+            })
             .number(due.clone())
             .consequence(format!(
                 "A missed run is made up by the next: nothing is late by more than {}.",
@@ -79,6 +82,20 @@ fn on(draft: &Draft<'_>, schedule: &ir::model::Schedule) -> Decision {
         )
         .consequence("Not run by `up` yet.")
         .done(draft)
+}
+
+fn flip(due: f64, every: f64) -> String {
+    let most = facts::number((every / ROW_SECONDS).round());
+    let now = facts::number(due.round());
+    if due * ROW_SECONDS <= every {
+        format!(
+            "more than {most} rows a run ({now} now): one runner is not done before the next begins"
+        )
+    } else {
+        format!(
+            "fewer than {most} rows a run ({now} now): one runner is done before the next begins"
+        )
+    }
 }
 
 fn due(draft: &Draft<'_>, creates: f64, every: f64) -> Computed {

@@ -95,10 +95,9 @@ fn polling(choice: Choice, draft: &Draft<'_>, rate: f64) -> Choice {
     let tenant = rate / draft.value(Knob::PeakToMean) / draft.value(Knob::Tenants).max(1.0);
     let empty = (-tenant * POLL_SECONDS).exp();
     choice.alternative(
-        "partners poll `/v1/events`",
+        "partners poll for events",
         format!(
-            "{} of questions in the mean, of which {} would find nothing; it stays as the way to \
-             catch up.",
+            "{} of questions in the mean, of which {} would find nothing.",
             facts::rps(polling.value),
             facts::about(empty)
         ),

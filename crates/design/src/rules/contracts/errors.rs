@@ -9,7 +9,7 @@ use crate::draft::Draft;
 use crate::rules::choice::{counted, listed};
 use crate::rules::facts;
 use crate::stages::Rule;
-use ir::contract::OperationKind;
+use ir::contract::{OperationKind, problems};
 use ir::decision::{Decision, Effect, Stage};
 use std::collections::BTreeSet;
 
@@ -24,8 +24,8 @@ fn decide(draft: &Draft<'_>) -> Vec<Decision> {
         draft.contract.operations.iter().flat_map(|one| one.problems.iter().copied()).collect();
     slugs.sort_unstable();
     slugs.dedup();
-    let conflicts = conflicts(draft);
     let guarded = guarded(draft);
+    let conflicts = conflicts(&guarded);
     let commands = draft.contract.operations.iter();
     let commands = commands.filter(|one| matches!(one.kind, OperationKind::Command(_))).count();
     let statuses: BTreeSet<u16> = draft
@@ -40,9 +40,9 @@ fn decide(draft: &Draft<'_>) -> Vec<Decision> {
         .choose("RFC 9457, `application/problem+json`")
         .because_if(!guarded.is_empty(), || {
             format!(
-                "{} can each be refused for more than one reason with the same 409: {} tell them \
+                "{} can be refused for more than one reason with the same 409: {} tell them \
                  apart, the status does not.",
-                listed(&guarded),
+                listed(&guarded.iter().map(|one| one.command.as_str()).collect::<Vec<_>>()),
                 listed(&conflicts)
             )
         })
@@ -58,7 +58,7 @@ fn decide(draft: &Draft<'_>) -> Vec<Decision> {
         .alternative(
             "status and text",
             format!(
-                "{} statuses for {} causes: {} would be told apart by their English.",
+                "{} statuses for {} causes: {} more would be told apart by their English.",
                 statuses.len(),
                 slugs.len(),
                 counted((slugs.len() - statuses.len().min(slugs.len())) as f64, "cause", "causes")
@@ -86,26 +86,33 @@ fn decide(draft: &Draft<'_>) -> Vec<Decision> {
     vec![choice.done(draft)]
 }
 
-/// Types of 409 that the commands of clients can answer with.
-fn conflicts(draft: &Draft<'_>) -> Vec<String> {
-    let commands = draft.contract.operations.iter();
-    let commands =
-        commands.filter(|one| matches!(one.kind, OperationKind::Command(_)) && !one.internal);
-    let causes: BTreeSet<&str> = commands.flat_map(|one| one.problems.iter().copied()).collect();
-    let problems = draft.contract.problems.iter();
-    let conflicts = problems.filter(|one| one.status == 409 && causes.contains(one.slug));
-    conflicts.map(|problem| format!("`{}`", problem.slug)).collect()
+fn conflicts(guarded: &[Refused]) -> Vec<String> {
+    let all: BTreeSet<&str> =
+        guarded.iter().flat_map(|one| one.conflicts.iter().copied()).collect();
+    all.iter().map(|slug| format!("`{slug}`")).collect()
 }
 
-/// Commands of clients that a guard or a state can refuse.
-fn guarded(draft: &Draft<'_>) -> Vec<String> {
-    let resources = draft.domain.resources.iter();
-    let commands = resources.flat_map(|one| one.commands.iter().map(move |command| (one, command)));
-    commands
-        .filter(|(_, command)| !command.internal)
-        .filter(|(_, command)| !command.require.is_empty() || !command.transitions.is_empty())
-        .map(|(resource, command)| format!("`{}.{}`", resource.name, command.name))
-        .collect()
+/// A command of clients with the types of 409 that the row itself can refuse it with.
+struct Refused {
+    command: String,
+    conflicts: Vec<&'static str>,
+}
+
+/// Commands of clients with more than one reason for a 409 beside a key that is still running.
+fn guarded(draft: &Draft<'_>) -> Vec<Refused> {
+    let is_conflict = |slug: &&'static str| {
+        let status = problems::named(slug).map(|problem| problem.status);
+        status == Some(409) && *slug != problems::KEY_RUNNING.slug
+    };
+    let refused = |operation: &ir::contract::Operation| {
+        let OperationKind::Command(id) = operation.kind else { return None };
+        let resource = draft.domain.resource(operation.resource?);
+        let command = format!("`{}.{}`", resource.name, resource.commands[id.index()].name);
+        let conflicts = operation.problems.iter().copied().filter(is_conflict).collect();
+        Some(Refused { command, conflicts })
+    };
+    let public = draft.contract.operations.iter().filter(|one| !one.internal);
+    public.filter_map(refused).filter(|refused| refused.conflicts.len() > 1).collect()
 }
 
 #[cfg(test)]

@@ -13,6 +13,7 @@ use crate::rules::Choice;
 use crate::rules::choice::listed;
 use crate::rules::facts;
 use crate::stages::Rule;
+use ir::contract::OperationKind;
 use ir::decision::{Decision, Effect, Stage};
 use ir::quantity::{Computed, Grade, Unit};
 
@@ -43,7 +44,8 @@ fn decide(draft: &Draft<'_>) -> Vec<Decision> {
         .map(|(id, _)| format!("`{}`", draft.name(id)))
         .collect();
     let effects = effects(draft);
-    let natural = without_unique(draft);
+    let natural = uncaught(draft);
+    let silent = silent_duplicates(draft);
     let choice = RULE
         .on("system", "what does a write do when it arrives twice?")
         .choose(match demanded.as_slice() {
@@ -65,9 +67,9 @@ fn decide(draft: &Draft<'_>) -> Vec<Decision> {
         })
         .because_if(!natural.is_empty(), || {
             format!(
-                "{} {} no unique field that would catch the second one.",
-                listed(&natural),
-                if natural.len() == 1 { "has" } else { "have" }
+                "Nothing else would catch the second {}: neither a unique field, nor spans that \
+                 may not overlap, nor a state that was left.",
+                listed(&natural)
             )
         })
         .number(stored.clone())
@@ -77,26 +79,36 @@ fn decide(draft: &Draft<'_>) -> Vec<Decision> {
              failed call may be tried again with its key.",
             facts::bytes(stored.value)
         ))
-        .flips(format!(
-            "peak above {}: a day of stored answers passes {}, keep them for less",
-            facts::rps(draft.value(Knob::Peak) * STORED_BYTES_MAX / stored.value.max(1.0)),
-            facts::bytes(STORED_BYTES_MAX)
+        .flips(facts::peak_flip(
+            draft,
+            draft.value(Knob::Peak) * STORED_BYTES_MAX / stored.value.max(1.0),
+            &format!(
+                "a day of stored answers passes {}, keep them for less",
+                facts::bytes(STORED_BYTES_MAX)
+            ),
+            &format!("a day of stored answers is below {}", facts::bytes(STORED_BYTES_MAX)),
         ))
         .driver("workload")
         .driver("goals.peak")
         .effect(Effect::RunsHere)
         .set("idempotency_seconds", KEPT_SECONDS);
-    vec![others(choice, &stored, duplicates).done(draft)]
+    vec![others(choice, &stored, silent).done(draft)]
 }
 
 fn others(choice: Choice, stored: &Computed, duplicates: Computed) -> Choice {
     choice
         .alternative(
             "no keys",
-            format!(
-                "about {} duplicates a day, found by people.",
-                facts::number(duplicates.value.round())
-            ),
+            if duplicates.value > 0.0 {
+                format!(
+                    "about {} duplicates a day, found by people.",
+                    facts::number(duplicates.value)
+                )
+            } else {
+                "the second of two creates or commands meets a unique, a span or a state, and its \
+                 caller reads 409 for what was done."
+                    .to_owned()
+            },
             vec![duplicates],
         )
         .alternative(
@@ -122,11 +134,46 @@ fn effects(draft: &Draft<'_>) -> Vec<String> {
         .collect()
 }
 
-/// Created resources of which no field would tell that a row is a second one.
-fn without_unique(draft: &Draft<'_>) -> Vec<String> {
-    let bare = draft.domain.roots().filter(|(_, one)| one.uniques.is_empty());
-    let created = bare.filter(|(id, _)| draft.load.creates(*id) > 0.0);
-    created.map(|(id, _)| format!("`{}`", draft.name(id))).collect()
+/// Writes of clients of which nothing would tell that they are a second one: rows without a unique
+/// or a span that may not overlap, commands that leave no state. A PATCH, PUT or DELETE that comes
+/// twice says the same twice.
+fn repeatable<'a>(draft: &'a Draft<'_>) -> impl Iterator<Item = (String, f64)> + 'a {
+    let flows = draft.load.flows.iter().filter(|flow| !flow.internal && flow.rate.value > 0.0);
+    flows.filter_map(|flow| {
+        let resource = draft.domain.resource(flow.resource?);
+        match flow.kind? {
+            OperationKind::Create => {
+                let bare = resource.uniques.is_empty() && resource.overlaps.is_empty();
+                bare.then(|| (format!("`create {}`", resource.name), flow.rate.value))
+            }
+            OperationKind::Command(id) => {
+                let command = &resource.commands[id.index()];
+                let name = format!("`{}.{}`", resource.name, command.name);
+                command.transitions.is_empty().then_some((name, flow.rate.value))
+            }
+            OperationKind::List
+            | OperationKind::Get
+            | OperationKind::Replace
+            | OperationKind::Update
+            | OperationKind::Delete
+            | OperationKind::Route(_)
+            | OperationKind::Batch => None,
+        }
+    })
+}
+
+fn uncaught(draft: &Draft<'_>) -> Vec<String> {
+    repeatable(draft).map(|(name, _)| name).collect()
+}
+
+/// Of the writes that arrive twice a day, those that nothing would catch.
+fn silent_duplicates(draft: &Draft<'_>) -> Computed {
+    let rate = repeatable(draft).map(|(_, rate)| rate).sum::<f64>() + 0.0;
+    let source = "workload: creates and commands that nothing else would catch";
+    let rate = Term::input("uncaught", rate, Unit::PerSecond, Grade::Derived, source);
+    let day = seconds("day", 86_400.0, "a day");
+    (rate / draft.input(Knob::PeakToMean) * day * draft.fact("lost_answers"))
+        .named("duplicates a day", Unit::One)
 }
 
 fn client_writes(draft: &Draft<'_>) -> f64 {

@@ -66,7 +66,10 @@ fn decide(draft: &Draft<'_>) -> Vec<Decision> {
         )
         .alternative(
             "no limit",
-            format!("{} at once could each ask for all memory.", facts::rps(draft.load.clients())),
+            format!(
+                "any of the {} requests a second could ask for all memory by itself.",
+                facts::number(draft.load.clients())
+            ),
             Vec::new(),
         )
         .flips(format!(
@@ -83,8 +86,13 @@ fn decide(draft: &Draft<'_>) -> Vec<Decision> {
 fn rounded(body: f64, name: &str) -> Computed {
     let source = format!("fields of {name} at their greatest length");
     let term = Term::input("largest_body", body, Unit::Bytes, Grade::Derived, &source);
-    let value = (body.log2().ceil().exp2()).clamp(BODY_BYTES.0, BODY_BYTES.1);
-    term.wrapped("power_of_two_above", value).named("body limit", Unit::Bytes)
+    let above = body.log2().ceil().exp2();
+    let bound = |name: &str, value: f64, source: &str| {
+        Term::input(name, value, Unit::Bytes, Grade::Derived, source)
+    };
+    let least = bound("least", BODY_BYTES.0, "room for what a later field adds");
+    let most = bound("most", BODY_BYTES.1, "what a request may hold in memory");
+    term.wrapped("power_of_two_above", above).max(least).min(most).named("body limit", Unit::Bytes)
 }
 
 /// Bytes of the largest body that a resource's fields accept, children among them.

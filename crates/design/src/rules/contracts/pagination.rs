@@ -7,7 +7,6 @@
 
 use crate::capacity::Term;
 use crate::draft::Draft;
-use crate::draft::inputs::Knob;
 use crate::draft::load::Work;
 use crate::rules::Choice;
 use crate::rules::facts;
@@ -29,20 +28,24 @@ const SHORT_ROWS: f64 = 1_000.0;
 fn decide(draft: &Draft<'_>) -> Vec<Decision> {
     let listed = |id| {
         let root = draft.domain.resource(id).owner.is_none();
-        if root && draft.load.on(id, Work::List) > 0.0 { rows_in_reach(draft, id) } else { 0.0 }
+        let lists = root && draft.load.on(id, Work::List) > 0.0;
+        if lists { facts::reach(draft, id).value } else { 0.0 }
     };
-    let any =
-        |id| if draft.domain.resource(id).owner.is_none() { rows_in_reach(draft, id) } else { 0.0 };
+    let any = |id| {
+        let root = draft.domain.resource(id).owner.is_none();
+        if root { facts::reach(draft, id).value } else { 0.0 }
+    };
     let Some((longest, rows)) = facts::most(draft, listed).or_else(|| facts::most(draft, any))
     else {
         return Vec::new();
     };
     let name = draft.name(longest);
-    let last = offset_cost(draft, longest, rows);
+    let last = offset_cost(draft, longest);
     let page =
         (Term::number(1.0) * draft.fact("list_database")).named("page by cursor", Unit::Seconds);
     let reach_share = rows / draft.volume(longest).rows.value.max(1.0);
-    let creates = draft.load.creates(longest) * reach_share;
+    let new = facts::new_rows(draft, longest);
+    let creates = new.rate * reach_share;
     let choice = RULE
         .on("system", format!("how is `{name}` with {} rows read to its end?", facts::number(rows)))
         .choose("signed cursor, 20 a page, 100 at most")
@@ -54,9 +57,10 @@ fn decide(draft: &Draft<'_>) -> Vec<Decision> {
         ))
         .because_if(creates > 0.0, || {
             format!(
-                "{} of them are created at the peak: a reader who takes {} a page by offset sees \
-                 {} of them twice on the next.",
+                "{} of them are created at the peak{}: a reader who takes {} a page by offset \
+                 sees {} of them twice on the next.",
                 facts::rps(creates),
+                new.by,
                 facts::time(PAGE_TIME_SECONDS),
                 facts::number((creates * PAGE_TIME_SECONDS).min(PAGE_ITEMS).ceil())
             )
@@ -89,7 +93,7 @@ fn others(
     let row = draft.volume(longest).row_bytes;
     let row = Term::input("row_bytes", row, Unit::Bytes, Grade::Assumed, &name);
     let all =
-        (Term::from(&reach(draft, longest, rows)) * row).named("all rows at once", Unit::Bytes);
+        (Term::from(&facts::reach(draft, longest)) * row).named("all rows at once", Unit::Bytes);
     choice
         .alternative(
             "offset and limit",
@@ -115,29 +119,10 @@ fn others(
         )
 }
 
-/// Rows that one caller may list: those of a tenant where there are tenants.
-fn rows_in_reach(draft: &Draft<'_>, id: ResourceId) -> f64 {
-    let rows = draft.volume(id).rows.value;
-    if !draft.tenants() || draft.domain.resource(id).shared {
-        return rows;
-    }
-    (rows * draft.value(Knob::Largest)).max(rows / draft.value(Knob::Tenants).max(1.0))
-}
-
-fn reach(draft: &Draft<'_>, id: ResourceId, rows: f64) -> Computed {
-    let volume = draft.volume(id);
-    let all = Term::from(&volume.rows);
-    if (volume.rows.value - rows).abs() < 1.0 {
-        return (all * 1.0).named("rows in reach", volume.rows.unit.clone());
-    }
-    let largest = draft.input(Knob::Largest);
-    (all * largest).named("rows in reach", volume.rows.unit.clone())
-}
-
 /// CPU of the database for the last page by offset: an index entry is skipped for each row.
-fn offset_cost(draft: &Draft<'_>, id: ResourceId, rows: f64) -> Computed {
+fn offset_cost(draft: &Draft<'_>, id: ResourceId) -> Computed {
     let skip = draft.fact("row_skip");
-    (Term::from(&reach(draft, id, rows)) * skip).named("last page by offset", Unit::Seconds)
+    (Term::from(&facts::reach(draft, id)) * skip).named("last page by offset", Unit::Seconds)
 }
 
 #[cfg(test)]

@@ -31,9 +31,9 @@ fn decide(draft: &Draft<'_>) -> Vec<Decision> {
         .choose("URL path, `/v1`")
         .because_if(!partners.is_empty(), || {
             format!(
-                "{} integrate by API key and release on their own calendar: the version must be \
-                 visible in their code and in our logs.",
-                listed(&partners)
+                "{} by API key and with a calendar of its own: the version must be visible in \
+                 that code and in our logs.",
+                integrate(&partners)
             )
         })
         .because_if(partners.is_empty() && bare.is_empty(), || {
@@ -82,6 +82,13 @@ fn decide(draft: &Draft<'_>) -> Vec<Decision> {
         .effect(Effect::RunsHere)
         .set("version_in", "path");
     vec![choice.done(draft)]
+}
+
+fn integrate(partners: &[String]) -> String {
+    match partners {
+        [one] => format!("{one} integrates"),
+        some => format!("{} integrate, each", listed(some)),
+    }
 }
 
 /// Why a header loses: what would be cached or forgotten.

@@ -65,7 +65,7 @@ fn against_embedded(draft: &Draft<'_>) -> Vec<String> {
     if goal.value() > one.value {
         reasons.push(format!(
             "The goal of {} cannot be met by one machine: {} failures a year and {} to repair \
-             each leave {}, and about {} requests a month unanswered.",
+             each, and the releases, leave {}, and about {} requests a month unanswered.",
             facts::share(goal.value()),
             facts::number(
                 crate::draft::YEAR_SECONDS / draft.catalog.value("node_between_failures")
@@ -152,7 +152,7 @@ fn postgresql(choice: Choice, draft: &Draft<'_>, reasons: &[String]) -> Choice {
     let lost = match reasons {
         [] => "meets the goals too; the team's preference decides.".to_owned(),
         [_, ..] => format!(
-            "{} above {} it out, for {} less.",
+            "{} above {} it out, for {} less beside the application.",
             counted(reasons.len() as f64, "reason", "reasons"),
             if reasons.len() == 1 { "rules" } else { "rule" },
             facts::money(draft, server_price(draft, standby).value - embedded_price(draft).value)
@@ -166,7 +166,7 @@ fn postgresql(choice: Choice, draft: &Draft<'_>, reasons: &[String]) -> Choice {
         let lost = format!(
             "half the price; {} down each time its machine fails, and {} in all.",
             facts::time(draft.catalog.value("data_node_repair")),
-            facts::share(alone.value)
+            facts::share_beside(alone.value, draft.value(Knob::Availability))
         );
         let numbers = vec![server_price(draft, false), alone];
         choice.option("PostgreSQL, one server", lost, numbers, settings("postgresql", false))
@@ -176,10 +176,11 @@ fn postgresql(choice: Choice, draft: &Draft<'_>, reasons: &[String]) -> Choice {
         let name = "PostgreSQL, primary and synchronous standby";
         choice.option(name, lost, numbers, settings("postgresql", true))
     };
-    choice.consequence(
+    choice.consequence(format!(
         "`mainstay up` runs the same tables on SQLite in one process on one machine: for \
-         development and trials. `schema/postgresql.sql` is what production loads.",
-    )
+         development and trials. {} what production loads.",
+        facts::schema_files(draft)
+    ))
 }
 
 fn sqlite(choice: Choice, draft: &Draft<'_>, reasons: &[String]) -> Choice {
@@ -250,16 +251,18 @@ fn flips(choice: Choice, draft: &Draft<'_>, reasons: &[String]) -> Choice {
             facts::share((one * 1e4).floor() / 1e4)
         ));
     } else if draft.value(Knob::Availability) > one && draft.preferred("database").is_none() {
+        let also = if draft.value(Knob::Rpo) <= 0.0 { " and an rpo above 0 s" } else { "" };
         choice = choice.flips(format!(
-            "availability of {} or less, and an rpo above 0 s: SQLite on one machine does",
+            "availability of {} or less{also}: SQLite on one machine does",
             facts::share((one * 1e4).floor() / 1e4)
         ));
     }
     if busy > 0.0 {
-        let factor = WRITER_BUSY_MAX / busy;
-        choice = choice.flips(format!(
-            "peak above {}: SQLite's single writer is full whatever the other goals say",
-            facts::rps(draft.value(Knob::Peak) * factor)
+        choice = choice.flips(facts::peak_flip(
+            draft,
+            draft.value(Knob::Peak) * WRITER_BUSY_MAX / busy,
+            "SQLite's single writer is full whatever the other goals say",
+            "SQLite's single writer would carry it",
         ));
     }
     choice

@@ -26,9 +26,10 @@ fn decide(draft: &Draft<'_>) -> Vec<Decision> {
             let equal: Vec<&str> =
                 equal.iter().map(|field| resource.field(*field).name.as_str()).collect();
             let span = &resource.field(*span).name;
-            let creates = draft.load.creates(id);
+            let new = facts::new_rows(draft, id);
+            let creates = new.rate;
             let subject = format!("{name}.{span}");
-            let race = race(draft, creates);
+            let race = race(draft, new);
             let list = draft.load.on(id, Work::List);
             let monthly = race.value;
             let what = if equal.is_empty() { "any".to_owned() } else { equal.join(", ") };
@@ -40,10 +41,12 @@ fn decide(draft: &Draft<'_>) -> Vec<Decision> {
                      SQLite",
                 )
                 .because(format!(
-                    "Callers look ({} of lists) and then book: {} at the peak would pass a check \
-                     that is made before the write, about {} of them in each other's way a month.",
+                    "Callers look ({} of lists) and then book: {} at the peak{} would pass a \
+                     check that is made before the write, about {} of them in each other's way a \
+                     month.",
                     facts::rps(list),
                     facts::rps(creates),
+                    new.by,
                     facts::number(race.value)
                 ))
                 .number(race.clone())
@@ -63,15 +66,12 @@ fn decide(draft: &Draft<'_>) -> Vec<Decision> {
                     ),
                     Vec::new(),
                 )
-                .flips(format!(
-                    "peak below {}: less than one double booking a year, and people would notice",
-                    facts::rps(draft.value(Knob::Peak) / (monthly * 12.0).max(1e-9).sqrt())
-                ))
+                .flips(flip(draft, monthly))
                 .consequence(if server {
                     format!(
-                        "`schema/postgresql.sql` holds `EXCLUDE USING gist` over {} and `{span}`: \
-                         it needs the extension `btree_gist`.",
-                        listed(&equal)
+                        "The schema for PostgreSQL holds `EXCLUDE USING gist` over {}: it needs \
+                         the extension `btree_gist`.",
+                        listed(&[equal.as_slice(), &[span.as_str()]].concat())
                     )
                 } else {
                     "On SQLite the one writer looks and writes in the same transaction.".to_owned()
@@ -88,10 +88,21 @@ fn decide(draft: &Draft<'_>) -> Vec<Decision> {
     decisions
 }
 
+fn flip(draft: &Draft<'_>, monthly: f64) -> String {
+    if monthly * 12.0 <= 1.0 {
+        return "bookings that may meet: nothing has to be checked".to_owned();
+    }
+    format!(
+        "peak below {}: less than one double booking a year, and people would notice",
+        facts::rps(draft.value(Knob::Peak) / (monthly * 12.0).sqrt())
+    )
+}
+
 /// Bookings a month that another one overtakes between look and write, if one booking in a hundred
 /// wants the same span.
-fn race(draft: &Draft<'_>, creates: f64) -> ir::quantity::Computed {
-    let rate = Term::input("creates", creates, Unit::PerSecond, Grade::Derived, "workload");
+fn race(draft: &Draft<'_>, new: facts::NewRows) -> ir::quantity::Computed {
+    let source = if new.by.is_empty() { "workload" } else { "rows, at the peak" };
+    let rate = Term::input("creates", new.rate, Unit::PerSecond, Grade::Derived, source);
     let mean = rate / draft.input(Knob::PeakToMean);
     let month = Term::input(
         "month",

@@ -19,9 +19,10 @@ pub(super) const RULE: Rule =
 
 fn decide(draft: &Draft<'_>) -> Vec<Decision> {
     let extra = extra(draft);
-    let Some((hot, creates)) = facts::most(draft, |id| draft.load.creates(id)) else {
+    let Some((hot, creates)) = facts::most(draft, |id| facts::new_rows(draft, id).rate) else {
         return vec![plain(draft, extra)];
     };
+    let by = facts::new_rows(draft, hot).by;
     let name = draft.name(hot);
     let volume = draft.volume(hot);
     let index = Term::from(&volume.rows)
@@ -38,8 +39,8 @@ fn decide(draft: &Draft<'_>) -> Vec<Decision> {
         .on("system", "what does an id look like?")
         .choose("UUIDv7, made by the application")
         .because(format!(
-            "`{name}` grows by {} at the peak: ids that begin with the time append to the last \
-             page of the key; random ones would touch {} a second, anywhere in {}.",
+            "`{name}` grows by {} at the peak{by}: ids that begin with the time append to the \
+             last page of the key; random ones would touch {} a second, anywhere in {}.",
             facts::rps(creates),
             counted(pages.ceil(), "page", "pages"),
             facts::bytes(index.value)
@@ -70,10 +71,16 @@ fn decide(draft: &Draft<'_>) -> Vec<Decision> {
             ),
             vec![index],
         )
-        .flips(format!(
-            "`{name}` growing by less than 1 rps ({} now): random ids would touch no more pages",
-            facts::rps(creates)
-        ))
+        .flips(if creates >= 1.0 {
+            format!(
+                "`{name}` growing by less than 1 rps ({} now): random ids would touch no more \
+                 pages",
+                facts::rps(creates)
+            )
+        } else {
+            "ids that may not tell when a row was made: random ones, at this rate for nothing"
+                .to_owned()
+        })
         .driver("workload")
         .effect(Effect::RunsHere)
         .set("identifiers", "uuidv7");

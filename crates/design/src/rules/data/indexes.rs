@@ -7,7 +7,6 @@
 
 use crate::capacity::Term;
 use crate::draft::Draft;
-use crate::draft::inputs::Knob;
 use crate::rules::choice::{counted, listed};
 use crate::rules::facts;
 use crate::stages::Rule;
@@ -32,6 +31,7 @@ fn on(draft: &Draft<'_>, table: &Table) -> Decision {
         * Term::input("entry_bytes", 48.0, Unit::Bytes, Grade::Assumed, "a key and a row pointer");
     let size = size.named("bytes of its indexes", Unit::Bytes);
     let scan = scan(draft, table);
+    let rows = facts::reach(draft, table.resource).value;
     let root = draft.domain.resource(table.resource).owner.map_or(table.resource, |(id, _)| id);
     let mut choice = RULE
         .on(&name, format!("which queries of `{name}` does an index serve?"))
@@ -47,22 +47,27 @@ fn on(draft: &Draft<'_>, table: &Table) -> Decision {
         "primary key alone",
         format!(
             "a list or a check would read {} rows, about {} of CPU each time.",
-            facts::number(rows_scanned(draft, table)),
+            facts::number(rows),
             facts::time(scan.value)
         ),
         vec![scan.clone()],
     );
     let few = draft.catalog.value("list_database") / draft.catalog.value("row_skip");
-    choice = choice.flips(format!(
-        "fewer than {} rows in one caller's reach ({} now): a scan costs no more than a page",
-        facts::number(few.round()),
-        facts::number(rows_scanned(draft, table))
-    ));
-    let creates = draft.load.creates(root);
-    if creates > 0.0 {
+    choice = choice.flips(if rows >= few {
+        format!(
+            "fewer than {} rows in one caller's reach ({} now): a scan costs no more than a page",
+            facts::number(few.round()),
+            facts::number(rows)
+        )
+    } else {
+        "a contract without the lists and checks named here: no query needs them".to_owned()
+    });
+    let new = facts::new_rows(draft, root);
+    if new.rate > 0.0 {
         choice = choice.consequence(format!(
-            "Each of {} of new rows touches {} beside its own page.",
-            facts::rps(creates),
+            "Each of {} of new rows at the peak{} touches {} beside its own page.",
+            facts::rps(new.rate),
+            new.by,
             counted(indexes, "index page", "index pages")
         ));
     }
@@ -70,7 +75,7 @@ fn on(draft: &Draft<'_>, table: &Table) -> Decision {
         choice = choice.consequence(format!(
             "At {} rows a scan would cost less than a page does: the indexes are there for what \
              the table becomes, not for today.",
-            facts::number(rows_scanned(draft, table))
+            facts::number(rows)
         ));
     }
     choice.done(draft)
@@ -96,14 +101,8 @@ fn columns(index: &Index) -> String {
     names.join(", ")
 }
 
-fn rows_scanned(draft: &Draft<'_>, table: &Table) -> f64 {
-    let rows = draft.volume(table.resource).rows.value;
-    if table.tenant.is_some() { rows * draft.value(Knob::Largest) } else { rows }
-}
-
 fn scan(draft: &Draft<'_>, table: &Table) -> Computed {
-    let rows = Term::from(&draft.volume(table.resource).rows);
-    let rows = if table.tenant.is_some() { rows * draft.input(Knob::Largest) } else { rows };
+    let rows = Term::from(&facts::reach(draft, table.resource));
     (rows * draft.fact("row_skip")).named("scan instead", Unit::Seconds)
 }
 

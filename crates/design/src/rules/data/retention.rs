@@ -52,7 +52,8 @@ fn on(draft: &Draft<'_>, id: ResourceId, resource: &Resource, rows: &Rows, keep:
         .on(&name, format!("what happens to rows of `{name}` after {}?", facts::time(keep)))
         .driver(path);
     let once_full = steady.as_ref().map_or(volume.rows.value, |one| one.value);
-    choice = ending(choice, rows, keep, &personal, volume.row_bytes * once_full);
+    let children = resource.children().next().is_some();
+    choice = ending(choice, rows, keep, &personal, children, volume.row_bytes * once_full);
     if let (Some(daily), Some(steady)) = (daily, steady) {
         let batches = (daily.value / BATCH_ROWS).ceil();
         choice = choice
@@ -65,7 +66,7 @@ fn on(draft: &Draft<'_>, id: ResourceId, resource: &Resource, rows: &Rows, keep:
             .number(daily)
             .number(steady);
     }
-    let choice = forever(choice, volume);
+    let choice = forever(choice, volume, !personal.is_empty());
     let choice = choice
         .consequence(
             "Not done by `up` yet: the schedule is in the document and has to be run by hand.",
@@ -81,7 +82,14 @@ fn on(draft: &Draft<'_>, id: ResourceId, resource: &Resource, rows: &Rows, keep:
 }
 
 /// What the statement asks for at the end, against the other end.
-fn ending(choice: Choice, rows: &Rows, keep: f64, personal: &[String], bytes: f64) -> Choice {
+fn ending(
+    choice: Choice,
+    rows: &Rows,
+    keep: f64,
+    personal: &[String],
+    children: bool,
+    bytes: f64,
+) -> Choice {
     if rows.then_erase_personal && !personal.is_empty() {
         choice
             .choose(format!("{} set to null, the row stays", listed(personal)))
@@ -97,7 +105,11 @@ fn ending(choice: Choice, rows: &Rows, keep: f64, personal: &[String], bytes: f6
             )
     } else {
         choice
-            .choose("deleted with its children, in batches at night")
+            .choose(if children {
+                "deleted with its children, in batches at night"
+            } else {
+                "deleted, in batches at night"
+            })
             .because(format!(
                 "`rows` keeps them {} and no longer{}.",
                 facts::time(keep),
@@ -108,7 +120,11 @@ fn ending(choice: Choice, rows: &Rows, keep: f64, personal: &[String], bytes: f6
                 }
             ))
             .alternative(
-                "erase only what is personal",
+                if personal.is_empty() {
+                    "moved to object storage"
+                } else {
+                    "erase only what is personal"
+                },
                 format!(
                     "would keep {} for ever, for no query that the API offers.",
                     facts::bytes(bytes)
@@ -118,7 +134,7 @@ fn ending(choice: Choice, rows: &Rows, keep: f64, personal: &[String], bytes: f6
     }
 }
 
-fn forever(choice: Choice, volume: &Volume) -> Choice {
+fn forever(choice: Choice, volume: &Volume, personal: bool) -> Choice {
     let yearly = volume.growth_rows.map(|rate| {
         let unit = Unit::Count("rows".to_owned());
         let rate = Term::input("rows_a_year", a_month(rate) * 12.0, unit, Grade::Given, "rows");
@@ -134,15 +150,20 @@ fn forever(choice: Choice, volume: &Volume) -> Choice {
     choice.alternative(
         "keep everything",
         match &yearly {
-            Some(yearly) => format!(
+            Some(yearly) if personal => format!(
                 "{} more each year without end, all of it to be searched when a person asks to be \
                  erased.",
                 facts::bytes(yearly.value)
             ),
-            None => format!(
-                "{} of rows about people whom nobody serves any more.",
+            Some(yearly) => format!(
+                "{} more each year without end, in each backup and restore.",
+                facts::bytes(yearly.value)
+            ),
+            None if personal => format!(
+                "{} rows about people whom nobody serves any more.",
                 facts::number(volume.rows.value)
             ),
+            None => format!("{} rows that nobody asks for.", facts::number(volume.rows.value)),
         },
         yearly.into_iter().collect(),
     )
@@ -187,7 +208,7 @@ mod tests {
                   flips at more than 5,000,000 rows due a day (0 now): partitions that are dropped instead of rows
                 scheduling.Appointment: `reason` set to null, the row stays
                   flips at more than 5,000,000 rows due a day (1,183 now): partitions that are dropped instead of rows
-                records.Entry: deleted with its children, in batches at night
+                records.Entry: deleted, in batches at night
                   flips at more than 5,000,000 rows due a day (1,478 now): partitions that are dropped instead of rows
             "#]],
         );

@@ -7,14 +7,13 @@
 
 use crate::capacity::Term;
 use crate::draft::Draft;
-use crate::draft::inputs::Knob;
 use crate::rules::Choice;
 use crate::rules::choice::listed;
 use crate::rules::facts;
 use crate::stages::Rule;
 use ir::decision::{Decision, Effect, Stage};
 use ir::domain::ResourceId;
-use ir::quantity::{Computed, Grade, Unit};
+use ir::quantity::{Computed, Unit};
 
 pub(super) const RULE: Rule =
     Rule { id: "D019", name: "search", stage: Stage::Data, each: true, decide };
@@ -34,7 +33,7 @@ fn decide(draft: &Draft<'_>) -> Vec<Decision> {
 
 fn on(draft: &Draft<'_>, id: ResourceId, fields: &[String]) -> Decision {
     let name = draft.name(id);
-    let rows = reach(draft, id);
+    let rows = facts::reach(draft, id);
     let most = draft.catalog.value("search_rows");
     let scan = (Term::from(&rows) * draft.fact("word_scan")).named("one search", Unit::Seconds);
     let small = rows.value <= most;
@@ -116,27 +115,6 @@ fn widest(draft: &Draft<'_>, id: ResourceId) -> String {
     let wide = grants.filter(|grant| grant.when.is_none());
     let names: Vec<String> = wide.map(|grant| format!("`{}`", grant.text)).collect();
     listed(&names)
-}
-
-/// Rows that one search goes through.
-fn reach(draft: &Draft<'_>, id: ResourceId) -> Computed {
-    let rows = Term::from(&draft.volume(id).rows);
-    let unit = Unit::Count("rows".to_owned());
-    let owned = draft.domain.resource(id).access.read.iter().all(|grant| grant.when.is_some());
-    if draft.tenants() && !draft.domain.resource(id).shared {
-        return (rows * draft.input(Knob::Largest)).named("rows in reach", unit);
-    }
-    if owned {
-        let callers = Term::input(
-            "callers",
-            10_000.0,
-            Unit::One,
-            Grade::Assumed,
-            "each sees its own rows alone",
-        );
-        return (rows / callers).named("rows in reach", unit);
-    }
-    (rows * 1.0).named("rows in reach", unit)
 }
 
 #[cfg(test)]

@@ -86,7 +86,8 @@ fn disagreements(choice: Choice, draft: &Draft<'_>) -> Choice {
         choice.consequence(format!(
             "The model does not agree with itself on `{name}`: `rows` says {} a month, the \
              workload makes {} a month at a peak-to-mean of {}. Both hold only if the peak is {} \
-             times the mean. Storage follows `rows`; measure which is right.",
+             times the mean. Rows and their growth follow `rows`, requests the workload; measure \
+             which is right.",
             facts::number(stated.round()),
             facts::number(made.round()),
             facts::number(ratio),
@@ -95,20 +96,24 @@ fn disagreements(choice: Choice, draft: &Draft<'_>) -> Choice {
     })
 }
 
+/// Whether the rows that the model states of a resource are far from what its workload makes.
+pub(in crate::rules) fn differs(draft: &Draft<'_>, volume: &Volume) -> bool {
+    let stated = volume.growth_rows.filter(|_| volume.stated && volume.own_statement);
+    let made = draft.load.creates(volume.resource) / draft.value(Knob::PeakToMean);
+    stated.is_some_and(|stated| {
+        made > 0.0 && stated > 0.0 && (made / stated).max(stated / made) > DIFFERENCE
+    })
+}
+
 /// Resources whose stated rows a month are far from those that the workload makes: name, stated,
 /// made; the largest difference first.
 pub(in crate::rules) fn differing(draft: &Draft<'_>) -> Vec<(String, f64, f64)> {
     let mut found = Vec::new();
-    for volume in draft.volumes.iter().filter(|volume| volume.stated && volume.own_statement) {
-        let (Some(stated), creates) = (volume.growth_rows, draft.load.creates(volume.resource))
-        else {
-            continue;
-        };
-        let made = creates / draft.value(Knob::PeakToMean);
-        if made > 0.0 && stated > 0.0 && (made / stated).max(stated / made) > DIFFERENCE {
-            let name = draft.name(volume.resource);
-            found.push((name, stated * MONTH_SECONDS, made * MONTH_SECONDS));
-        }
+    for volume in draft.volumes.iter().filter(|volume| differs(draft, volume)) {
+        let stated = volume.growth_rows.unwrap_or_default();
+        let made = draft.load.creates(volume.resource) / draft.value(Knob::PeakToMean);
+        let name = draft.name(volume.resource);
+        found.push((name, stated * MONTH_SECONDS, made * MONTH_SECONDS));
     }
     let factor = |one: &(String, f64, f64)| (one.1 / one.2).max(one.2 / one.1);
     found.sort_by(|a, b| factor(b).total_cmp(&factor(a)).then(a.0.cmp(&b.0)));

@@ -23,6 +23,8 @@ pub(super) const RULE: Rule =
 
 /// Connections that a database for a tenant keeps open from each node.
 const CONNECTIONS_EACH: f64 = 2.0;
+/// Tables in one catalogue above which every plan of PostgreSQL is slower.
+const TABLES_MAX: f64 = 10_000.0;
 /// Connections that one PostgreSQL server holds without a pooler in front.
 const CONNECTIONS_MAX: f64 = 400.0;
 
@@ -44,6 +46,13 @@ fn decide(draft: &Draft<'_>) -> Vec<Decision> {
     // Not of the options: the tables were lowered by the same word before any rule ran.
     let files = isolation(draft.model, tenancy.isolation) != Isolation::Row;
     decision.settings.push(("tenant_files", Setting::Flag(files)));
+    let word = match isolation(draft.model, tenancy.isolation) {
+        Isolation::Row => "row",
+        Isolation::Schema => "schema",
+        Isolation::Database => "database",
+    };
+    decision.settings.push(("isolation", Setting::Word(word.to_owned())));
+    decision.settings.push(("tenant_connections", Setting::Number(CONNECTIONS_EACH)));
     vec![decision]
 }
 
@@ -137,7 +146,8 @@ fn by_database(choice: Choice, draft: &Draft<'_>, tenancy: &Tenancy) -> Choice {
             )
         })
         .because(format!(
-            "{} keep {} open on PostgreSQL, of {} that a server holds without a pooler.",
+            "{} keep {} open from two nodes on PostgreSQL, of {} that a server holds without a \
+             pooler.",
             tenants.print(),
             counted(open.value, "connection", "connections"),
             facts::number(CONNECTIONS_MAX)
@@ -164,10 +174,14 @@ fn by_database(choice: Choice, draft: &Draft<'_>, tenancy: &Tenancy) -> Choice {
             "A migration runs tenant by tenant and may be half done: every release must work with \
              the schema before and after it.",
         )
-        .flips(format!(
-            "more than {} tenants: a pooler in front, or rows instead of databases",
-            facts::number(limit)
-        ))
+        .flips(if tenants.value() <= limit {
+            format!(
+                "more than {} tenants: a pooler in front, or rows instead of databases",
+                facts::number(limit)
+            )
+        } else {
+            format!("{} tenants or fewer: no pooler in front", facts::number(limit))
+        })
 }
 
 fn by_schema(choice: Choice, draft: &Draft<'_>, tenancy: &Tenancy) -> Choice {
@@ -188,10 +202,19 @@ fn by_schema(choice: Choice, draft: &Draft<'_>, tenancy: &Tenancy) -> Choice {
             ),
             vec![],
         );
-    without_databases(choice, draft).flips(format!(
-        "more than 10,000 tables ({} now): rows, for PostgreSQL's catalogue slows every plan",
-        facts::number(tables)
-    ))
+    without_databases(choice, draft).flips(if tables <= TABLES_MAX {
+        format!(
+            "more than {} tables ({} now): rows, for PostgreSQL's catalogue slows every plan",
+            facts::number(TABLES_MAX),
+            facts::number(tables)
+        )
+    } else {
+        format!(
+            "fewer than {} tables ({} now): PostgreSQL plans over them as over few",
+            facts::number(TABLES_MAX),
+            facts::number(tables)
+        )
+    })
 }
 
 fn across(choice: Choice, draft: &Draft<'_>) -> Choice {

@@ -57,11 +57,20 @@ fn decide(draft: &Draft<'_>) -> Vec<Decision> {
         .authority(Authority::Advises)
         .consult("whoever runs the platform: is there a cluster already, and who is paged for it?")
         .effect(Effect::AdviceOnly)
-        .flips(format!(
-            "peak below {}: functions cost less than {}",
-            facts::rps((draft.value(Knob::Peak) / ratio.max(1e-9)).max(0.01)),
-            counted(count, "container", "containers")
-        ))
+        .flips(if embedded {
+            "PostgreSQL instead of the file (D010): then functions are possible".to_owned()
+        } else if cheaper {
+            format!(
+                "a pooler for the functions' connections at less than {}: functions",
+                facts::money(draft, containers.value - functions.value)
+            )
+        } else {
+            format!(
+                "peak below {}: functions cost less than {}",
+                facts::rps(draft.value(Knob::Peak) / ratio),
+                counted(count, "container", "containers")
+            )
+        })
         .set("compute", "containers");
     vec![others(choice, draft, ratio, functions).done(draft)]
 }
@@ -79,8 +88,8 @@ fn others(choice: Choice, draft: &Draft<'_>, ratio: f64, functions: Computed) ->
                 )
             } else {
                 format!(
-                    "{} of the price, with a proxy for connections and cold starts inside the \
-                     latency goal.",
+                    "{} of the price without the pooler that their connections need, and cold \
+                     starts inside the latency goal.",
                     facts::about(ratio)
                 )
             },
@@ -142,9 +151,9 @@ mod tests {
             &RULE,
             NOTES,
             expect![[r#"
-            system: one container with a volume, restarted where it stood
-              flips at peak below 132 rps: functions cost less than 1 container
-        "#]],
+                system: one container with a volume, restarted where it stood
+                  flips at PostgreSQL instead of the file (D010): then functions are possible
+            "#]],
         );
     }
 }

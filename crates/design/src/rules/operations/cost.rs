@@ -7,8 +7,9 @@
 
 use crate::capacity::Term;
 use crate::draft::inputs::Knob;
-use crate::draft::{Draft, bill, sizing};
+use crate::draft::{Draft, YEAR_SECONDS, bill, sizing};
 use crate::rules::Choice;
+use crate::rules::capacity;
 use crate::rules::facts;
 use crate::stages::Rule;
 use ir::decision::{Authority, Decision, Stage};
@@ -45,6 +46,7 @@ fn decide(draft: &Draft<'_>) -> Vec<Decision> {
             facts::about(line.value / total.value)
         ));
     }
+    choice = database(choice, draft);
     choice = against(choice, draft, &total, budget.as_ref());
     choice = cheaper(choice, draft, &total);
     choice = later(choice, draft);
@@ -53,6 +55,39 @@ fn decide(draft: &Draft<'_>) -> Vec<Decision> {
         draft.catalog.prices_date, draft.catalog.prices_source
     ));
     vec![choice.set("monthly_cost", total.value).done(draft)]
+}
+
+/// Why the database is of the size that is billed: cores or memory.
+fn database(choice: Choice, draft: &Draft<'_>) -> Choice {
+    if sizing::store(draft) == sizing::Store::Embedded {
+        return choice;
+    }
+    let demand = sizing::database_cpu(draft).value;
+    let (name, vcpu, memory) = *sizing::database_size(draft, demand, draft.bytes());
+    let (for_load, for_memory) = sizing::database_wants(draft);
+    let hot = draft.bytes() * sizing::HOT_SHARE;
+    let busy = facts::about(demand / vcpu);
+    choice.because(if name == for_load {
+        format!(
+            "The database has {} vCPU for {} of work at the peak, {busy} busy; {} GB of memory \
+             hold the {} that are looked at within a day.",
+            facts::number(vcpu),
+            facts::number(demand),
+            facts::number(memory),
+            facts::bytes(hot)
+        )
+    } else {
+        format!(
+            "The database is bought for its memory ({}): {} GB hold the {} of {} that are looked \
+             at within a day; its {} vCPU are {busy} busy, and `{}` would do for them.",
+            for_memory,
+            facts::number(memory),
+            facts::bytes(hot),
+            facts::bytes(draft.bytes()),
+            facts::number(vcpu),
+            for_load
+        )
+    })
 }
 
 fn against(
@@ -121,25 +156,30 @@ fn cheaper(choice: Choice, draft: &Draft<'_>, total: &Computed) -> Choice {
             "nodes and database",
         ) * (Term::number(1.0) - left);
     let committed = committed.named("monthly cost", sizing::money(draft));
-    let choice = choice.alternative(
-        "a year's commitment",
+    let outgrown = capacity::outgrown(draft, YEAR_SECONDS);
+    let lost = if outgrown {
         format!(
             "{} less, for sizes that {} of growth would make wrong within the year.",
             facts::money(draft, saved),
             growth_a_year(draft)
-        ),
-        vec![committed],
-    );
+        )
+    } else {
+        format!(
+            "{} less, paid whether it is used or not: the sizes carry the year's growth, so it \
+             pays once the first month has been measured.",
+            facts::money(draft, saved)
+        )
+    };
+    let choice = choice.alternative("a year's commitment", lost, vec![committed]);
     if sizing::store(draft) == sizing::Store::Embedded {
         return choice;
     }
-    let machine =
-        (draft.fact("machine_2") * sizing::hours()).named("monthly cost", sizing::money(draft));
+    let machine = bill::one_machine(draft);
     choice.alternative(
         "one machine with SQLite",
         format!(
-            "{} less, and none of what the availability and recovery goals ask for.",
-            facts::money(draft, compute - machine.value)
+            "{} less in all, and none of what the availability and recovery goals ask for.",
+            facts::money(draft, total.value - machine.value)
         ),
         vec![machine],
     )
@@ -147,7 +187,7 @@ fn cheaper(choice: Choice, draft: &Draft<'_>, total: &Computed) -> Choice {
 
 fn growth_a_year(draft: &Draft<'_>) -> String {
     let growth = draft.value(Knob::Growth);
-    let years = draft.inputs.growth_time.value() / crate::draft::YEAR_SECONDS;
+    let years = draft.inputs.growth_time.value() / YEAR_SECONDS;
     format!("{} times a year", facts::number(growth.powf(1.0 / years.max(0.01))))
 }
 
@@ -193,9 +233,9 @@ mod tests {
             &RULE,
             SHOP,
             expect![[r#"
-            system: 326 USD a month, 36.2 % of the budget
-              flips at peak above 4,117 rps: the budget is spent
-        "#]],
+                system: 310 USD a month, 34.4 % of the budget
+                  flips at peak above 3,789 rps: the budget is spent
+            "#]],
         );
     }
 
@@ -205,8 +245,8 @@ mod tests {
             &RULE,
             NOTES,
             expect![[r#"
-                system: 39 USD a month
-                  flips at `goals.budget` below 39 USD a month: a goal that cannot hold
+                system: 43 USD a month
+                  flips at `goals.budget` below 44 USD a month: a goal that cannot hold
             "#]],
         );
     }

@@ -5,25 +5,20 @@
 //! of the good ones a sample tells the same.
 //! **Cost**: a single good request may be missing. **Instead**: all lines, for a price.
 
-use crate::capacity::Term;
 use crate::draft::inputs::Knob;
-use crate::draft::{Draft, MONTH_SECONDS, bill, sizing};
+use crate::draft::{Draft, bill};
 use crate::rules::choice::listed;
 use crate::rules::facts;
 use crate::stages::Rule;
 use ir::decision::{Decision, Effect, Stage};
-use ir::quantity::{Computed, Grade, Unit};
 
 pub(super) const RULE: Rule =
     Rule { id: "D062", name: "logging", stage: Stage::Operations, each: false, decide };
 
-const SAMPLES: [f64; 4] = [1.0, 0.1, 0.01, 0.001];
-
 fn decide(draft: &Draft<'_>) -> Vec<Decision> {
     let allowed = bill::log_allowance(draft);
-    let sample = SAMPLES.into_iter().find(|sample| cost(draft, *sample).value <= allowed);
-    let sample = sample.unwrap_or(SAMPLES[SAMPLES.len() - 1]);
-    let (own, all) = (cost(draft, sample), cost(draft, 1.0));
+    let sample = bill::log_sample(draft);
+    let (own, all) = (bill::logs_of(draft, sample), bill::logs_of(draft, 1.0));
     let redacted: Vec<String> = draft
         .domain
         .resources()
@@ -45,7 +40,7 @@ fn decide(draft: &Draft<'_>) -> Vec<Decision> {
         })
         .because(format!(
             "All lines would be {} a month, {}; {} is what logs may cost here.",
-            facts::bytes(volume(draft, 1.0).value),
+            facts::bytes(bill::log_volume(draft, 1.0).value),
             facts::money(draft, all.value),
             facts::money(draft, allowed)
         ))
@@ -55,8 +50,8 @@ fn decide(draft: &Draft<'_>) -> Vec<Decision> {
                 listed(&redacted)
             )
         })
-        .number(volume(draft, sample))
-        .number(own)
+        .number(bill::log_volume(draft, sample))
+        .number(own.clone())
         .alternative(
             if sample >= 1.0 { "a tenth of them" } else { "every request" },
             if sample >= 1.0 {
@@ -67,7 +62,7 @@ fn decide(draft: &Draft<'_>) -> Vec<Decision> {
             } else {
                 format!("{} for lines that say nothing went wrong.", facts::money(draft, all.value))
             },
-            vec![cost(draft, if sample >= 1.0 { 0.1 } else { 1.0 })],
+            vec![bill::logs_of(draft, if sample >= 1.0 { 0.1 } else { 1.0 })],
         )
         .consequence(
             "Each line carries the trace id, which every problem also shows to the caller.",
@@ -76,24 +71,17 @@ fn decide(draft: &Draft<'_>) -> Vec<Decision> {
         .driver("goals.budget")
         .flips(if sample >= 1.0 {
             format!("peak above {}: good requests are sampled", facts::rps(peak_flip))
+        } else if own.value > allowed {
+            format!(
+                "more than {} for logs: a sample that misses less",
+                facts::money(draft, own.value)
+            )
         } else {
             format!("peak above {}: a sample ten times thinner", facts::rps(peak_flip))
         })
         .effect(Effect::AdviceOnly)
         .set("log_sample", sample);
     vec![choice.done(draft)]
-}
-
-fn volume(draft: &Draft<'_>, sample: f64) -> Computed {
-    let sample = Term::input("sample", sample, Unit::Share, Grade::Derived, "this decision");
-    let month = Term::input("month", MONTH_SECONDS, Unit::Seconds, Grade::Derived, "a mean month");
-    (draft.peak() / draft.input(Knob::PeakToMean) * draft.fact("log_line") * sample * month)
-        .named("logs a month", Unit::Bytes)
-}
-
-fn cost(draft: &Draft<'_>, sample: f64) -> Computed {
-    (Term::from(volume(draft, sample)) / 1e9 * draft.fact("log_gb"))
-        .named("logs", sizing::money(draft))
 }
 
 #[cfg(test)]

@@ -5,27 +5,20 @@
 //! worth looking at: errors, the slow, and a thin sample of the rest.
 //! **Cost**: spans are held until the request ends. **Instead**: a coin thrown at the start.
 
-use crate::capacity::Term;
 use crate::draft::inputs::Knob;
-use crate::draft::{Draft, MONTH_SECONDS};
+use crate::draft::{Draft, bill};
 use crate::rules::choice::listed;
 use crate::rules::facts;
 use crate::stages::Rule;
 use ir::decision::{Authority, Decision, Effect, Stage};
-use ir::quantity::{Computed, Grade, Unit};
 
 pub(super) const RULE: Rule =
     Rule { id: "D063", name: "tracing", stage: Stage::Operations, each: false, decide };
 
-/// Traces a second that answer any question about the mean.
-const ENOUGH: f64 = 10.0;
-/// Spans of a request.
-const SPANS: f64 = 4.0;
-
 fn decide(draft: &Draft<'_>) -> Vec<Decision> {
     let mean = draft.value(Knob::Peak) / draft.value(Knob::PeakToMean);
-    let sample = (ENOUGH / mean.max(1e-9)).min(1.0);
-    let sample = if sample >= 0.5 { 1.0 } else { 10f64.powf(sample.log10().round()) };
+    let sample = bill::trace_sample(draft);
+    let whole = bill::traced_whole(draft);
     let flows: Vec<String> =
         draft.model.workflows.iter().map(|one| format!("`{}`", one.name.value)).collect();
     let failing = 1.0 - draft.value(Knob::Availability);
@@ -41,9 +34,11 @@ fn decide(draft: &Draft<'_>) -> Vec<Decision> {
             )
         })
         .because(format!(
-            "{} in the mean; about {} traces a second show every path and its times.",
+            "{} in the mean; {} traces a second show every path and its times, for no more than \
+             {}.",
             facts::rps(mean),
-            facts::number((mean * sample).round().max(1.0))
+            facts::number(mean * sample),
+            facts::money(draft, bill::trace_allowance(draft))
         ))
         .because_if(!flows.is_empty(), || {
             format!(
@@ -52,7 +47,7 @@ fn decide(draft: &Draft<'_>) -> Vec<Decision> {
                 listed(&flows)
             )
         })
-        .number(volume(draft, sample))
+        .number(bill::trace_volume(draft, sample))
         .alternative(
             if sample >= 1.0 { "a sample of a tenth" } else { "every request" },
             if sample >= 1.0 {
@@ -60,10 +55,10 @@ fn decide(draft: &Draft<'_>) -> Vec<Decision> {
             } else {
                 format!(
                     "{} of spans a month, of which nearly all say the same.",
-                    facts::bytes(volume(draft, 1.0).value)
+                    facts::bytes(bill::trace_volume(draft, 1.0).value)
                 )
             },
-            vec![volume(draft, if sample >= 1.0 { 0.1 } else { 1.0 })],
+            vec![bill::trace_volume(draft, if sample >= 1.0 { 0.1 } else { 1.0 })],
         )
         .alternative(
             "a coin at the start",
@@ -78,9 +73,9 @@ fn decide(draft: &Draft<'_>) -> Vec<Decision> {
             Vec::new(),
         )
         .flips(if sample >= 1.0 {
-            format!("a mean above {}: a sample of the good ones", facts::rps(ENOUGH * 2.0))
+            format!("a mean above {}: a sample of the good ones", facts::rps(whole))
         } else {
-            format!("a mean below {}: every request", facts::rps(ENOUGH * 2.0))
+            format!("a mean below {}: every request", facts::rps(whole))
         })
         .driver("goals.peak")
         .driver("goals.availability")
@@ -88,19 +83,6 @@ fn decide(draft: &Draft<'_>) -> Vec<Decision> {
         .effect(Effect::AdviceOnly)
         .set("trace_sample", sample);
     vec![choice.done(draft)]
-}
-
-fn volume(draft: &Draft<'_>, sample: f64) -> Computed {
-    let sample = Term::input("sample", sample, Unit::Share, Grade::Derived, "this decision");
-    let spans =
-        Term::input("spans", SPANS, Unit::One, Grade::Assumed, "edge, rules, store, answer");
-    let month = Term::input("month", MONTH_SECONDS, Unit::Seconds, Grade::Derived, "a mean month");
-    (draft.peak() / draft.input(Knob::PeakToMean)
-        * spans
-        * draft.fact("span_bytes")
-        * sample
-        * month)
-        .named("spans a month", Unit::Bytes)
 }
 
 #[cfg(test)]
@@ -115,8 +97,8 @@ mod tests {
             &RULE,
             SHOP,
             expect![[r#"
-                system: every error and every answer slower than the p95 goal, and 10 % of the rest
-                  flips at a mean below 20 rps: every request
+                system: every error and every answer slower than the p95 goal, and 1 % of the rest
+                  flips at a mean below 12.2 rps: every request
             "#]],
         );
     }
@@ -128,7 +110,7 @@ mod tests {
             CLINIC,
             expect![[r#"
                 system: every request
-                  flips at a mean above 20 rps: a sample of the good ones
+                  flips at a mean above 9.51 rps: a sample of the good ones
             "#]],
         );
     }

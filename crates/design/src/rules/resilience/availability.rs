@@ -73,7 +73,7 @@ fn on_one_machine(choice: Choice, draft: &Draft<'_>) -> Choice {
         .choose("one machine, repaired by hand")
         .because(format!(
             "One machine with its file reaches {}, {} a month: {} {} asked.",
-            facts::share(one.value),
+            facts::share_beside(one.value, goal),
             facts::time(algebra::budget_seconds_a_month(one.value)),
             if holds { "enough for the" } else { "not enough for the" },
             facts::share(goal)
@@ -87,10 +87,14 @@ fn on_one_machine(choice: Choice, draft: &Draft<'_>) -> Choice {
             ),
             vec![dependability::composed(draft, true, true, Release::Rolling)],
         )
-        .flips(format!(
-            "availability above {}: PostgreSQL and two nodes",
-            facts::share((one.value * 1e4).floor() / 1e4)
-        ))
+        .flips(if holds {
+            format!(
+                "availability above {}: PostgreSQL and two nodes",
+                facts::share((one.value * 1e4).floor() / 1e4)
+            )
+        } else {
+            "PostgreSQL and two nodes: see the infeasible goals".to_owned()
+        })
         .effect(Effect::RunsHere)
         .set("nodes_min", 1.0)
         .set("release", "restart")
@@ -116,7 +120,7 @@ fn composed(choice: Choice, draft: &Draft<'_>, budget: &Computed) -> Choice {
             facts::share(nodes(draft, shape).value),
             facts::share(database(draft, shape).value),
             facts::share(release.value),
-            facts::share(number.value),
+            facts::share_beside(number.value, goal),
             facts::time(algebra::budget_seconds_a_month(number.value)),
             facts::time(budget.value),
             facts::number(unanswered(draft, number.value))
@@ -142,8 +146,13 @@ fn composed(choice: Choice, draft: &Draft<'_>, budget: &Computed) -> Choice {
         }
         None => choice,
     };
+    let flip = if number.value >= goal {
+        format!("availability above {}: {}", facts::share_beside(number.value, goal), after(shape))
+    } else {
+        format!("{} instead: see the infeasible goals", after(shape))
+    };
     choice
-        .flips(format!("availability above {}: {}", facts::share(number.value), after(shape)))
+        .flips(flip)
         .set("nodes_min", if shape.pair { 2.0 } else { 1.0 })
         .set("release", word(shape.release))
         .set("availability", number.value)
@@ -188,14 +197,14 @@ fn others(
         let lost = if value.value < goal {
             format!(
                 "{}, {} a month: {} more than the budget.",
-                facts::share(value.value),
+                facts::share_beside(value.value, goal),
                 facts::time(algebra::budget_seconds_a_month(value.value)),
                 facts::time(algebra::budget_seconds_a_month(value.value) - budget.value)
             )
         } else if shape.standby && !other.standby {
             "meets the availability, not the recovery goal.".to_owned()
         } else {
-            format!("{} is more than is asked.", facts::share(value.value))
+            format!("{} is more than is asked.", facts::share_beside(value.value, goal))
         };
         choice = choice.alternative(name(*other), lost, vec![value]);
     }
@@ -280,10 +289,7 @@ fn beside(choice: Choice, draft: &Draft<'_>) -> Choice {
 }
 
 fn regions(choice: Choice, draft: &Draft<'_>) -> Choice {
-    let one = dependability::composed(draft, true, true, dependability::careful(draft));
-    let down = Term::number(1.0) - Term::from(&one);
-    let both = Term::number(1.0) - down.clone() * down;
-    let both = both.named("availability of two regions", Unit::Share);
+    let both = dependability::regions(draft);
     choice.alternative(
         "two regions",
         format!(

@@ -7,9 +7,10 @@
 //! **Instead**: an asynchronous copy, or last night's backup.
 
 use crate::capacity::Term;
-use crate::draft::Draft;
 use crate::draft::inputs::Knob;
+use crate::draft::{Draft, dependability};
 use crate::rules::Choice;
+use crate::rules::choice::listed;
 use crate::rules::facts;
 use crate::stages::Rule;
 use ir::decision::{Decision, Effect, Stage};
@@ -99,12 +100,30 @@ fn standby(choice: Choice, draft: &Draft<'_>, restore: &Computed) -> Choice {
         .consequence(
             "The backup is for mistakes: the standby repeats a wrong `DELETE` within milliseconds.",
         )
-        .flips(format!(
-            "an rpo above 0 s and an rto of {} or more: shipping the log, for half the database",
-            facts::time(draft.catalog.value("promote_by_hand"))
-        ))
+        .flips(format!("{}: shipping the log, for half the database", without_standby(draft)))
         .effect(Effect::AdviceOnly)
         .set("backup_seconds", 300.0)
+}
+
+/// The goals that would have to be weaker for one database server to do: those that are not yet.
+fn without_standby(draft: &Draft<'_>) -> String {
+    let alone = dependability::composed(draft, true, false, dependability::careful(draft)).value;
+    let by_hand = draft.catalog.value("promote_by_hand");
+    let mut weaker = Vec::new();
+    if draft.value(Knob::Availability) > alone {
+        let share = facts::share_beside(alone, draft.value(Knob::Availability));
+        weaker.push(format!("an availability of {share} or less"));
+    }
+    if draft.value(Knob::Rpo) <= 0.0 {
+        weaker.push("an rpo above 0 s".to_owned());
+    }
+    if draft.value(Knob::Rto) < by_hand {
+        weaker.push(format!("an rto of {} or more", facts::time(by_hand)));
+    }
+    if weaker.is_empty() {
+        return "`decisions: database` without the standby that it pins".to_owned();
+    }
+    listed(&weaker)
 }
 
 fn file(choice: Choice, draft: &Draft<'_>, restore: &Computed) -> Choice {
@@ -144,10 +163,20 @@ fn file(choice: Choice, draft: &Draft<'_>, restore: &Computed) -> Choice {
             ),
             vec![],
         )
-        .flips(format!(
-            "an rpo of 0 s, or an rto below {}: PostgreSQL with a standby",
-            facts::time(repair + restore.value)
-        ))
+        .flips(match (holds, rpo > 0.0) {
+            (true, true) => format!(
+                "an rpo of 0 s, or an rto below {}: PostgreSQL with a standby",
+                facts::time(repair + restore.value)
+            ),
+            (false, true) => "an rpo of 0 s: PostgreSQL with a standby".to_owned(),
+            (true, false) => format!(
+                "an rto below {}: PostgreSQL with a standby",
+                facts::time(repair + restore.value)
+            ),
+            (false, false) => {
+                "PostgreSQL with a standby, as the goals ask: nothing is lost".to_owned()
+            }
+        })
         .effect(Effect::RunsHere)
         .set("backup_seconds", rpo.max(60.0))
 }
@@ -173,7 +202,16 @@ fn backup(choice: Choice, draft: &Draft<'_>, restore: &Computed) -> Choice {
             ),
             vec![],
         )
-        .flips(format!("rto below {}, or an rpo of 0 s: a standby", facts::time(by_hand)))
+        .flips(match (draft.value(Knob::Rto) >= by_hand, rpo > 0.0) {
+            (true, true) => {
+                format!("rto below {}, or an rpo of 0 s: a standby", facts::time(by_hand))
+            }
+            (false, true) => "an rpo of 0 s: a standby".to_owned(),
+            (true, false) => format!("rto below {}: a standby", facts::time(by_hand)),
+            (false, false) => {
+                "`decisions: database` with a standby: what the goals ask for".to_owned()
+            }
+        })
         .effect(Effect::AdviceOnly)
         .set("backup_seconds", rpo.max(60.0))
 }
@@ -202,7 +240,7 @@ mod tests {
             SHOP,
             expect![[r#"
                 system: synchronous standby, and 14 days of point-in-time backup
-                  flips at an rpo above 0 s and an rto of 30 min or more: shipping the log, for half the database
+                  flips at an availability of 99.9 % or less, an rpo above 0 s and an rto of 30 min or more: shipping the log, for half the database
             "#]],
         );
     }

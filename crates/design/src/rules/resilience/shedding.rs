@@ -8,8 +8,8 @@
 use crate::capacity::Term;
 use crate::draft::Draft;
 use crate::draft::inputs::Knob;
-use crate::draft::load::Work;
-use crate::rules::facts;
+use crate::draft::load::{Flow, Work};
+use crate::rules::{Choice, capacity, facts};
 use crate::stages::Rule;
 use ir::decision::{Decision, Effect, Stage};
 use ir::quantity::{Computed, Grade, Unit};
@@ -26,18 +26,15 @@ fn decide(draft: &Draft<'_>) -> Vec<Decision> {
     let flight =
         (draft.peak() * draft.input(Knob::Latency)).named("in flight at the goal", Unit::One);
     let queue = write_queue(draft);
-    let first = first_to_go(draft);
+    let order = order(draft);
+    let (busy, station) = capacity::busiest(draft);
+    let room = 1.0 / busy.max(1e-9);
     let burst = draft.input(Knob::Burst);
     let over = (draft.peak() * (burst.clone() - 1.0) * &draft.inputs.burst_time)
         .named("requests above the peak in a burst", Unit::One);
     let choice = RULE
         .on("system", "what is turned away first?")
-        .choose(match &first {
-            Some((name, _)) => {
-                format!("`{name}` first, writes last; waiting at most half the goal")
-            }
-            None => "new requests, once waiting costs half the goal".to_owned(),
-        })
+        .choose(choice_of(&order))
         .because(format!(
             "The goal of {} at {} means {} requests in flight; twice as many mean that each waits \
              its whole goal before it is begun.",
@@ -63,25 +60,14 @@ fn decide(draft: &Draft<'_>) -> Vec<Decision> {
         .number(flight.clone())
         .number(queue.clone())
         .number(over)
-        .alternative("a queue for all of a burst", burst_queued(draft), vec![])
-        .flips(format!(
-            "a burst above {} times ({} now): the room that is kept free is not enough",
-            facts::number(1.0 / draft.catalog.value("utilisation_target")),
-            facts::number(burst.value())
-        ))
+        .alternative("a queue for all of a burst", burst_queued(draft, room), vec![])
+        .flips(flip(draft, busy, station))
         .driver("goals.latency")
         .driver("goals.peak")
         .effect(Effect::RunsHere)
         .set("inflight_max", (flight.value * 2.0).ceil().max(64.0))
         .set("write_queue_max", queue.value);
-    let choice = match first {
-        Some((name, rate)) => choice.because(format!(
-            "`{name}` makes {} of the requests and loses nobody's work when it is answered 503 \
-             with `Retry-After`.",
-            facts::about(rate / draft.load.clients().max(1e-9))
-        )),
-        None => choice,
-    };
+    let choice = worth(choice, draft, order);
     vec![
         choice
             .consequence(
@@ -92,18 +78,81 @@ fn decide(draft: &Draft<'_>) -> Vec<Decision> {
     ]
 }
 
-/// The busiest read that anybody may make, else the busiest list.
-fn first_to_go(draft: &Draft<'_>) -> Option<(String, f64)> {
-    let reads = draft.load.flows.iter().filter(|flow| !flow.internal && flow.work != Work::Write);
+fn choice_of(order: &Order) -> String {
+    match (&order.first, &order.product) {
+        (Some((name, _)), Some((product, _))) => {
+            format!("`{name}` first, `{product}` and writes last; waiting at most half the goal")
+        }
+        (Some((name, _)), None) => {
+            format!("`{name}` first, writes last; waiting at most half the goal")
+        }
+        (None, _) => "new requests, once waiting costs half the goal".to_owned(),
+    }
+}
+
+/// The burst at which the busiest station is full.
+fn flip(draft: &Draft<'_>, busy: f64, station: &str) -> String {
+    let burst = draft.value(Knob::Burst);
+    let room = 1.0 / busy.max(1e-9);
+    let (now, room_text) = (facts::number(burst), facts::number(room));
+    if room > burst {
+        format!(
+            "a burst above {room_text} times ({now} now): it fills {station}, {} busy at the peak",
+            facts::about(busy)
+        )
+    } else {
+        format!("a burst below {room_text} times ({now} now): nothing has to be turned away")
+    }
+}
+
+fn worth(choice: Choice, draft: &Draft<'_>, order: Order) -> Choice {
+    let share = |rate: f64| facts::about(rate / draft.load.clients().max(1e-9));
+    let choice = match order.first {
+        Some((name, rate)) => choice.because(format!(
+            "`{name}` makes {} of the requests and loses nobody's work when it is answered 503 \
+             with `Retry-After`.",
+            share(rate)
+        )),
+        None => choice,
+    };
+    match order.product {
+        Some((name, rate)) => choice.because(format!(
+            "`{name}` is {} of the requests, what callers come for: it is turned away only when \
+             the rest is not enough.",
+            share(rate)
+        )),
+        None => choice,
+    }
+}
+
+/// Reads by what they are worth.
+struct Order {
+    /// The read that goes first.
+    first: Option<(String, f64)>,
+    /// The read that most requests are: turning it away turns the system off.
+    product: Option<(String, f64)>,
+}
+
+/// The dearest read goes first, unless most requests are of it.
+fn order(draft: &Draft<'_>) -> Order {
+    let all = draft.load.clients();
+    let read = |flow: &&Flow| !flow.internal && flow.work != Work::Write;
+    let most = |flow: &&Flow| flow.rate.value > all / 2.0;
+    let named = |flow: &Flow| (flow.operation.clone(), flow.rate.value);
+    let product = draft.load.flows.iter().filter(read).find(most);
+    let reads = draft.load.flows.iter().filter(read).filter(|flow| !most(flow));
     let weight = |work: Work| match work {
         Work::List => 2.0,
         Work::Get | Work::Redirect | Work::Write => 1.0,
     };
     let best = reads.max_by(|a, b| {
-        let cost = |flow: &crate::draft::load::Flow| flow.rate.value * weight(flow.work);
+        let cost = |flow: &Flow| flow.rate.value * weight(flow.work);
         cost(a).total_cmp(&cost(b)).then(b.operation.cmp(&a.operation))
     });
-    best.map(|flow| (flow.operation.clone(), flow.rate.value))
+    match best {
+        Some(best) => Order { first: Some(named(best)), product: product.map(named) },
+        None => Order { first: product.map(named), product: None },
+    }
 }
 
 /// Writes whose wait for the single writer stays below half of the goal.
@@ -117,9 +166,8 @@ fn write_queue(draft: &Draft<'_>) -> Computed {
 }
 
 /// What a queue for a whole burst would mean.
-fn burst_queued(draft: &Draft<'_>) -> String {
+fn burst_queued(draft: &Draft<'_>, capacity: f64) -> String {
     let factor = draft.value(Knob::Burst);
-    let capacity = 1.0 / draft.catalog.value("utilisation_target");
     let over = (factor - capacity).max(0.0);
     if over <= 1e-9 {
         return format!(
@@ -145,8 +193,8 @@ mod tests {
             &RULE,
             LINKS,
             expect![[r#"
-                system: `openLink` first, writes last; waiting at most half the goal
-                  flips at a burst above 1.67 times (1.5 now): the room that is kept free is not enough
+                system: `listLinks` first, `openLink` and writes last; waiting at most half the goal
+                  flips at a burst above 2.75 times (1.5 now): it fills the nodes, one of them lost, 36.4 % busy at the peak
             "#]],
         );
     }
@@ -158,7 +206,7 @@ mod tests {
             NOTES,
             expect![[r#"
                 system: `listNotes` first, writes last; waiting at most half the goal
-                  flips at a burst above 1.67 times (1.5 now): the room that is kept free is not enough
+                  flips at a burst above 304 times (1.5 now): it fills the machine, 0.33 % busy at the peak
             "#]],
         );
     }

@@ -5,21 +5,18 @@
 //! did. A log line can be lost and edited; a row that commits with the change can't.
 //! **Cost**: a row for each such change. **Instead**: the database's own log, read by hand.
 
-use crate::capacity::Term;
-use crate::draft::inputs::Knob;
-use crate::draft::{Draft, MONTH_SECONDS};
+use crate::draft::{Draft, bill};
 use crate::rules::choice::listed;
 use crate::rules::facts;
 use crate::stages::Rule;
 use ir::decision::{Decision, Effect, Stage};
 use ir::domain::Caller;
-use ir::quantity::{Computed, Grade, Unit};
 
 pub(super) const RULE: Rule =
     Rule { id: "D037", name: "audit", stage: Stage::Security, each: false, decide };
 
-/// Bytes of an entry: who, what, before and after, hash.
-const ENTRY_BYTES: f64 = 600.0;
+/// Changes a second from which the trail slows the transactions that it is part of.
+const CHANGES_MAX: f64 = 2_000.0;
 
 fn decide(draft: &Draft<'_>) -> Vec<Decision> {
     let wide: Vec<String> = draft
@@ -29,21 +26,22 @@ fn decide(draft: &Draft<'_>) -> Vec<Decision> {
         .filter(|actor| actor.across_tenants)
         .map(|actor| format!("`{}`", actor.name))
         .collect();
-    let regimes: Vec<&str> = ["hipaa", "pci-dss", "soc2", "gdpr"]
-        .into_iter()
-        .filter(|regime| draft.complies(regime))
-        .collect();
-    if wide.is_empty() && regimes.is_empty() {
+    let regimes = bill::audit_regimes(draft);
+    if !bill::audited(draft) {
         return Vec::new();
     }
+    let apart = draft.load.writes() > CHANGES_MAX;
     let powers = powers(draft);
-    let growth = growth(draft);
+    let growth = bill::audit_volume(draft);
     let mut choice = RULE
         .on("system", "whose deeds are written down?")
-        .choose(
+        .choose(if apart {
+            "an append-only audit trail of every change, hash-chained, in a store of its own that \
+             follows the outbox"
+        } else {
             "an append-only audit trail of every change, hash-chained, in the transaction of the \
-             change",
-        )
+             change"
+        })
         .because_if(!wide.is_empty(), || {
             format!("{} may look into every tenant: each look is an entry, too.", listed(&wide))
         })
@@ -69,16 +67,13 @@ fn decide(draft: &Draft<'_>) -> Vec<Decision> {
         )
         .consequence(format!(
             "{} a month at the workload's rate beside {} of rows in all: kept apart, so that \
-             erasing a person does not break the chain, and moved to object storage for {}.",
+             erasing a person does not break the chain, and moved to object storage for {}, as \
+             much again for each month that is kept.",
             facts::bytes(growth.value),
             facts::bytes(draft.bytes()),
-            facts::money(draft, growth.value / 1e9 * draft.catalog.value("backup_gb"))
+            facts::money(draft, bill::audit(draft, 1.0).value)
         ))
-        .flips(format!(
-            "more than {} of changes ({} now): the trail in a store of its own",
-            facts::rps(2_000.0),
-            facts::rps(draft.load.writes())
-        ))
+        .flips(flip(draft, apart))
         .effect(Effect::AdviceOnly);
     for regime in regimes {
         choice = choice.driver(format!("constraints.compliance.{regime}"));
@@ -87,6 +82,15 @@ fn decide(draft: &Draft<'_>) -> Vec<Decision> {
         choice = choice.driver(format!("actors.{}", actor.name));
     }
     vec![choice.done(draft)]
+}
+
+fn flip(draft: &Draft<'_>, apart: bool) -> String {
+    let (most, now) = (facts::rps(CHANGES_MAX), facts::rps(draft.load.writes()));
+    if apart {
+        format!("fewer than {most} of changes ({now} now): the trail beside the rows")
+    } else {
+        format!("more than {most} of changes ({now} now): the trail in a store of its own")
+    }
 }
 
 /// Actors that may change rows without a condition that ties them to the row.
@@ -107,26 +111,6 @@ fn powers(draft: &Draft<'_>) -> Vec<String> {
     found.sort();
     found.dedup();
     found
-}
-
-fn growth(draft: &Draft<'_>) -> Computed {
-    let writes = Term::input(
-        "writes",
-        draft.load.writes(),
-        Unit::PerSecond,
-        Grade::Derived,
-        "workload at goals.peak",
-    );
-    let entry = Term::input(
-        "entry",
-        ENTRY_BYTES,
-        Unit::Bytes,
-        Grade::Assumed,
-        "who, what, before, after, hash",
-    );
-    let month = Term::input("month", MONTH_SECONDS, Unit::Seconds, Grade::Derived, "a mean month");
-    (writes / draft.input(Knob::PeakToMean) * entry * month)
-        .named("audit trail a month", Unit::Bytes)
 }
 
 #[cfg(test)]

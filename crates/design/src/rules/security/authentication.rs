@@ -63,7 +63,7 @@ fn decide(draft: &Draft<'_>) -> Vec<Decision> {
         )
         .flips(format!(
             "revocation within seconds demanded: introspection, {} a second more for the provider",
-            facts::number(proven.value.ceil())
+            facts::number(proven.value)
         ))
         .driver("actors")
         .authority(Authority::Advises)
@@ -85,7 +85,7 @@ fn others(choice: Choice, draft: &Draft<'_>, proven: &Computed, actors: &[String
             format!(
                 "{} calls a second to the provider, {} more on each request, and its outages \
                  become ours; what it buys is revocation at once.",
-                facts::number(proven.value.ceil()),
+                facts::number(proven.value),
                 facts::time(trip.value)
             ),
             vec![trip],
@@ -154,7 +154,7 @@ mod tests {
             CLINIC,
             expect![[r#"
                 system: `patient`, `staff`, `doctor` and `support` by tokens of an OpenID provider, checked in process
-                  flips at revocation within seconds demanded: introspection, 21 a second more for the provider
+                  flips at revocation within seconds demanded: introspection, 20 a second more for the provider
             "#]],
         );
     }

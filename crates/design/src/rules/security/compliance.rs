@@ -41,10 +41,16 @@ fn one(draft: &Draft<'_>, regime: &str) -> Decision {
             keep_out.1,
             vec![facts::count("fields in scope", personal.len() as f64, "fields", "personal")],
         )
-        .flips(format!(
-            "one of {} answered elsewhere: it closes here when the model or a contract says so",
-            crate::rules::choice::counted(open.len() as f64, "open control", "open controls")
-        ))
+        .flips(match open.len() {
+            0 => format!("a control of {} beyond these: it is open until it is answered", regime),
+            1 => "the open control answered elsewhere: it closes here when the model or a \
+                  contract says so"
+                .to_owned(),
+            many => format!(
+                "one of {many} open controls answered elsewhere: it closes here when the model or \
+                 a contract says so"
+            ),
+        })
         .driver(format!("constraints.compliance.{regime}"))
         .authority(Authority::Validates)
         .consult(format!(
@@ -253,7 +259,7 @@ mod tests {
             CLINIC,
             expect![[r#"
                 gdpr: 3 of 3 controls answered here, 0 open
-                  flips at one of 0 open controls answered elsewhere: it closes here when the model or a contract says so
+                  flips at a control of gdpr beyond these: it is open until it is answered
                 hipaa: 3 of 5 controls answered here, 2 open
                   flips at one of 2 open controls answered elsewhere: it closes here when the model or a contract says so
             "#]],

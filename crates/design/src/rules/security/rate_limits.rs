@@ -29,7 +29,6 @@ fn decide(draft: &Draft<'_>) -> Vec<Decision> {
 }
 
 fn one(draft: &Draft<'_>, actor: &ir::domain::Actor) -> Decision {
-    let given = actor.limit.is_some();
     let limit = limit(draft, actor);
     let share = share_of_peak(draft, &limit);
     let greedy_load = worst_case(draft, &limit);
@@ -42,23 +41,7 @@ fn one(draft: &Draft<'_>, actor: &ir::domain::Actor) -> Decision {
             facts::rps(limit.value),
             if machine { 10 } else { 5 }
         ))
-        .because(if given {
-            format!(
-                "The model says so; at the limit one `{}` is {} of the peak.",
-                actor.name,
-                facts::about(share.value)
-            )
-        } else {
-            format!(
-                "Nothing is given; a person pauses {} between two journeys, and {} times that \
-                 pace, or more than the {} requests of one page each second, is a program. One of \
-                 them at the limit is {} of the peak.",
-                facts::time(draft.catalog.value("think_time")),
-                facts::number(PERSON_FACTOR),
-                facts::number(PAGE_REQUESTS),
-                facts::about(share.value)
-            )
-        })
+        .because(why(draft, actor, share.value))
         .because(if greedy <= 1.0 {
             format!(
                 "One `{}` alone at its limit takes the whole planned peak: the limit guards \
@@ -97,6 +80,31 @@ fn one(draft: &Draft<'_>, actor: &ir::domain::Actor) -> Decision {
             ))
             .done(draft)
     }
+}
+
+/// Where the limit comes from.
+fn why(draft: &Draft<'_>, actor: &ir::domain::Actor, share: f64) -> String {
+    let share = facts::about(share);
+    if actor.limit.is_some() {
+        return format!(
+            "The model says so; at the limit one `{}` is {share} of the peak.",
+            actor.name
+        );
+    }
+    let pause = facts::time(draft.catalog.value("think_time"));
+    let (people, page) = (facts::number(PERSON_FACTOR), facts::number(PAGE_REQUESTS));
+    if actor.proof == Proof::ApiKey {
+        return format!(
+            "Nothing is given for a program; until it is measured it gets the pace of {people} \
+             people who pause {pause} between two journeys, at least {page} requests a second: \
+             {share} of the peak."
+        );
+    }
+    format!(
+        "Nothing is given; a person pauses {pause} between two journeys, and {people} times that \
+         pace, or more than the {page} requests of one page each second, is a program. One of \
+         them at the limit is {share} of the peak."
+    )
 }
 
 fn others(choice: Choice, draft: &Draft<'_>, actor: &str, greedy_load: Computed) -> Choice {

@@ -123,7 +123,8 @@ fn proven(draft: &Draft<'_>) -> f64 {
 
 /// Callers that are active at the peak, by Little's law over their pauses.
 fn callers(draft: &Draft<'_>) -> f64 {
-    (proven(draft) * draft.catalog.value("think_time")).ceil()
+    // Less what a sum of shares loses in its last digit.
+    (proven(draft) * draft.catalog.value("think_time") - 1e-6).ceil()
 }
 
 fn refreshes(draft: &Draft<'_>, life: f64) -> Computed {
