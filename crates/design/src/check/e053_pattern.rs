@@ -20,6 +20,9 @@ use ir::{Code, Diagnostic};
 
 pub(crate) const CODE: Code = Code("E053");
 
+/// Why a pattern with `(?=`, `(?!`, `(?<=` or `(?<!` is refused.
+const LOOK_AROUND: &str = "uses look-around, which RE2 does not have";
+
 /// Repetitions that RE2 takes.
 const REPEAT_MAX: u32 = 1_000;
 
@@ -30,8 +33,12 @@ const PATTERN_BYTES_MAX: usize = 1_000;
 pub(crate) fn fault(pattern: &str, why: &str, span: Span, place: Place<'_>) -> Diagnostic {
     let shown: String = pattern.chars().take(60).collect();
     let message = format!("the pattern `{shown}` in {place} {why}");
-    Diagnostic::error(CODE, span, message)
-        .why("patterns run on every write, in linear time and with RE2's syntax")
+    let fault = Diagnostic::error(CODE, span, message)
+        .why("patterns run on every write, in linear time and with RE2's syntax");
+    if why == LOOK_AROUND {
+        return fault.help("say what the text is, rather than what it is not: `[a-z][a-z0-9]*`");
+    }
+    fault
 }
 
 /// Reads a pattern far enough to refuse what RE2 refuses.
@@ -58,7 +65,7 @@ pub(crate) fn read(pattern: &str) -> Result<(), &'static str> {
             }
             '(' => {
                 if rest.get(1) == Some(&'?') && !group(&rest[2..]) {
-                    return Err("uses look-around, which RE2 does not have");
+                    return Err(LOOK_AROUND);
                 }
                 open += 1;
                 at += usize::from(rest.get(1) == Some(&'?')) * 2;

@@ -12,6 +12,7 @@ pub(crate) fn read(kind: NameKind, slice: Slice<'_>, faults: &mut Vec<Diagnostic
         faults.push(bad_name::long(slice.span(), text));
         return slice.name();
     }
+    let mut name = slice.name();
     match kind {
         NameKind::Percentile if percentile(text).is_none() => {
             faults.push(bad_quantity::at(slice.span(), text, "a percentile", "p95"));
@@ -23,6 +24,12 @@ pub(crate) fn read(kind: NameKind, slice: Slice<'_>, faults: &mut Vec<Diagnostic
         _ => {
             if let Some((what, form)) = wrong(kind, text) {
                 let better = better(kind, text);
+                // Read on with the right spelling: who refers to it by that is not at fault.
+                if let (NameKind::Camel(_) | NameKind::Snake(_) | NameKind::Field, false) =
+                    (kind, better.is_empty())
+                {
+                    name.value.clone_from(&better);
+                }
                 faults.push(match kind {
                     NameKind::Segment => bad_route::at(slice.span(), text, form, &better),
                     _ => bad_name::at(slice.span(), text, what, form, &better),
@@ -30,7 +37,7 @@ pub(crate) fn read(kind: NameKind, slice: Slice<'_>, faults: &mut Vec<Diagnostic
             }
         }
     }
-    slice.name()
+    name
 }
 
 /// Kinds whose length is looked at elsewhere.

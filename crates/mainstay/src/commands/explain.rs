@@ -1,5 +1,5 @@
-//! `mainstay explain`: the page of a code, a topic of the notation, or what was decided about a part
-//! of the model.
+//! `mainstay explain`: the page of a code, a topic of the notation, or what was decided about a
+//! part of the model.
 
 use crate::failure::{Failure, Outcome};
 use crate::pipeline;
@@ -71,8 +71,11 @@ pub(crate) fn explain(what: Option<&str>, path: &Path) -> Outcome<Explanation> {
         let failure = Failure::new(format!("nothing was decided about `{what}`"));
         return Err(failure.hint(match nearest(what, &subjects) {
             Some(near) => format!("did you mean `{near}`?"),
-            None => "name a code (`E012`), a topic (`types`), a resource (`ordering.Order`) or a goal (`goals.peak`)"
-                .to_owned(),
+            None => {
+                "name a code (`E012`), a topic (`types`), a resource (`ordering.Order`) or a goal \
+                     (`goals.peak`)"
+                    .to_owned()
+            }
         }));
     }
     Ok(Explanation::Decisions { part: what.to_owned(), decisions })

@@ -277,6 +277,72 @@ fn a_topic_of_the_notation_is_explained_and_all_are_listed() {
     }
 }
 
+#[test]
+fn words_of_other_notations_are_told_once_and_in_the_words_of_this_one() {
+    let text = "system: a\nactors: { w: oidc }\ncontexts:\n  c:\n    resources:\n      stay:\n        \
+                fields: { a: varchar(20), b: string? }\n        allow: { read: w, write: w }\n      \
+                Trip:\n        fields:\n          stay: Stay\n          a: string required\n          \
+                b: int nullable\n          c: string pattern (?=x)a\n        \
+                allow: { read: w, write: w }\n";
+    check(
+        &model(text),
+        "check {}",
+        expect![[r#"
+        exit 1
+        -- stdout
+        error[E013]: `stay` is no name of a resource: it is written `UpperCamelCase`
+         --> DIR/mainstay.yaml:6:7
+          |
+        6 |       stay:
+          |       ^^^^
+          = help: write `Stay`
+        6 +       Stay:
+
+        error[E020]: unknown type `varchar(20)`
+         --> DIR/mainstay.yaml:7:22
+          |
+        7 |         fields: { a: varchar(20), b: string? }
+          |                      ^^^^^^^^^^^
+          = help: write `string max 20`
+        7 +         fields: { a: string max 20, b: string? }
+
+        error[E020]: unknown type `string?`
+         --> DIR/mainstay.yaml:7:38
+          |
+        7 |         fields: { a: varchar(20), b: string? }
+          |                                      ^^^^^^^
+          = help: write `string optional`
+        7 +         fields: { a: varchar(20), b: string optional }
+
+        error[E018]: unknown word `required` in the field `a`
+          --> DIR/mainstay.yaml:12:21
+           |
+        12 |           a: string required
+           |                     ^^^^^^^^
+           = help: leave it out: a field must be given unless it is `optional`
+
+        error[E018]: unknown word `nullable` in the field `b`
+          --> DIR/mainstay.yaml:13:18
+           |
+        13 |           b: int nullable
+           |                  ^^^^^^^^
+           = help: a field that may be null is `optional`
+        13 +           b: int optional
+
+        error[E053]: the pattern `(?=x)a` in `c` of `Trip` uses look-around, which RE2 does not have
+          --> DIR/mainstay.yaml:14:29
+           |
+        14 |           c: string pattern (?=x)a
+           |                             ^^^^^^
+           = why: patterns run on every write, in linear time and with RE2's syntax
+           = help: say what the text is, rather than what it is not: `[a-z][a-z0-9]*`
+
+        -- stderr
+        6 errors
+    "#]],
+    );
+}
+
 /// The reference's examples are the files of one model.
 #[test]
 fn the_examples_of_the_notation_are_a_model_without_faults() {

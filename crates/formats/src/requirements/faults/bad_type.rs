@@ -23,12 +23,53 @@ pub(crate) const CODE: Code = Code("E020");
 /// A word that is no type.
 pub(crate) fn unknown(span: Span, text: &str, known: &[&str]) -> Diagnostic {
     let fault = Diagnostic::error(CODE, span, format!("unknown type `{}`", shown(text)));
+    if let Some(meant) = foreign(text) {
+        let whole = !meant.contains('…');
+        let fault = fault.help(format!("write `{meant}`"));
+        return if whole { fault.fix(meant) } else { fault };
+    }
     match nearest(text, known.iter().copied()) {
         Some(meant) => fault.help(format!("did you mean `{meant}`?")).fix(meant),
         None => fault.help(
-            "a resource is `UpperCamelCase`, an enum has at least two values: `open | closed`",
+            "types are `string text int decimal(10.2) bool money date time timestamp duration \
+             timespan uuid url email json counter`, `open | closed`, `list of string`, a resource \
+             (`Order`), `actor shopper`, `many OrderLine`",
         ),
     }
+}
+
+/// What a type of other languages is called here; none where there is no such word.
+fn foreign(text: &str) -> Option<String> {
+    if let Some(inner) = text.strip_suffix('?') {
+        return Some(format!("{} optional", foreign(inner).unwrap_or_else(|| inner.to_owned())));
+    }
+    if let Some(inner) = text.strip_suffix("[]") {
+        return Some(format!("list of {}", foreign(inner).unwrap_or_else(|| inner.to_owned())));
+    }
+    let (word, argument) = text.trim_end_matches(')').split_once('(').unwrap_or((text, ""));
+    let meant = match word.to_ascii_lowercase().as_str() {
+        "varchar" | "char" | "nvarchar" | "character" | "str" => match argument {
+            "" => "string",
+            most => return Some(format!("string max {most}")),
+        },
+        "integer" | "bigint" | "smallint" | "long" | "int32" | "int64" | "number" => "int",
+        "boolean" => "bool",
+        "float" | "double" | "real" | "numeric" => "decimal(10.2)",
+        "datetime" | "timestamptz" | "instant" => "timestamp",
+        "interval" => "duration",
+        "jsonb" | "object" | "map" => "json",
+        "guid" => "uuid",
+        "uri" => "url",
+        "enum" => {
+            let values = argument.trim_end_matches(',');
+            return Some(match values.is_empty() {
+                true => "open | closed".to_owned(),
+                false => format!("{values} | …"),
+            });
+        }
+        _ => return None,
+    };
+    Some(meant.to_owned())
 }
 
 /// A type that is written wrongly, and how it is written.
@@ -102,86 +143,101 @@ mod tests {
         check(
             text,
             expect![[r#"
-            error[E020]: unknown type `sting`
-             --> mainstay.yaml:6:14
-              |
-            6 |           a: sting
-              |              ^^^^^
-              = help: did you mean `string`?
-            6 +           a: string
+                error[E020]: unknown type `sting`
+                 --> mainstay.yaml:6:14
+                  |
+                6 |           a: sting
+                  |              ^^^^^
+                  = help: did you mean `string`?
+                6 +           a: string
 
-            error[E020]: `decimal`: digits in all, at most 18, and digits after the point
-             --> mainstay.yaml:7:14
-              |
-            7 |           b: decimal
-              |              ^^^^^^^
-              = help: for example: `decimal(10.2)`
+                error[E020]: `decimal`: digits in all, at most 18, and digits after the point
+                 --> mainstay.yaml:7:14
+                  |
+                7 |           b: decimal
+                  |              ^^^^^^^
+                  = help: for example: `decimal(10.2)`
 
-            error[E020]: `decimal(30.2)`: digits in all, at most 18, and digits after the point
-             --> mainstay.yaml:8:14
-              |
-            8 |           c: decimal(30.2)
-              |              ^^^^^^^^^^^^^
-              = help: for example: `decimal(10.2)`
+                error[E020]: `decimal(30.2)`: digits in all, at most 18, and digits after the point
+                 --> mainstay.yaml:8:14
+                  |
+                8 |           c: decimal(30.2)
+                  |              ^^^^^^^^^^^^^
+                  = help: for example: `decimal(10.2)`
 
-            error[E020]: `open | | closed`: a value is missing beside `|`
-             --> mainstay.yaml:9:14
-              |
-            9 |           d: open | | closed
-              |              ^^^^^^^^^^^^^^^
-              = help: for example: `open | closed`
+                error[E020]: `open | | closed`: a value is missing beside `|`
+                 --> mainstay.yaml:9:14
+                  |
+                9 |           d: open | | closed
+                  |              ^^^^^^^^^^^^^^^
+                  = help: for example: `open | closed`
 
-            error[E020]: `open`: this value stands twice
-              --> mainstay.yaml:10:21
-               |
-            10 |           e: open | open
-               |                     ^^^^
-               = help: for example: `open | closed`
+                error[E020]: `open`: this value stands twice
+                  --> mainstay.yaml:10:21
+                   |
+                10 |           e: open | open
+                   |                     ^^^^
+                   = help: for example: `open | closed`
 
-            error[E020]: `list of list of int`: a list is of one scalar type
-              --> mainstay.yaml:11:14
-               |
-            11 |           f: list of list of int
-               |              ^^^^^^^^^^^^^^^^^^^
-               = help: for example: `list of string`
+                error[E020]: `list of list of int`: a list is of one scalar type
+                  --> mainstay.yaml:11:14
+                   |
+                11 |           f: list of list of int
+                   |              ^^^^^^^^^^^^^^^^^^^
+                   = help: for example: `list of string`
 
-            error[E017]: `5..2` is not a range
-              --> mainstay.yaml:12:14
-               |
-            12 |           g: many Line 5..2
-               |              ^^^^^^^^^^^^^^
-               = help: for example: `1..50`
+                error[E017]: `5..2` is not a range
+                  --> mainstay.yaml:12:14
+                   |
+                12 |           g: many Line 5..2
+                   |              ^^^^^^^^^^^^^^
+                   = help: for example: `1..50`
 
-            error[E013]: `lines` is no name of a resource: it is written `UpperCamelCase`
-              --> mainstay.yaml:13:19
-               |
-            13 |           h: many lines 1..2
-               |                   ^^^^^
-               = help: write `Lines`
-            13 +           h: many Lines 1..2
+                error[E013]: `lines` is no name of a resource: it is written `UpperCamelCase`
+                  --> mainstay.yaml:13:19
+                   |
+                13 |           h: many lines 1..2
+                   |                   ^^^^^
+                   = help: write `Lines`
+                13 +           h: many Lines 1..2
 
-            error[E020]: unknown type `a.b.c`
-              --> mainstay.yaml:14:14
-               |
-            14 |           i: a.b.c
-               |              ^^^^^
-               = help: a resource is `UpperCamelCase`, an enum has at least two values: `open | closed`
+                error[E020]: unknown type `a.b.c`
+                  --> mainstay.yaml:14:14
+                   |
+                14 |           i: a.b.c
+                   |              ^^^^^
+                   = help: types are `string text int decimal(10.2) bool money date time timestamp duration timespan uuid url email json counter`, `open | closed`, `list of string`, a resource (`Order`), `actor shopper`, `many OrderLine`
 
-            error[E013]: `Staff` is no name of an actor: it is written `lower_snake_case`
-              --> mainstay.yaml:15:20
-               |
-            15 |           j: actor Staff
-               |                    ^^^^^
-               = help: write `staff`
-            15 +           j: actor staff
+                error[E013]: `Staff` is no name of an actor: it is written `lower_snake_case`
+                  --> mainstay.yaml:15:20
+                   |
+                15 |           j: actor Staff
+                   |                    ^^^^^
+                   = help: write `staff`
+                15 +           j: actor staff
 
-            error[E011]: `type` is missing in the field `k`
-              --> mainstay.yaml:16:14
-               |
-            16 |           k: { min: 1 }
-               |              ^
-               = help: for example: `string max 40 unique`
-        "#]],
+                error[E011]: `type` is missing in the field `k`
+                  --> mainstay.yaml:16:14
+                   |
+                16 |           k: { min: 1 }
+                   |              ^
+                   = help: for example: `string max 40 unique`
+            "#]],
         );
+    }
+
+    #[test]
+    fn types_of_other_languages_are_told_in_the_words_of_this_one() {
+        let cases = [
+            ("varchar(20)", "string max 20"),
+            ("string?", "string optional"),
+            ("integer[]", "list of int"),
+            ("datetime", "timestamp"),
+            ("float?", "decimal(10.2) optional"),
+        ];
+        for (written, meant) in cases {
+            assert_eq!(super::foreign(written).as_deref(), Some(meant), "{written}");
+        }
+        assert_eq!(super::foreign("Vehicle"), None);
     }
 }

@@ -28,6 +28,16 @@ pub(crate) fn at<'a>(
 ) -> Diagnostic {
     let message = format!("unknown word `{}` in {place}", shown(word));
     let fault = Diagnostic::error(CODE, span, message);
+    let fields = known.clone().into_iter().any(|known| known == "optional");
+    match word {
+        "required" | "not" | "notnull" | "mandatory" if fields => {
+            return fault.help("leave it out: a field must be given unless it is `optional`");
+        }
+        "null" | "nullable" if fields => {
+            return fault.help("a field that may be null is `optional`").fix("optional");
+        }
+        _ => {}
+    }
     match nearest(word, known.clone()) {
         Some(meant) => fault.help(format!("did you mean `{meant}`?")).fix(meant),
         None => fault.help(format!("known here: {}", choices(known))),
