@@ -73,7 +73,11 @@ fn listener(address: SocketAddr) -> io::Result<TcpListener> {
 /// A sentence for people.
 pub(crate) fn serve(arguments: &Reference) -> Result<(), String> {
     let data = &arguments.data;
-    let cursor_key = std::fs::read(data.join("cursor.key")).map_err(|why| why.to_string())?;
+    let kept = arguments.database.as_deref().and_then(postgres::cursor_key);
+    let cursor_key = match kept {
+        Some(kept) => kept,
+        None => std::fs::read(data.join("cursor.key")).map_err(|why| why.to_string())?,
+    };
     let shared = Arc::new(Shared {
         key: Key::open(data)?,
         cursor_key: hmac::Key::new(hmac::HMAC_SHA256, &cursor_key),

@@ -116,9 +116,10 @@ impl Databases {
             mainstay = Some(side("Mainstay", server, first));
         }
         let address = free_address()?;
+        let quiet = if arguments.observed { Path::new("/dev/null") } else { &*log };
         let mut command = reference(&data, address, arguments)?;
         command.args(["--database", &second]);
-        let server = Server::start(command, address, Path::new("/dev/null"))?;
+        let server = Server::start(command, address, quiet)?;
         Ok(Sides { store: "postgres", mainstay, reference: side("reference", server, second) })
     }
 }

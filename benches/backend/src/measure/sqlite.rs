@@ -29,7 +29,8 @@ pub(super) fn start(
     let server = Server::start(up(binary, &first, address), address, nowhere)?;
     let mainstay = Some(Side { name: "Mainstay", server, place: Place::Sqlite(first) });
     let address = free_address()?;
-    let server = Server::start(reference(&second, address, arguments)?, address, nowhere)?;
+    let quiet = if arguments.observed { nowhere } else { &*log };
+    let server = Server::start(reference(&second, address, arguments)?, address, quiet)?;
     let reference = Side { name: "reference", server, place: Place::Sqlite(second) };
     Ok(Sides { store: "sqlite", mainstay, reference })
 }

@@ -92,7 +92,7 @@ impl ToSql for Raw<'_> {
         Ok(IsNull::No)
     }
     fn accepts(ty: &Type) -> bool {
-        [Type::JSONB, Type::BPCHAR, Type::TEXT].contains(ty)
+        [Type::JSON, Type::JSONB, Type::BPCHAR, Type::TEXT].contains(ty)
     }
     to_sql_checked!();
 }
@@ -146,6 +146,17 @@ async fn connect(url: &str) -> Result<Client, tokio_postgres::Error> {
     Ok(client)
 }
 
+/// The key of cursors that Mainstay keeps in the database; none where it was never there.
+pub(crate) fn cursor_key(url: &str) -> Option<Vec<u8>> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().ok()?;
+    let hex: String = tokio::task::LocalSet::new().block_on(&runtime, async {
+        let client = connect(url).await.ok()?;
+        let text = "SELECT value FROM mainstay.meta WHERE name = 'cursor_key'";
+        Some(client.query_opt(text, &[]).await.ok()??.get(0))
+    })?;
+    (0..hex.len() / 2).map(|at| u8::from_str_radix(hex.get(2 * at..2 * at + 2)?, 16).ok()).collect()
+}
+
 const WHOLE_PAGE: &str = "(SELECT * FROM ordering.orders WHERE org = $1 AND id < $2 \
     AND ($4::text IS NULL OR shopper = $4) ORDER BY id DESC LIMIT $3) o";
 const CREATE: &str = "o AS (INSERT INTO ordering.orders (org, id, row_version, created_at, \
@@ -156,13 +167,13 @@ const CREATE: &str = "o AS (INSERT INTO ordering.orders (org, id, row_version, c
     SELECT $1, l.id, $2, l.at - 1, l.product, l.price, $6, l.quantity, l.amount, $6 \
     FROM unnest($8::uuid[], $9::uuid[], $10::bigint[], $11::bigint[], $12::bigint[]) \
     WITH ORDINALITY AS l (id, product, price, quantity, amount, at)";
-const KEEP: &str = "k AS (INSERT INTO mainstay_idempotency (scope, fingerprint, status, headers, \
+const KEEP: &str = "k AS (INSERT INTO mainstay.idempotency (scope, fingerprint, status, headers, \
     body, expires) VALUES ($13, $14, $15, $16, $17, $18))";
-const NOTE: &str = "UPDATE ordering.orders SET row_version = $1, updated_at = $2, note = $3 \
-    WHERE org = $4 AND id = $5 AND row_version = $1 - 1";
-const PLACE: &str = "WITH o AS (UPDATE ordering.orders SET row_version = $1, updated_at = $2, \
-    status = $3 WHERE org = $4 AND id = $5 AND row_version = $1 - 1 RETURNING id) \
-    INSERT INTO mainstay_outbox (id, tenant, event, resource, row_id, time, data, trace) \
+const NOTE: &str = "UPDATE ordering.orders SET row_version = $1::bigint, updated_at = $2, note = $3 \
+    WHERE org = $4 AND id = $5 AND row_version = $1::bigint - 1";
+const PLACE: &str = "WITH o AS (UPDATE ordering.orders SET row_version = $1::bigint, updated_at = $2, \
+    status = $3 WHERE org = $4 AND id = $5 AND row_version = $1::bigint - 1 RETURNING id) \
+    INSERT INTO mainstay.outbox (id, tenant, event, resource, row_id, time, data, trace) \
     SELECT $6, $4, 'order.placed', 'ordering.Order', o.id, $2, $7, $8 FROM o";
 
 async fn reader(url: &str) -> Result<ReadLink, tokio_postgres::Error> {
@@ -182,7 +193,7 @@ async fn reader(url: &str) -> Result<ReadLink, tokio_postgres::Error> {
         format!("SELECT {HEAD}, {LINE} FROM {WHOLE_PAGE} {JOIN} ORDER BY o.id DESC, l.position"),
         "SELECT id, price, price_currency FROM catalog.products WHERE org = $1 AND id = ANY($2)"
             .to_owned(),
-        "SELECT fingerprint, status, headers::text, body, expires FROM mainstay_idempotency \
+        "SELECT fingerprint, status, headers::text, body, expires FROM mainstay.idempotency \
          WHERE scope = $1 AND expires > $2"
             .to_owned(),
     ];
