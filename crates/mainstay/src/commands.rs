@@ -8,6 +8,7 @@ pub(crate) mod design;
 pub(crate) mod explain;
 pub(crate) mod export;
 pub(crate) mod fmt;
+mod home;
 pub(crate) mod key;
 pub(crate) mod token;
 pub(crate) mod up;

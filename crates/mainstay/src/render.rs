@@ -309,6 +309,9 @@ pub(crate) fn announce(news: News) {
 
 /// A token.
 pub(crate) fn token(token: &token::Token, format: Format) -> Answer {
+    for note in &token.notes {
+        err(&format!("{note}\n"));
+    }
     match format {
         Format::Text => out(&format!("{}\n", token.token)),
         Format::Json => out_json(&json!(token)),

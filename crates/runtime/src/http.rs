@@ -30,7 +30,7 @@ pub use config::ServerConfig;
 pub use edge::Surroundings;
 pub use request::Request;
 pub use response::{Body, Response};
-pub use server::{Server, Stopper, serve};
+pub use server::{Bound, NotServed, Server, Stopper, bind, serve};
 pub use service::Service;
 
 #[cfg(test)]

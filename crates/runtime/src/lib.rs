@@ -10,6 +10,7 @@ pub mod ingress;
 mod json;
 pub mod plan;
 pub mod ports;
+pub mod private;
 pub mod problem;
 pub mod record;
 pub mod request;

@@ -11,8 +11,9 @@ use ir::model::Proof;
 /// The `ETag` that a row must have, or `*` for any.
 const VERSION: &str = "^(?:\\*|\"[!#-~]*\")$";
 /// What a tag is of.
-const TAG: &str = "Version, if it is of one row, and hash of the representation as the caller sees \
-                   it; with `fields` it is that of the whole row, with `expand` one for reads alone";
+const TAG: &str = "Version, if it is of one row, and hash of the representation as the caller \
+                   sees it; with `fields` it is that of the whole row, with `expand` one for \
+                   reads alone";
 /// The header that carries an API key.
 pub(super) const KEY_HEADER: &str = "X-API-Key";
 

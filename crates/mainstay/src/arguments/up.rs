@@ -3,7 +3,7 @@
 use super::{DataPath, DatabaseUrl, ModelPath};
 use clap::{Args, ValueEnum};
 use runtime::http::forwarded::Network;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, ToSocketAddrs};
 use std::path::PathBuf;
 
 /// Arguments of `up`.
@@ -11,13 +11,14 @@ use std::path::PathBuf;
 pub(crate) struct Up {
     #[command(flatten)]
     pub(crate) model: ModelPath,
-    /// Address to listen on; port 0 takes a free one
+    /// Address to listen on, or a port alone for this machine; port 0 takes a free one
     #[arg(
         long,
         value_name = "ADDRESS",
         default_value = "127.0.0.1:8080",
         env = "MAINSTAY_LISTEN",
-        hide_env_values = true
+        hide_env_values = true,
+        value_parser = address
     )]
     pub(crate) listen: SocketAddr,
     #[command(flatten)]
@@ -44,6 +45,28 @@ pub(crate) struct Up {
     pub(crate) limits: Limits,
     #[command(flatten)]
     pub(crate) logs: Logs,
+}
+
+/// `127.0.0.1:8080`, the name of a host with a port, or a port alone.
+fn address(text: &str) -> Result<SocketAddr, String> {
+    const FORMS: &str = "write `127.0.0.1:8080`, `[::1]:8080`, `localhost:8080` or `8080`";
+    if let Ok(address) = text.parse() {
+        return Ok(address);
+    }
+    if let Ok(port) = text.parse() {
+        return Ok(SocketAddr::from(([127, 0, 0, 1], port)));
+    }
+    let parts = text.rsplit_once(':').and_then(|(host, port)| Some((host, port.parse().ok()?)));
+    let (host, port): (&str, u16) = parts
+        .filter(|(host, _)| !host.is_empty() && !host.contains(':'))
+        .ok_or_else(|| format!("is not an address with a port; {FORMS}"))?;
+    let unknown = |why: &dyn std::fmt::Display| {
+        format!("the host `{host}` has no address here ({why}); {FORMS}")
+    };
+    let found: Vec<SocketAddr> =
+        (host, port).to_socket_addrs().map_err(|error| unknown(&error))?.collect();
+    let first = found.iter().find(|address| address.is_ipv4()).or(found.first());
+    first.copied().ok_or_else(|| unknown(&"none was found"))
 }
 
 /// Whose tokens are accepted.

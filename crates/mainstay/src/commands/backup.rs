@@ -1,7 +1,9 @@
 //! `mainstay backup` and `mainstay restore`: the data as a whole, out and back.
 
+use super::home;
 use crate::arguments::{Backup, DataPath, DatabaseUrl, Restore};
 use crate::failure::{Failure, Outcome};
+use crate::pipeline;
 use runtime::adapters::sqlite::{self, BackupError, Copied};
 use std::path::{Path, PathBuf};
 
@@ -31,11 +33,39 @@ pub(crate) fn backup(arguments: &Backup) -> Outcome<Done> {
 pub(crate) fn restore(arguments: &Restore) -> Outcome<Done> {
     refuse_server("restore", &arguments.database, "`pg_restore`")?;
     let data = data(&arguments.data, &arguments.model);
+    same_system(arguments, &data)?;
     let files = sqlite::restore(&arguments.from, &data, arguments.force).map_err(|fault| {
         let failure = Failure::new(format!("can't restore to `{}`", data.display()));
         hinted(failure.caused_by(&fault), &fault)
     })?;
     Ok(Done { from: arguments.from.clone(), to: data, files })
+}
+
+/// A backup goes where data of its own system is, or nothing yet. The system is the model's; where
+/// the model is not there or has faults, that of the data.
+fn same_system(arguments: &Restore, data: &Path) -> Outcome<()> {
+    let checked = pipeline::check(&arguments.model, None).ok();
+    let model = checked.and_then(|checked| checked.model);
+    let system = match model {
+        Some(model) => Some(model.system.as_str().to_owned()),
+        None => home::owner(data)?,
+    };
+    let Some(system) = system else { return Ok(()) };
+    home::check(data, &system)?;
+    match home::owner(&arguments.from)? {
+        Some(owner) if owner != system => {
+            Err(Failure::new(format!("can't restore to `{}`", data.display()))
+                .caused_by(format!(
+                    "`{}` is a backup of the system `{owner}`, and this is `{system}`",
+                    arguments.from.display()
+                ))
+                .hint(format!(
+                    "choose a backup of `{system}`, or restore this one beside the model of \
+                     `{owner}`"
+                )))
+        }
+        Some(_) | None => Ok(()),
+    }
 }
 
 /// These verbs copy files of SQLite; a server has its own.

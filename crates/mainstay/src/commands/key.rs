@@ -3,7 +3,7 @@
 use crate::arguments::keys::{Create, List, Revoke};
 use crate::arguments::{DataPath, DatabaseUrl, ModelPath};
 use crate::failure::{Failure, Outcome};
-use crate::pipeline::{self, Designed};
+use crate::pipeline;
 use runtime::adapters::postgres::{Address, PostgresKeys};
 use runtime::adapters::sqlite::SqliteKeys;
 use runtime::identity::api_key::{self, NewKey};
@@ -24,7 +24,12 @@ pub(crate) struct Created {
 
 /// Makes a key for an actor of the model and keeps its hash.
 pub(crate) fn create(arguments: &Create) -> Outcome<Created> {
-    let (designed, keys) = open(&arguments.model, &arguments.data, &arguments.database)?;
+    let (model, database) = (&arguments.model, &arguments.database);
+    let designed = pipeline::design(&model.path, model.env.as_deref())?;
+    let data = arguments.data.of(&designed.home);
+    super::home::check(&data, &designed.architecture.domain.system)?;
+    let keys = store(&data, database)?;
+    super::home::claim(&data, &designed.architecture.domain.system)?;
     let new = NewKey {
         actor: &arguments.actor,
         roles: &arguments.roles,
@@ -40,28 +45,45 @@ pub(crate) fn create(arguments: &Create) -> Outcome<Created> {
 
 /// All keys, newest first.
 pub(crate) fn list(arguments: &List) -> Outcome<Vec<StoredKey>> {
-    let (_, keys) = open(&arguments.model, &arguments.data, &arguments.database)?;
+    let keys = there(&arguments.model, &arguments.data, &arguments.database)?;
+    let Some(keys) = keys else { return Ok(Vec::new()) };
     super::wait(keys.list())?.map_err(unavailable)
 }
 
 /// Revokes a key by its public part.
 pub(crate) fn revoke(arguments: &Revoke) -> Outcome<()> {
-    let (_, keys) = open(&arguments.model, &arguments.data, &arguments.database)?;
-    match super::wait(keys.revoke(&arguments.prefix, super::now()))?.map_err(unavailable)? {
+    let keys = there(&arguments.model, &arguments.data, &arguments.database)?;
+    let revoked = match keys {
+        Some(keys) => super::wait(keys.revoke(&arguments.prefix, super::now()))?,
+        None => Ok(false),
+    };
+    match revoked.map_err(unavailable)? {
         true => Ok(()),
         false => Err(Failure::new(format!("there is no key `{}`", arguments.prefix))
             .hint("`mainstay key list` shows the public part of each")),
     }
 }
 
-fn open(
+/// The keys that are there, for verbs that make none.
+fn there(
     model: &ModelPath,
     data: &DataPath,
     database: &DatabaseUrl,
-) -> Outcome<(Designed, Arc<dyn KeyStore>)> {
+) -> Outcome<Option<Arc<dyn KeyStore>>> {
     let designed = pipeline::design(&model.path, model.env.as_deref())?;
-    let keys = store(&data.of(&designed.home), database)?;
-    Ok((designed, keys))
+    let data = data.of(&designed.home);
+    if database.database.is_none() {
+        if !data.is_dir() {
+            return Err(Failure::new("can't open the API keys")
+                .caused_by(format!("there is no directory `{}`", data.display()))
+                .hint("give the data directory of the backend with `--data`"));
+        }
+        super::home::check(&data, &designed.architecture.domain.system)?;
+        if !SqliteKeys::are_in(&data) {
+            return Ok(None);
+        }
+    }
+    store(&data, database).map(Some)
 }
 
 /// The keys of a data directory or database, also while a backend runs on it.

@@ -16,7 +16,7 @@ use callers::Callers;
 use ir::domain::Domain;
 use runtime::http::health::{Check, Health};
 use runtime::http::server::announce;
-use runtime::http::{Service, Surroundings, serve};
+use runtime::http::{Bound, NotServed, Service, Surroundings, serve};
 use runtime::identity::development::{DevelopmentKey, Wanted};
 use runtime::ingress::rest::{self, Backend, Rest};
 use runtime::ports::clock::{SystemClock, SystemRandomness};
@@ -60,9 +60,30 @@ pub(crate) fn up(arguments: &Up, tell: &mut dyn FnMut(News)) -> Outcome<()> {
     }
     let format = config::log_format(arguments.logs.log_format);
     let log = Log::install(format, &arguments.logs.log).map_err(start_failure)?;
+    let data = arguments.data.of(&designed.home);
+    super::home::check(&data, &designed.architecture.domain.system)?;
+    // Nothing is made where nothing could serve it.
+    let config = config::server(arguments, &designed.architecture.settings, production);
+    let bound = runtime::http::bind(config).map_err(not_served)?;
     let running = Running::open(arguments, designed, production)?;
     let seeded = running.seed(arguments, tell)?;
-    running.serve(arguments, production, log, seeded, tell)
+    let serving = Serving { arguments, production, bound, log };
+    running.serve(serving, seeded, tell)
+}
+
+fn not_served(why: NotServed) -> Failure {
+    let failure = start_failure(why.to_string());
+    match why {
+        NotServed::Cors(_) => failure.hint("`--cors-origin` takes origins, several with commas"),
+        NotServed::Tls(_) => {
+            failure.hint("name readable PEM files with `--tls-cert` and `--tls-key`")
+        }
+        NotServed::Address(_) => {
+            failure.hint("give another address with `--listen`, or port 0 for a free one")
+        }
+        NotServed::Limits(_) => failure.hint("`mainstay up --help` lists the limits"),
+        NotServed::Thread(_) => failure,
+    }
 }
 
 fn start_failure(cause: String) -> Failure {
@@ -97,6 +118,14 @@ fn check_environment(
     Ok(())
 }
 
+/// How it is served.
+struct Serving<'a> {
+    arguments: &'a Up,
+    production: bool,
+    bound: Bound,
+    log: Log,
+}
+
 /// Everything that serves, before it listens.
 struct Running {
     designed: Designed,
@@ -121,6 +150,7 @@ impl Running {
         };
         let domain = Arc::new(architecture.domain.clone());
         let keys = super::key::store(&data, &arguments.database)?;
+        super::home::claim(&data, &domain.system)?;
         let callers = Callers::new(arguments, domain, key.clone(), keys).map_err(|cause| {
             start_failure(cause).hint("`mainstay up --help` lists what tells callers apart")
         })?;
@@ -189,14 +219,11 @@ impl Running {
 
     fn serve(
         self,
-        arguments: &Up,
-        production: bool,
-        log: Log,
+        serving: Serving<'_>,
         seeded: Vec<String>,
         tell: &mut dyn FnMut(News),
     ) -> Outcome<()> {
-        let settings = &self.designed.architecture.settings;
-        let config = config::server(arguments, settings, production);
+        let Serving { arguments, production, bound, log } = serving;
         let health = Arc::new(Health::new(vec![self.check()]));
         health.started();
         let around = Surroundings {
@@ -206,10 +233,7 @@ impl Running {
             jwks: self.callers.authenticator.jwks().map(Into::into),
         };
         let site: Arc<dyn Service> = Arc::clone(&self.site) as _;
-        let server = serve(config, site, around).map_err(|cause| {
-            start_failure(cause)
-                .hint("give another address with `--listen`, or port 0 for a free one")
-        })?;
+        let server = serve(bound, site, around).map_err(not_served)?;
         callers::warm(&self.callers);
         let url = server.url();
         if let Some(fd) = arguments.ready_fd {

@@ -4,6 +4,7 @@ mod cli;
 mod clinic;
 mod crash;
 mod database;
+mod directories;
 mod floors;
 mod fuzz;
 mod golden;

@@ -14,6 +14,7 @@ mod functions;
 mod keys;
 mod layout;
 mod link;
+mod owner;
 mod read;
 mod readers;
 mod schema;
@@ -25,6 +26,7 @@ pub use backup::{BackupError, Copied, backup, restore};
 pub use directory::DataDirectory;
 pub use error::OpenError;
 pub use keys::SqliteKeys;
+pub use owner::{claim, owner};
 pub use system::SYSTEM_TABLES;
 pub use writer::WriterFigures;
 

@@ -10,6 +10,7 @@ use crate::problem::kinds;
 use futures::FutureExt;
 use socket2::{Domain, Protocol, Socket, Type};
 use std::convert::Infallible;
+use std::fmt;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::pin::pin;
@@ -56,29 +57,72 @@ impl Stopper {
     }
 }
 
+/// Why there is no server; each holds a sentence for people.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum NotServed {
+    /// The CORS policy cannot work.
+    Cors(String),
+    /// Limits contradict each other.
+    Limits(String),
+    /// The certificate cannot be used.
+    Tls(String),
+    /// The address is in use or not ours.
+    Address(String),
+    /// A thread could not start.
+    Thread(String),
+}
+
+impl fmt::Display for NotServed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Cors(why) | Self::Limits(why) | Self::Tls(why) => why,
+            Self::Address(why) | Self::Thread(why) => why,
+        })
+    }
+}
+
+/// A server that has its address: connections wait until it serves.
+pub struct Bound {
+    config: ServerConfig,
+    tls: Option<Arc<Tls>>,
+    listeners: Vec<TcpListener>,
+    address: SocketAddr,
+}
+
+/// Takes the address, so that what is made for a server is made for one that can serve.
+///
+/// # Errors
+/// Whatever of its configuration cannot work.
+pub fn bind(config: ServerConfig) -> Result<Bound, NotServed> {
+    config.cors.check().map_err(NotServed::Cors)?;
+    let Limits { body_bytes_max, bodies_bytes_max, .. } = config.limits;
+    if bodies_bytes_max < body_bytes_max {
+        return Err(NotServed::Limits(format!(
+            "all bodies together may hold {bodies_bytes_max} bytes, one alone {body_bytes_max}"
+        )));
+    }
+    let tls = config.tls.clone().map(Tls::open).transpose();
+    let tls = tls.map_err(NotServed::Tls)?.map(Arc::new);
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let workers = if config.workers == 0 { cores } else { config.workers };
+    let fault = |error: io::Error| {
+        NotServed::Address(format!("cannot listen on {}: {error}", config.listen))
+    };
+    let listeners = listen(config.listen, workers).map_err(fault)?;
+    let address = listeners[0].local_addr().map_err(fault)?;
+    Ok(Bound { config, tls, listeners, address })
+}
+
 /// Begins to serve; returns when it listens.
 ///
 /// # Errors
-/// A sentence for people: the address is in use or not ours, the certificate is not readable, the
-/// CORS policy cannot work.
+/// Where a thread cannot start.
 pub fn serve(
-    config: ServerConfig,
+    bound: Bound,
     service: Arc<dyn Service>,
     around: Surroundings,
-) -> Result<Server, String> {
-    config.cors.check()?;
-    let Limits { body_bytes_max, bodies_bytes_max, .. } = config.limits;
-    if bodies_bytes_max < body_bytes_max {
-        return Err(format!(
-            "all bodies together may hold {bodies_bytes_max} bytes, one alone {body_bytes_max}"
-        ));
-    }
-    let tls = config.tls.clone().map(Tls::open).transpose()?.map(Arc::new);
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    let workers = if config.workers == 0 { cores } else { config.workers };
-    let listeners = listen(config.listen, workers)
-        .map_err(|error| format!("cannot listen on {}: {error}", config.listen))?;
-    let address = listeners[0].local_addr().map_err(|error| error.to_string())?;
+) -> Result<Server, NotServed> {
+    let Bound { config, tls, listeners, address } = bound;
     let (phase, _) = watch::channel(Phase::Serving);
     let (secure, signals, drain) = (tls.is_some(), config.signals, config.drain.clone());
     let edge = Arc::new(Edge::new(config, around, service));
@@ -97,7 +141,8 @@ pub fn serve(
         };
         let thread = std::thread::Builder::new().name(format!("serve-{index}"));
         let started = thread.spawn(move || worker.run());
-        server.threads.push(started.map_err(|error| format!("cannot start a thread: {error}"))?);
+        let fault = |error| NotServed::Thread(format!("cannot start a thread: {error}"));
+        server.threads.push(started.map_err(fault)?);
     }
     Ok(server)
 }
@@ -153,20 +198,20 @@ pub fn announce(fd: u32, url: &str) -> io::Result<()> {
 fn listen(address: SocketAddr, workers: usize) -> io::Result<Vec<TcpListener>> {
     // Without SO_REUSEPORT this fails where another server listens, which with it would go
     // unnoticed: the two would share the connections.
-    let probe = bind(address, false)?;
+    let probe = socket(address, false)?;
     let address = probe.local_addr()?;
     drop(probe);
-    let shared: io::Result<Vec<_>> = (0..workers).map(|_| bind(address, true)).collect();
+    let shared: io::Result<Vec<_>> = (0..workers).map(|_| socket(address, true)).collect();
     match shared {
         Ok(listeners) => Ok(listeners),
         Err(_) => {
-            let one = bind(address, false)?;
+            let one = socket(address, false)?;
             (0..workers).map(|_| one.try_clone()).collect()
         }
     }
 }
 
-fn bind(address: SocketAddr, shared: bool) -> io::Result<TcpListener> {
+fn socket(address: SocketAddr, shared: bool) -> io::Result<TcpListener> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
     socket.set_reuse_address(true)?;
     #[cfg(unix)]

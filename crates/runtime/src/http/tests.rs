@@ -105,7 +105,7 @@ fn start(config: ServerConfig) -> Server {
 }
 
 fn start_with(config: ServerConfig, around: Surroundings) -> Server {
-    serve(config, Arc::new(echo), around).unwrap()
+    serve(bind(config).unwrap(), Arc::new(echo), around).unwrap()
 }
 
 /// A raw connection whose reads end within 10 s.

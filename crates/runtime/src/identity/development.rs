@@ -3,6 +3,7 @@
 
 use super::jwk::{Algorithm, Key, read_set};
 use super::token::sound_subject;
+use crate::private;
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use ir::domain::Domain;
@@ -55,17 +56,13 @@ impl DevelopmentKey {
         let path = data.join(FILE);
         let shown = path.display();
         let make = || -> std::io::Result<()> {
-            std::fs::create_dir_all(data)?;
+            private::data_directory(data)?;
             let pkcs8 = EcdsaKeyPair::generate_pkcs8(
                 &ECDSA_P256_SHA256_FIXED_SIGNING,
                 &SystemRandom::new(),
             )
             .map_err(|_| std::io::Error::other("the system gives no random bytes"))?;
-            let mut options = std::fs::OpenOptions::new();
-            options.write(true).create_new(true);
-            #[cfg(unix)]
-            std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-            options.open(&path)?.write_all(pem(pkcs8.as_ref()).as_bytes())
+            private::create_new(&path)?.write_all(pem(pkcs8.as_ref()).as_bytes())
         };
         match make() {
             Ok(()) => {}
@@ -82,6 +79,11 @@ impl DevelopmentKey {
                  made (tokens of the old one are worth nothing then)"
             )
         })
+    }
+
+    /// True where a data directory has a key.
+    pub fn is_in(data: &Path) -> bool {
+        data.join(FILE).exists()
     }
 
     /// A key that no file holds.

@@ -60,17 +60,17 @@ pub fn resolve(
             same(named, host)?;
         }
         let own = principal.and_then(|caller| caller.tenant.clone());
-        return named.or(host).or(own).map(Some).ok_or_else(unknown);
+        return named.or(host).or(own).map(Some).ok_or_else(|| unknown(domain));
     }
     let tenant = match principal {
         Some(caller) => {
-            let tenant = caller.tenant.clone().ok_or_else(unknown)?;
+            let tenant = caller.tenant.clone().ok_or_else(|| unknown(domain))?;
             if let Some(host) = &host {
                 same(&tenant, host)?;
             }
             tenant
         }
-        None => host.ok_or_else(unknown)?,
+        None => host.ok_or_else(|| unknown(domain))?,
     };
     match named {
         Some(named) => same(&tenant, &named).map(|()| Some(tenant)),
@@ -109,6 +109,13 @@ fn same(one: &str, other: &str) -> Result<(), Problem> {
     }
 }
 
-fn unknown() -> Problem {
-    Problem::new(kinds::TENANT_UNKNOWN).header(WWW_AUTHENTICATE, "Bearer")
+/// The answer to a call for rows of tenants that names none.
+pub(crate) fn unknown(domain: &Domain) -> Problem {
+    let claim = domain.tenancy.as_ref().map_or("tenant", |tenancy| tenancy.claim.as_str());
+    let host = domain.tenancy.as_ref().and_then(|tenancy| tenancy.host.as_ref());
+    let or_host = host.map_or(String::new(), |(before, after)| {
+        format!(", or without a token the host `{before}{{tenant}}{after}`")
+    });
+    let detail = format!("no tenant is named: a token does it with the claim `{claim}`{or_host}");
+    Problem::new(kinds::TENANT_UNKNOWN).detail(detail).header(WWW_AUTHENTICATE, "Bearer")
 }

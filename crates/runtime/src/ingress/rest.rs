@@ -20,7 +20,7 @@ use crate::engine::access::unauthenticated;
 use crate::engine::backend::Live;
 use crate::engine::{Failure, not_found, problem};
 use crate::http::{Request, Response, Service};
-use crate::identity::Who;
+use crate::identity::{Who, tenant};
 use crate::json::literal::read_uuid;
 use crate::plan::OperationPlan;
 use crate::plan::router::{Endpoint, Found};
@@ -241,8 +241,7 @@ impl<'a> Asked<'a> {
         }
         let shared = self.operation.resource.is_some_and(|id| plan.domain.resource(id).shared);
         if plan.domain.tenancy.is_some() && !shared && call.tenant.is_none() {
-            let problem = Problem::new(kinds::TENANT_UNKNOWN);
-            return Err(Box::new(problem.header(header::WWW_AUTHENTICATE, "Bearer")));
+            return Err(Box::new(tenant::unknown(&plan.domain)));
         }
         Ok(())
     }

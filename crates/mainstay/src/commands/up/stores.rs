@@ -244,17 +244,10 @@ fn cursor_key(directory: &DataDirectory) -> Outcome<[u8; 32]> {
         }),
         Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => {
             let key = random_key();
-            write_private(&path, &key).map_err(failed)?;
+            let mut file = runtime::private::create_new(&path).map_err(failed)?;
+            std::io::Write::write_all(&mut file, &key).map_err(failed)?;
             Ok(key)
         }
         Err(cause) => Err(failed(cause)),
     }
-}
-
-fn write_private(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
-    let mut options = std::fs::OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    std::io::Write::write_all(&mut options.open(path)?, bytes)
 }

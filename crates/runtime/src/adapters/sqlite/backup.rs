@@ -6,6 +6,7 @@
 
 use super::directory::{DataDirectory, LOCK};
 use super::error::OpenError;
+use crate::private::{self, IGNORE};
 use rusqlite::backup::{Backup, StepResult};
 use rusqlite::{Connection, OpenFlags};
 use serde_json::{Value as Json, json};
@@ -96,7 +97,7 @@ pub fn backup(data: &Path, to: &Path) -> Result<Vec<Copied>, BackupError> {
     if files.is_empty() {
         return Err(BackupError::NoData(data.to_owned()));
     }
-    std::fs::create_dir_all(to).map_err(at(to))?;
+    private::directory(to).map_err(at(to))?;
     if !entries(to)?.is_empty() {
         return Err(BackupError::NotEmpty(to.to_owned()));
     }
@@ -104,12 +105,12 @@ pub fn backup(data: &Path, to: &Path) -> Result<Vec<Copied>, BackupError> {
     for file in files {
         let (source, target) = (data.join(&file), to.join(&file));
         if let Some(parent) = target.parent() {
-            std::fs::create_dir_all(parent).map_err(at(parent))?;
+            private::directory(parent).map_err(at(parent))?;
         }
         if file.extension().is_some_and(|extension| extension == "db") {
             copy_database(&source, &target)?;
         } else {
-            std::fs::copy(&source, &target).map_err(at(&source))?;
+            private::copy(&source, &target).map_err(at(&source))?;
         }
         let (bytes, sum) = checksum(&target)?;
         let path = file.to_string_lossy().into_owned();
@@ -129,7 +130,7 @@ pub fn backup(data: &Path, to: &Path) -> Result<Vec<Copied>, BackupError> {
 pub fn restore(from: &Path, data: &Path, replace: bool) -> Result<Vec<Copied>, BackupError> {
     let listed = read_list(from)?;
     let directory = DataDirectory::open(data).map_err(BackupError::Directory)?;
-    let there = |name: &String| name != LOCK && name != STAGE;
+    let there = |name: &String| name != LOCK && name != STAGE && name != IGNORE;
     let old: Vec<String> = entries(data)?.into_iter().filter(there).collect();
     if !old.is_empty() && !replace {
         return Err(BackupError::NotEmpty(data.to_owned()));
@@ -140,9 +141,9 @@ pub fn restore(from: &Path, data: &Path, replace: bool) -> Result<Vec<Copied>, B
     for (path, sum) in listed {
         let (source, target) = (from.join(&path), stage.join(&path));
         if let Some(parent) = target.parent() {
-            std::fs::create_dir_all(parent).map_err(at(parent))?;
+            private::directory(parent).map_err(at(parent))?;
         }
-        std::fs::copy(&source, &target).map_err(at(&source))?;
+        private::copy(&source, &target).map_err(at(&source))?;
         let file = std::fs::File::open(&target).map_err(at(&target))?;
         file.sync_all().map_err(at(&target))?;
         let (bytes, found) = checksum(&target)?;
@@ -176,7 +177,7 @@ fn walk(
         let path = below.join(&name);
         let kind = std::fs::symlink_metadata(data.join(&path)).map_err(at(&path))?;
         let passing = ["-wal", "-shm", "-journal", ".new"].iter().any(|end| name.ends_with(end))
-            || (depth == 0 && (name == LOCK || name == STAGE));
+            || (depth == 0 && [LOCK, STAGE, IGNORE].contains(&name.as_str()));
         if kind.is_dir() && depth < DEPTH_MAX && !passing {
             walk(data, &path, depth + 1, files)?;
         } else if kind.is_file() && !passing {
@@ -209,6 +210,7 @@ fn copy_database(source: &Path, target: &Path) -> Result<(), BackupError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let from = Connection::open_with_flags(source, flags).map_err(failed)?;
     from.busy_timeout(Duration::from_secs(10)).map_err(failed)?;
+    private::touch(target).map_err(at(target))?;
     let mut to = Connection::open(target).map_err(failed)?;
     {
         let copying = Backup::new(&from, &mut to).map_err(failed)?;
@@ -274,7 +276,7 @@ fn read_list(from: &Path) -> Result<Vec<(String, String)>, BackupError> {
 }
 
 fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), BackupError> {
-    let mut file = std::fs::File::create(path).map_err(at(path))?;
+    let mut file = private::create_new(path).map_err(at(path))?;
     std::io::Write::write_all(&mut file, bytes).map_err(at(path))?;
     file.sync_all().map_err(at(path))
 }

@@ -1,6 +1,7 @@
 //! The data directory: one process at a time.
 
 use super::OpenError;
+use crate::private;
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{Read, Seek, Write};
 use std::path::{Path, PathBuf};
@@ -24,12 +25,12 @@ impl DataDirectory {
     /// made or written.
     pub fn open(path: &Path) -> Result<Self, OpenError> {
         let io = |error| OpenError::Io { path: path.to_owned(), error };
-        std::fs::create_dir_all(path).map_err(io)?;
+        private::data_directory(path).map_err(io)?;
         let file = path.join(LOCK);
         let io = |error| OpenError::Io { path: file.clone(), error };
         let mut options = OpenOptions::new();
-        let mut lock =
-            options.read(true).write(true).create(true).truncate(false).open(&file).map_err(io)?;
+        private::touch(&file).map_err(io)?;
+        let mut lock = options.read(true).write(true).open(&file).map_err(io)?;
         match lock.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {

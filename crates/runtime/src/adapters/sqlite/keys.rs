@@ -9,6 +9,7 @@ use super::link::{Link, Role};
 use crate::ports::clock::Clock;
 use crate::ports::keys::{KeyStore, StoredKey};
 use crate::ports::store::Unavailable;
+use crate::private;
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use rusqlite::{OptionalExtension, Result, Row, params};
@@ -51,7 +52,7 @@ impl SqliteKeys {
     /// # Errors
     /// Where the file can't be made, read or written.
     pub fn open(data: &Path, clock: Arc<dyn Clock>) -> std::result::Result<Self, OpenError> {
-        std::fs::create_dir_all(data)
+        private::data_directory(data)
             .map_err(|error| OpenError::Io { path: data.to_owned(), error })?;
         let path = data.join(FILE);
         let open = || {
@@ -61,6 +62,11 @@ impl SqliteKeys {
         };
         let link = open().map_err(|error| damaged(&path, &error))?;
         Ok(Self { link: Mutex::new(link) })
+    }
+
+    /// True where a data directory has keys to open.
+    pub fn are_in(data: &Path) -> bool {
+        data.join(FILE).exists()
     }
 
     fn on<T>(&self, run: impl FnOnce(&Link) -> Result<T>) -> std::result::Result<T, Unavailable> {

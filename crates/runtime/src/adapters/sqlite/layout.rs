@@ -7,6 +7,7 @@ use crate::adapters::sql::dialect::quote;
 use crate::adapters::sql::plan::{Plan, PlanError};
 use crate::identity::tenant::{check_name, is_name};
 use crate::ports::store::{Tenant, Unavailable};
+use crate::private;
 use ir::domain::{Resource, ResourceId};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -168,7 +169,7 @@ impl Layout {
         }
         let directory = self.config.directory.path().join(&self.config.service);
         let io = |error| OpenError::Io { path: directory.clone(), error };
-        std::fs::create_dir_all(&directory).map_err(io)?;
+        private::directory(&directory).map_err(io)?;
         let mut tenants = Vec::new();
         for entry in std::fs::read_dir(&directory).map_err(io)? {
             let name = entry.map_err(io)?.file_name();

@@ -3,6 +3,7 @@
 use super::functions;
 use crate::adapters::sql::shape::{Cell, Stored};
 use crate::ports::clock::Clock;
+use crate::private;
 use rusqlite::types::{ToSql, ToSqlOutput, Value, ValueRef};
 use rusqlite::{CachedStatement, Connection, OpenFlags, Row, Statement};
 use std::path::Path;
@@ -53,6 +54,10 @@ impl Link {
         let mut flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         if role == Role::Maker {
             flags |= OpenFlags::SQLITE_OPEN_CREATE;
+            // Its journals get the rights of the file.
+            if let Err(error) = private::touch(path) {
+                tracing::debug!(%error, "SQLite is asked to make the file, and says why it can't");
+            }
         }
         let mut connection = Connection::open_with_flags(path, flags)?;
         connection.busy_timeout(lock_wait)?;

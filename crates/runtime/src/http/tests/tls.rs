@@ -116,7 +116,7 @@ fn a_handshake_that_does_not_come_is_cut() {
 fn files_that_are_no_certificate_and_key_are_refused() {
     let temp = Temp::new("files");
     let error = |text: &str| {
-        let error = serve(secure(&temp.0), Arc::new(echo), Surroundings::default()).err().unwrap();
+        let error = bind(secure(&temp.0)).err().unwrap().to_string();
         assert!(error.starts_with(text), "{error}");
     };
     error("cannot read the certificate `");

@@ -42,6 +42,12 @@ pub(super) fn acceptable(request: &Request) -> Result<(), Failure> {
 /// 415, with `Accept-Patch` for PATCH.
 pub(super) fn body_form(request: &Request, patch: bool) -> Result<(), Failure> {
     plain(request)?;
+    if request.headers.get_all(header::CONTENT_TYPE).iter().count() > 1 {
+        let problem = Problem::new(kinds::UNSUPPORTED_MEDIA_TYPE)
+            .detail("the header `Content-Type` stands more than once")
+            .header_fault("Content-Type", "stands more than once: send it once");
+        return Err(Box::new(problem));
+    }
     let media = request.header(header::CONTENT_TYPE).and_then(essence).unwrap_or_default();
     let taken = if patch { MERGE_PATCH } else { JSON };
     if media == taken || (patch && media == JSON) {

@@ -258,3 +258,13 @@ async fn who_may_not_ask_is_told_before_the_body_is_read() {
         assert_eq!(status, wanted, "{line}");
     }
 }
+
+#[tokio::test]
+async fn a_call_without_a_tenant_is_told_how_to_name_one() {
+    let answer = World::new().ask("nobody GET /v1/products", "").await;
+    expect![[r#"
+        401
+        www-authenticate: Bearer
+        tenant-unknown: no tenant is named: a token does it with the claim `org`, or without a token the host `{tenant}.shop.example`"#]]
+    .assert_eq(&answer.show());
+}

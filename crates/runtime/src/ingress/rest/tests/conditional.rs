@@ -135,6 +135,18 @@ async fn the_tag_is_of_the_representation_as_the_caller_may_see_it() {
 }
 
 #[tokio::test]
+async fn a_header_that_stands_twice_is_told_so() {
+    let world = World::new();
+    let headers = ["content-type: application/json", "content-type: application/json"];
+    let answer = world.send("manager POST /v1/rooms", &headers, r#"{"name":"Blue"}"#).await;
+    expect![[r#"
+        415
+        unsupported-media-type: the header `Content-Type` stands more than once
+          @Content-Type: stands more than once: send it once"#]]
+    .assert_eq(&answer.show());
+}
+
+#[tokio::test]
 async fn a_tag_is_compared_whole() {
     let world = World::new();
     let product = world.product("a-1", "1", 3).await;
