@@ -29,7 +29,7 @@ fn slow(config: &mut ServerConfig) {
 }
 
 fn start_door(config: ServerConfig) -> Server {
-    serve(config, Arc::new(Door), Surroundings::default()).unwrap()
+    serve(bind(config).unwrap(), Arc::new(Door), Surroundings::default()).unwrap()
 }
 
 fn get(path: &str) -> String {
@@ -177,6 +177,6 @@ fn a_connection_outlives_a_body_that_nobody_wanted() {
 fn a_limit_of_all_bodies_under_that_of_one_is_refused() {
     let mut config = config();
     config.limits.bodies_bytes_max = 4095;
-    let refused = serve(config, Arc::new(Door), Surroundings::default()).err().unwrap();
+    let refused = bind(config).err().unwrap().to_string();
     assert_eq!(refused, "all bodies together may hold 4095 bytes, one alone 4096");
 }
