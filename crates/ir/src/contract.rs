@@ -8,6 +8,12 @@ use crate::expr::FieldRef;
 use crate::schema::Part;
 use serde::Serialize;
 
+/// Characters that a text may have whose field is a sort key: a cursor holds the values of the row
+/// that a page ends with, and has to fit into an address.
+pub const SORT_KEY_CHARACTERS_MAX: i64 = 255;
+/// Rows of one batch at most, children counted.
+pub const BATCH_ROWS_MAX: usize = 1_000;
+
 /// Paths that every server answers itself, beside those of its contract.
 pub const OWN_PATHS: [&str; 9] = [
     "/",

@@ -20,6 +20,7 @@ pub(crate) mod reference;
 pub(crate) mod represent;
 pub(crate) mod rows;
 pub(crate) mod scope;
+pub(crate) mod seal;
 pub(crate) mod settle;
 pub(crate) mod tag;
 pub(crate) mod unit;

@@ -5,7 +5,7 @@ use super::answers::Answers;
 use super::scalar::reference;
 use crate::example::Form;
 use crate::tree::{Node, list, map};
-use ir::contract::OperationKind;
+use ir::contract::{BATCH_ROWS_MAX, OperationKind};
 use ir::model::Proof;
 
 /// The `ETag` that a row must have, or `*` for any.
@@ -174,6 +174,7 @@ pub(super) fn batch(writing: &Writing<'_>, schemas: &mut Node) {
         ),
         ("additionalProperties", false.into()),
     ]);
+    let rows = format!("At most {BATCH_ROWS_MAX} rows, children counted");
     schemas.set(
         "Batch",
         map([
@@ -185,6 +186,7 @@ pub(super) fn batch(writing: &Writing<'_>, schemas: &mut Node) {
                     "operations",
                     map([
                         ("type", "array".into()),
+                        ("description", rows.into()),
                         ("minItems", 1.into()),
                         ("maxItems", most.into()),
                         ("items", operation),

@@ -48,7 +48,8 @@ problems! {
     UNAUTHENTICATED "unauthenticated" 401 "The caller is not known"
         "The token or key is missing, expired, revoked or not meant for this API. Get a new one.";
     TENANT_UNKNOWN "tenant-unknown" 401 "The tenant is not known"
-        "Neither the token nor the host names a tenant. Send a token, or call the tenant's host.";
+        "Neither the token nor the host names a tenant, or the host names one that nobody with a \
+         token has written for yet. Send a token, or call the tenant's host.";
     FORBIDDEN "forbidden" 403 "The caller may not do this"
         "The caller may see this, but no rule allows the operation. `detail` names the rules that \
          would.";
@@ -99,7 +100,8 @@ problems! {
     MIXED_CURRENCIES "mixed-currencies" 422 "Amounts have unlike currencies"
         "A computed amount would add or compare money of different currencies.";
     KEY_REUSED "key-reused" 422 "The key was used for another request"
-        "The same `Idempotency-Key` came with another body, query or `If-Match`. Take a new key.";
+        "The same `Idempotency-Key` came with another body, query or `If-Match`, or the caller's \
+         roles are others by now. Take a new key.";
     PRECONDITION_REQUIRED "precondition-required" 428 "If-Match is required"
         "This resource is changed only with the `ETag` that was read. Send it as `If-Match`.";
     TOO_MANY_REQUESTS "too-many-requests" 429 "Too many requests"

@@ -224,7 +224,7 @@ impl Running {
         tell: &mut dyn FnMut(News),
     ) -> Outcome<()> {
         let Serving { arguments, production, bound, log } = serving;
-        let health = Arc::new(Health::new(vec![self.check()]));
+        let health = Arc::new(Health::new(vec![self.check(), self.writes_check()]));
         health.started();
         let around = Surroundings {
             metrics: Arc::clone(&self.metrics),
@@ -269,5 +269,15 @@ impl Running {
             futures::FutureExt::boxed(ready)
         };
         Check { name: "store", required: true, look: Box::new(look) }
+    }
+
+    /// A store that only reads still serves; operators see that it does not write.
+    fn writes_check(&self) -> Check {
+        let backend = Arc::clone(&self.backend);
+        let look = move || {
+            let writes = backend.writes().map_err(|why| format!("{why:?}"));
+            futures::FutureExt::boxed(std::future::ready(writes))
+        };
+        Check { name: "writes", required: false, look: Box::new(look) }
     }
 }

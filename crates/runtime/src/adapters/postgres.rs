@@ -286,6 +286,10 @@ impl Store for PostgresStore {
     fn ready(&self) -> BoxFuture<'_, Result<(), Unavailable>> {
         self.ready_now().boxed()
     }
+
+    fn knows<'a>(&'a self, tenant: &'a Tenant) -> BoxFuture<'a, Result<bool, Unavailable>> {
+        self.places.knows(tenant).boxed()
+    }
 }
 
 #[cfg(test)]

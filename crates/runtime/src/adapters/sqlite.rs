@@ -10,6 +10,7 @@ mod backup;
 mod counters;
 mod directory;
 mod error;
+mod fair;
 mod functions;
 mod keys;
 mod layout;
@@ -67,15 +68,18 @@ pub struct SqliteConfig {
 /// What bounds the store.
 #[derive(Debug, Clone, Copy)]
 pub struct SqliteLimits {
-    /// Sets that wait for the writer; more are refused with [`Unavailable::Busy`].
+    /// Sets that wait for the writer; more are refused with [`Unavailable::Busy`], those of the
+    /// tenant that has the most first.
     pub queue_sets_max: usize,
     /// Sets in one commit.
     pub group_sets_max: usize,
+    /// Rows in one commit, unless a single set has more.
+    pub group_rows_max: usize,
     /// Read connections of a file; one per thread that serves is best.
     pub readers_max: usize,
     /// Threads for reads that take long.
     pub slow_readers: usize,
-    /// Reads that wait for such a thread.
+    /// Reads that wait for such a thread; more are refused as writes are.
     pub slow_queue_max: usize,
     /// Steps of a thousand instructions that a read may take on the calling thread.
     pub inline_steps_max: i64,
@@ -96,6 +100,7 @@ impl Default for SqliteLimits {
         Self {
             queue_sets_max: 4_096,
             group_sets_max: 256,
+            group_rows_max: 2_000,
             readers_max: 16,
             slow_readers: 2,
             slow_queue_max: 128,
@@ -272,6 +277,18 @@ impl Store for SqliteStore {
             self.readers.with(&File::Service, 0, None, system::probe, || ())
         }
         .boxed()
+    }
+
+    fn knows<'a>(&'a self, tenant: &'a Tenant) -> BoxFuture<'a, Result<bool, Unavailable>> {
+        async move {
+            let file = self.layout.answers(tenant)?;
+            Ok(file == File::Service || self.layout.path(&file).exists())
+        }
+        .boxed()
+    }
+
+    fn writes(&self) -> Result<(), Unavailable> {
+        self.writers.writes()
     }
 }
 

@@ -1,5 +1,6 @@
 //! What serves: the engine of the present plan, and what outlives it.
 
+use super::seal::CursorKey;
 use super::{Engine, Shared};
 use crate::http::Request;
 use crate::identity::Principal;
@@ -10,7 +11,6 @@ use crate::problem::Problem;
 use crate::telemetry::metrics::{Metrics, OperationId};
 use arc_swap::ArcSwap;
 use futures::future::BoxFuture;
-use ring::hmac;
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -43,7 +43,7 @@ pub struct Surroundings {
     pub clock: Arc<dyn Clock>,
     /// Gives random bytes.
     pub randomness: Arc<dyn Randomness>,
-    /// Signs cursors; kept with the data, so that a cursor outlives a restart.
+    /// Seals cursors; kept with the data, so that a cursor outlives a restart.
     pub cursor_key: [u8; 32],
     /// Counts answers.
     pub metrics: Arc<Metrics>,
@@ -56,8 +56,8 @@ pub struct Backend {
     metrics: Arc<Metrics>,
     /// Proves callers.
     pub(crate) identify: Arc<dyn Identify>,
-    /// Signs cursors.
-    pub(crate) cursor_key: hmac::Key,
+    /// Seals cursors.
+    pub(crate) cursor_key: CursorKey,
     /// Idempotency keys whose calls are running.
     pub(crate) running: Running,
 }
@@ -80,7 +80,7 @@ impl Backend {
             shared,
             metrics: around.metrics,
             identify: around.identify,
-            cursor_key: hmac::Key::new(hmac::HMAC_SHA256, &around.cursor_key),
+            cursor_key: CursorKey::new(&around.cursor_key),
             running: Running::default(),
         }
     }
@@ -110,6 +110,14 @@ impl Backend {
             store.ready().await?;
         }
         Ok(())
+    }
+
+    /// True where every store could write when it last had to.
+    ///
+    /// # Errors
+    /// The first that could not.
+    pub fn writes(&self) -> Result<(), Unavailable> {
+        self.live().engine.stores().iter().try_for_each(|store| store.writes())
     }
 }
 

@@ -250,4 +250,14 @@ pub trait Store: Send + Sync {
 
     /// True where it can serve; for `/readyz`.
     fn ready(&self) -> BoxFuture<'_, Result<(), Unavailable>>;
+
+    /// True where a tenant has a place for its rows already, or needs none of its own: the first
+    /// commit makes it.
+    fn knows<'a>(&'a self, tenant: &'a Tenant) -> BoxFuture<'a, Result<bool, Unavailable>>;
+
+    /// Whether the last commit could be written, as far as the store had to do with it. Reads are
+    /// answered either way.
+    fn writes(&self) -> Result<(), Unavailable> {
+        Ok(())
+    }
 }

@@ -1,10 +1,11 @@
 //! What a list can be narrowed and sorted by.
 
-use ir::contract::Filter;
+use ir::contract::{Filter, SORT_KEY_CHARACTERS_MAX};
 use ir::domain::{Field, Kind, Resource, Source};
 use ir::expr::{FieldRef, Implicit};
 use ir::model::{At, FieldType};
 use ir::schema::Part;
+use ir::value::Value;
 
 /// Operators of what has an order.
 const ORDERED: &[&str] = &["ne", "gt", "gte", "lt", "lte", "in"];
@@ -56,6 +57,16 @@ fn is_filterable(field: &Field) -> bool {
     field.filterable && !field.secret && !asked_when_read
 }
 
+/// Whether a text is bounded so that it may be a sort key.
+fn is_short(field: &Field) -> bool {
+    match (&field.declared, &field.max) {
+        (_, Some(Value::Int(max))) => *max <= SORT_KEY_CHARACTERS_MAX,
+        // An address is bounded by its own rules.
+        (FieldType::Email, _) => true,
+        _ => false,
+    }
+}
+
 type Parts = Vec<(&'static str, Part, &'static [&'static str], bool)>;
 
 fn parts(field: &Field) -> Parts {
@@ -66,7 +77,9 @@ fn parts(field: &Field) -> Parts {
         Kind::Scalar => {}
     }
     match &field.declared {
-        FieldType::String | FieldType::Text | FieldType::Url | FieldType::Email => whole(TEXT),
+        FieldType::String | FieldType::Text | FieldType::Url | FieldType::Email => {
+            vec![("", Part::Whole, TEXT, is_short(field))]
+        }
         FieldType::Int | FieldType::Decimal { .. } | FieldType::Counter => whole(ORDERED),
         FieldType::Date | FieldType::Time | FieldType::Timestamp => whole(ORDERED),
         FieldType::Duration => whole(ORDERED),

@@ -254,6 +254,17 @@ impl Places {
         }
     }
 
+    /// True where a tenant has a place already, or shares the home.
+    pub(super) async fn knows(&self, tenant: &Tenant) -> Result<bool, Unavailable> {
+        match tenant {
+            Some(tenant) if self.config.apart != Apart::ByRow => {
+                check_name(tenant).map_err(Unavailable::Broken)?;
+                Ok(self.known(tenant).is_some() || self.exists(tenant).await?)
+            }
+            Some(_) | None => Ok(true),
+        }
+    }
+
     /// Where to write a set: one place for all of it.
     pub(super) async fn writing(&self, set: &WriteSet) -> Result<Place<'_>, CommitError> {
         let unavailable = CommitError::Unavailable;

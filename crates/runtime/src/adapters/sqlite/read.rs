@@ -1,6 +1,7 @@
 //! Rows by id and pages of rows, each in one snapshot; the lane for reads that take long.
 
 use super::OpenError;
+use super::fair::{Fair, Next, Put};
 use super::layout::{File, Layout};
 use super::link::{Link, begins_snapshot, bind, stored};
 use super::readers::Readers;
@@ -14,9 +15,13 @@ use futures::channel::oneshot;
 use ir::domain::{FieldId, ResourceId};
 use rusqlite::types::Type;
 use rusqlite::{Error, Result};
-use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
+use std::time::Duration;
+
+/// Between two looks of a thread that has nothing to read.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Rows by id.
 pub(super) struct Get<'a> {
@@ -148,7 +153,7 @@ fn decode(table: &TablePlan, row: &rusqlite::Row<'_>) -> Result<Record> {
 
 /// Threads for reads that turn out to take long, so that none holds up the thread that serves.
 pub(super) struct SlowLane {
-    jobs: Mutex<Option<SyncSender<Job>>>,
+    jobs: Arc<Fair<Job>>,
     threads: Mutex<Vec<JoinHandle<()>>>,
 }
 
@@ -164,19 +169,18 @@ impl SlowLane {
         layout: &Arc<Layout>,
         readers: &Arc<Readers>,
     ) -> std::result::Result<Self, OpenError> {
-        let (jobs, waiting) = sync_channel(layout.limits().slow_queue_max);
-        let waiting = Arc::new(Mutex::new(waiting));
+        let jobs = Arc::new(Fair::new(layout.limits().slow_queue_max));
         let mut threads = Vec::new();
         for _ in 0..layout.limits().slow_readers.max(1) {
-            let (waiting, readers) = (Arc::clone(&waiting), Arc::clone(readers));
+            let (jobs, readers) = (Arc::clone(&jobs), Arc::clone(readers));
             let plan = Arc::clone(&layout.plan);
             let thread = std::thread::Builder::new()
                 .name("mainstay-read".to_owned())
-                .spawn(move || work(&waiting, &readers, &plan))
+                .spawn(move || work(&jobs, &readers, &plan))
                 .map_err(OpenError::Thread)?;
             threads.push(thread);
         }
-        Ok(Self { jobs: Mutex::new(Some(jobs)), threads: Mutex::new(threads) })
+        Ok(Self { jobs, threads: Mutex::new(threads) })
     }
 
     pub(super) async fn run(
@@ -186,22 +190,22 @@ impl SlowLane {
         deadline: i64,
     ) -> std::result::Result<Vec<Record>, Unavailable> {
         let (reply, answer) = oneshot::channel();
-        let job = Job { file, page, deadline, reply };
-        let jobs = self.jobs.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let Some(jobs) = jobs else {
-            return Err(Unavailable::Broken("the store is closed".to_owned()));
-        };
-        jobs.try_send(job).map_err(|error| match error {
-            TrySendError::Full(_) => Unavailable::Busy,
-            TrySendError::Disconnected(_) => Unavailable::Broken("no thread reads".to_owned()),
-        })?;
-        drop(jobs);
+        let tenant = page.tenant.clone();
+        match self.jobs.put(&tenant, Job { file, page, deadline, reply }) {
+            Put::Waits => {}
+            Put::InsteadOf(other) => {
+                // Whoever asked may have gone by now.
+                let _gone = other.reply.send(Err(Unavailable::Busy));
+            }
+            Put::Full(_) => return Err(Unavailable::Busy),
+            Put::Closed(_) => return Err(Unavailable::Broken("the store is closed".to_owned())),
+        }
         answer.await.unwrap_or_else(|_| Err(Unavailable::Broken("a read was lost".to_owned())))
     }
 
     /// Waits until the threads have answered what waits.
     pub(super) fn close(&self) {
-        *self.jobs.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        self.jobs.close();
         let threads =
             std::mem::take(&mut *self.threads.lock().unwrap_or_else(PoisonError::into_inner));
         for thread in threads {
@@ -210,16 +214,22 @@ impl SlowLane {
     }
 }
 
-fn work(waiting: &Mutex<Receiver<Job>>, readers: &Readers, plan: &Plan) {
+fn work(jobs: &Fair<Job>, readers: &Readers, plan: &Plan) {
     loop {
-        let next = waiting.lock().unwrap_or_else(PoisonError::into_inner).recv();
-        let Ok(job) = next else { return };
+        let job = match jobs.next(PATIENCE) {
+            Next::Job(job) => job,
+            Next::Look => continue,
+            Next::Closed => return,
+        };
         if job.reply.is_canceled() {
             continue;
         }
         let run = |link: &Link| job.page.run(plan, link);
-        let answer = readers.with(&job.file, job.deadline, None, run, Vec::new);
-        // Whoever asked may have gone by now.
-        let _gone = job.reply.send(answer);
+        let read = || readers.with(&job.file, job.deadline, None, run, Vec::new);
+        // A fault of ours costs this read its answer, not the lane its thread.
+        if let Ok(answer) = catch_unwind(AssertUnwindSafe(read)) {
+            // Whoever asked may have gone by now.
+            let _gone = job.reply.send(answer);
+        }
     }
 }

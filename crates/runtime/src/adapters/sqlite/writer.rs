@@ -1,7 +1,9 @@
-//! The one thread that writes: sets that wait are grouped, a group is one commit per file.
+//! The one thread that writes: sets that wait are grouped, tenant by tenant in turns, and a group
+//! is one commit per file.
 
 use super::counters::{self, Counter, Counters};
 use super::error::unavailable;
+use super::fair::{Fair, Next, Put};
 use super::layout::{File, Layout};
 use super::link::Link;
 use super::{OpenError, system, write};
@@ -10,7 +12,6 @@ use futures::channel::oneshot;
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -18,20 +19,29 @@ use std::time::Duration;
 /// Between two sweeps of expired answers, while there is nothing to sweep.
 const SWEEP_MICROS: i64 = 60_000_000;
 
-/// What the thread is asked.
-enum Job {
-    Commit(Box<Commit>),
-    /// Look at the clock: a counter waits.
-    Wake,
-    Close,
-}
-
 struct Commit {
     set: WriteSet,
     file: File,
     now: i64,
     deadline: i64,
     reply: oneshot::Sender<Result<(), CommitError>>,
+}
+
+impl Commit {
+    /// Rows that it touches: what it weighs in a group.
+    fn rows(&self) -> usize {
+        let of = |write: &Write| match write {
+            Write::Insert { record, .. } => {
+                1 + record.children.iter().map(|(_, rows)| rows.len()).sum::<usize>()
+            }
+            Write::Update { children, .. } => {
+                let changed = children.iter().map(|(_, rows)| rows.put.len() + rows.removed.len());
+                1 + changed.sum::<usize>()
+            }
+            Write::Delete { .. } | Write::Count { .. } => 1,
+        };
+        self.set.writes.iter().map(of).sum::<usize>() + self.set.outbox.len()
+    }
 }
 
 /// What the writers have done since the start.
@@ -48,6 +58,23 @@ pub struct WriterFigures {
 struct Counted {
     sets: AtomicU64,
     commits: AtomicU64,
+    /// Why the last group could not be written.
+    fault: Mutex<Option<Unavailable>>,
+}
+
+impl Counted {
+    fn note(&self, fault: Option<Unavailable>) {
+        *self.fault.lock().unwrap_or_else(PoisonError::into_inner) = fault;
+    }
+}
+
+/// Why the store itself could not write a set; a deadline is the caller's.
+fn fault(answer: &Result<(), CommitError>) -> Option<Unavailable> {
+    match answer {
+        Err(CommitError::Unavailable(Unavailable::Deadline | Unavailable::Busy)) => None,
+        Err(CommitError::Unavailable(why)) => Some(why.clone()),
+        Ok(()) | Err(_) => None,
+    }
 }
 
 /// One thread that writes, or several where each tenant has a file.
@@ -61,7 +88,7 @@ pub(super) struct Writers {
 struct Writer {
     layout: Arc<Layout>,
     counters: Arc<Counters>,
-    jobs: SyncSender<Job>,
+    jobs: Arc<Fair<Commit>>,
     thread: Mutex<Option<JoinHandle<()>>>,
 }
 
@@ -108,6 +135,12 @@ impl Writers {
         self.all.iter().try_for_each(Writer::ready)
     }
 
+    /// How the last group fared.
+    pub(super) fn writes(&self) -> Result<(), Unavailable> {
+        let fault = self.counted.fault.lock().unwrap_or_else(PoisonError::into_inner);
+        fault.clone().map_or(Ok(()), Err)
+    }
+
     pub(super) fn figures(&self) -> WriterFigures {
         WriterFigures {
             sets: self.counted.sets.load(Ordering::Relaxed),
@@ -123,7 +156,8 @@ impl Writers {
 
 impl Writer {
     fn start(layout: Arc<Layout>, counted: Arc<Counted>) -> Result<Self, OpenError> {
-        let (jobs, waiting) = sync_channel(layout.limits().queue_sets_max.max(1));
+        let jobs = Arc::new(Fair::new(layout.limits().queue_sets_max));
+        let waiting = Arc::clone(&jobs);
         let counters = Arc::new(Counters::default());
         let thread = Thread {
             layout: Arc::clone(&layout),
@@ -135,7 +169,10 @@ impl Writer {
         };
         let started = std::thread::Builder::new()
             .name("mainstay-write".to_owned())
-            .spawn(move || thread.run(&waiting))
+            .spawn(move || {
+                let ends = Ends(&waiting);
+                thread.run(ends.0);
+            })
             .map_err(OpenError::Thread)?;
         Ok(Self { layout, counters, jobs, thread: Mutex::new(Some(started)) })
     }
@@ -147,12 +184,20 @@ impl Writer {
         bindings: &Bindings,
     ) -> Result<(), CommitError> {
         if self.buffered(&set, &file) {
-            return self.raise(set, file, bindings.now).map_err(CommitError::Unavailable);
+            return self.raise(set, &file, bindings.now).map_err(CommitError::Unavailable);
         }
         let (reply, answer) = oneshot::channel();
         let (now, deadline) = (bindings.now, bindings.deadline);
-        let commit = Commit { set, file, now, deadline, reply };
-        self.send(Job::Commit(Box::new(commit))).map_err(CommitError::Unavailable)?;
+        let tenant = set.tenant.clone();
+        match self.jobs.put(&tenant, Commit { set, file, now, deadline, reply }) {
+            Put::Waits => {}
+            Put::InsteadOf(other) => refuse(vec![other], &Unavailable::Busy),
+            Put::Full(_) => return Err(CommitError::Unavailable(Unavailable::Busy)),
+            Put::Closed(_) => {
+                let closed = Unavailable::Broken("the store is closed".to_owned());
+                return Err(CommitError::Unavailable(closed));
+            }
+        }
         answer.await.unwrap_or_else(|_| {
             let what = "the writer failed on a set of changes; nothing of it was written";
             Err(CommitError::Unavailable(Unavailable::Broken(what.to_owned())))
@@ -168,7 +213,8 @@ impl Writer {
         counts && set.answer.is_none() && set.outbox.is_empty()
     }
 
-    fn raise(&self, set: WriteSet, file: File, now: i64) -> Result<(), Unavailable> {
+    fn raise(&self, set: WriteSet, file: &File, now: i64) -> Result<(), Unavailable> {
+        self.ready()?;
         let max = self.layout.limits().counters_max;
         let mut wake = false;
         for write in set.writes {
@@ -177,19 +223,10 @@ impl Writer {
                 wake |= self.counters.add(file.clone(), counter, by, now, max);
             }
         }
-        match self.send(Job::Wake) {
-            // A full queue wakes the thread as well.
-            Err(Unavailable::Busy) => Ok(()),
-            sent if wake => sent,
-            _ => Ok(()),
+        if wake {
+            self.jobs.wake();
         }
-    }
-
-    fn send(&self, job: Job) -> Result<(), Unavailable> {
-        self.jobs.try_send(job).map_err(|error| match error {
-            TrySendError::Full(_) => Unavailable::Busy,
-            TrySendError::Disconnected(_) => Unavailable::Broken("the store is closed".to_owned()),
-        })
+        Ok(())
     }
 
     fn ready(&self) -> Result<(), Unavailable> {
@@ -203,10 +240,20 @@ impl Writer {
     fn close(&self) {
         let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(thread) = thread {
-            // Waits for room in the queue; fails only where the thread is gone already.
-            let _gone = self.jobs.send(Job::Close);
+            self.jobs.close();
             let _panicked = thread.join();
         }
+    }
+}
+
+/// Closes the queue when its thread ends, however it ends: what waits then is let go, which tells
+/// the callers.
+struct Ends<'q>(&'q Fair<Commit>);
+
+impl Drop for Ends<'_> {
+    fn drop(&mut self) {
+        self.0.close();
+        while self.0.next_if(|_| true).is_some() {}
     }
 }
 
@@ -221,17 +268,23 @@ struct Thread {
 }
 
 impl Thread {
-    fn run(mut self, waiting: &Receiver<Job>) {
+    fn run(mut self, waiting: &Fair<Commit>) {
+        let limits = self.layout.limits();
         loop {
-            let (mut commits, mut close) = (Vec::new(), false);
-            match waiting.recv_timeout(self.patience()) {
-                Ok(job) => close = gather(job, &mut commits),
-                Err(RecvTimeoutError::Timeout) => {}
-                Err(RecvTimeoutError::Disconnected) => close = true,
+            let (mut commits, mut rows, mut close) = (Vec::new(), 0, false);
+            match waiting.next(self.patience()) {
+                Next::Job(first) => {
+                    rows = first.rows();
+                    commits.push(first);
+                }
+                Next::Look => {}
+                Next::Closed => close = true,
             }
-            while !close && commits.len() < self.layout.limits().group_sets_max {
-                let Ok(job) = waiting.try_recv() else { break };
-                close = gather(job, &mut commits);
+            while !commits.is_empty() && commits.len() < limits.group_sets_max {
+                let fits = |next: &Commit| rows + next.rows() <= limits.group_rows_max;
+                let Some(next) = waiting.next_if(fits) else { break };
+                rows += next.rows();
+                commits.push(next);
             }
             for (file, commits) in by_file(commits) {
                 self.group(&file, commits);
@@ -311,6 +364,7 @@ impl Thread {
             Ok(Some(link)) => link,
             Ok(None) => return,
             Err(error) => {
+                counted.note(Some(error.clone()));
                 counters.give_back(file, raised, layout.clock().now());
                 return refuse(commits, &error);
             }
@@ -324,12 +378,14 @@ impl Thread {
         group.end();
         match done {
             Ok(Ok(answers)) => {
+                counted.note(answers.iter().find_map(fault));
                 for (commit, answer) in commits.into_iter().zip(answers) {
                     // Whoever asked may have gone by now.
                     let _gone = commit.reply.send(answer);
                 }
             }
             Ok(Err(error)) => {
+                counted.note(Some(error.clone()));
                 counters.give_back(file, raised, layout.clock().now());
                 refuse(commits, &error);
             }
@@ -410,16 +466,6 @@ fn refuse(commits: Vec<Commit>, error: &Unavailable) {
         // Whoever asked may have gone by now.
         let _gone = commit.reply.send(Err(CommitError::Unavailable(error.clone())));
     }
-}
-
-/// True where the thread is to end.
-fn gather(job: Job, commits: &mut Vec<Commit>) -> bool {
-    match job {
-        Job::Commit(commit) => commits.push(*commit),
-        Job::Wake => {}
-        Job::Close => return true,
-    }
-    false
 }
 
 /// In the order of their coming, file by file.

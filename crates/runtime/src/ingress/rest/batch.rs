@@ -13,7 +13,7 @@ use crate::json::literal::read_uuid;
 use crate::json::{Json, write};
 use crate::problem::{Problem, kinds};
 use http::{Method, StatusCode, header};
-use ir::contract::OperationKind;
+use ir::contract::{BATCH_ROWS_MAX, OperationKind};
 use std::borrow::Cow;
 
 /// One operation as it stands in the body.
@@ -36,6 +36,7 @@ impl Asked<'_> {
         let entries = entries(&json, most)?;
         let mut writes = Vec::with_capacity(entries.len());
         let mut kinds = Vec::with_capacity(entries.len());
+        let mut rows = 0;
         for (at, entry) in entries.iter().enumerate() {
             let (kind, write) = self.entry(at, entry, key.as_ref()).map_err(|failure| {
                 let pointer = format!("/operations/{at}");
@@ -47,10 +48,36 @@ impl Asked<'_> {
                 failure
             })?;
             self.same_context(at, writes.first(), &write)?;
+            rows += self.rows(&write);
             kinds.push(kind);
             writes.push(write);
         }
+        if rows > BATCH_ROWS_MAX {
+            let detail = format!(
+                "have {rows} rows with their children, and a batch at most {BATCH_ROWS_MAX}"
+            );
+            let problem = Problem::new(crate::problem::kinds::INVALID_VALUE);
+            return Err(Box::new(problem.at("/operations", detail)));
+        }
         self.run(&writes, key, Some(&kinds)).await
+    }
+
+    /// Rows that a write brings: its own, and the children in its body.
+    fn rows(&self, write: &Write<'_>) -> usize {
+        let plan = &self.live.engine.plan;
+        let resource = plan.domain.resource(write.resource);
+        let Body::Json(Json::Object(members)) = write.body else { return 1 };
+        let children = plan.resource(write.resource).children.iter().map(|child| {
+            let name = &resource.field(child.field).name;
+            members.iter().find(|(member, _)| **member == **name).map_or(
+                0,
+                |(_, list)| match list {
+                    Json::Array(rows) => rows.len(),
+                    _ => 0,
+                },
+            )
+        });
+        1 + children.sum::<usize>()
     }
 
     /// An operation of the batch as the same checks let it through that it would meet alone.

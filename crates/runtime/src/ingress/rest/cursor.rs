@@ -1,25 +1,32 @@
-//! Cursors: the place of a page's last row, signed together with what the cursor is good for.
+//! Cursors: the place of a page's last row, sealed for what the cursor is good for alone.
+//!
+//! A cursor stands in addresses, and so in histories and the logs of proxies: what it holds of a
+//! row is encrypted. The nonce is made of the place itself, so that the same page has the same
+//! cursor and the same tag each time it is read; two places share one as rarely as two keyed
+//! digests do.
 
+use crate::engine::seal::CursorKey;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ir::value::{Currency, Value};
+use ring::aead::{Aad, NONCE_LEN, Nonce};
 use ring::hmac;
 
-/// Bytes of the signature that a cursor carries.
-const SIGNATURE_BYTES: usize = 16;
-/// Characters of a cursor at most.
-const CURSOR_CHARACTERS_MAX: usize = 8_192;
+/// Characters of a cursor at most: four texts as long as those of sort keys may be (see
+/// [`ir::contract::SORT_KEY_CHARACTERS_MAX`]) and as wide as characters get stay below it.
+const CURSOR_CHARACTERS_MAX: usize = 6_144;
 
 /// What a cursor is good for: list, filter, order, caller and tenant. Two of these are equal where
 /// their digests are.
-pub(super) struct Binding {
+pub(super) struct Binding<'k> {
+    key: &'k CursorKey,
     context: hmac::Context,
 }
 
-impl Binding {
+impl<'k> Binding<'k> {
     /// Nothing yet.
-    pub(super) fn new(key: &hmac::Key) -> Self {
-        Self { context: hmac::Context::with_key(key) }
+    pub(super) fn new(key: &'k CursorKey) -> Self {
+        Self { key, context: hmac::Context::with_key(&key.digests) }
     }
 
     /// Adds a part; where one ends is part of it.
@@ -28,24 +35,31 @@ impl Binding {
         self.context.update(part);
     }
 
-    fn sign(&self, place: &[u8]) -> [u8; SIGNATURE_BYTES] {
+    fn nonce(&self, place: &[u8]) -> [u8; NONCE_LEN] {
         let mut context = self.context.clone();
+        context.update(b"nonce");
         context.update(place);
-        let tag = context.sign();
-        let mut signature = [0; SIGNATURE_BYTES];
-        signature.copy_from_slice(&tag.as_ref()[..SIGNATURE_BYTES]);
-        signature
+        let mut nonce = [0; NONCE_LEN];
+        nonce.copy_from_slice(&context.sign().as_ref()[..NONCE_LEN]);
+        nonce
     }
 
-    /// The cursor of a place.
-    pub(super) fn cursor(&self, place: &[Value]) -> String {
+    /// The digest of what was added.
+    fn bound(&self) -> Aad<hmac::Tag> {
+        Aad::from(self.context.clone().sign())
+    }
+
+    /// The cursor of a place; none where it could not be sealed.
+    pub(super) fn cursor(&self, place: &[Value]) -> Option<String> {
         let mut bytes = Vec::with_capacity(64);
         for value in place {
             write(&mut bytes, value);
         }
-        let signature = self.sign(&bytes);
-        bytes.extend_from_slice(&signature);
-        URL_SAFE_NO_PAD.encode(bytes)
+        let nonce = self.nonce(&bytes);
+        let sealed = Nonce::assume_unique_for_key(nonce);
+        self.key.seals.seal_in_place_append_tag(sealed, self.bound(), &mut bytes).ok()?;
+        bytes.splice(..0, nonce);
+        Some(URL_SAFE_NO_PAD.encode(bytes))
     }
 
     /// The place of a cursor; none where it was not made for this.
@@ -53,15 +67,11 @@ impl Binding {
         if cursor.len() > CURSOR_CHARACTERS_MAX {
             return None;
         }
-        let bytes = URL_SAFE_NO_PAD.decode(cursor).ok()?;
-        let (place, signature) =
-            bytes.split_at_checked(bytes.len().checked_sub(SIGNATURE_BYTES)?)?;
-        let ours = self.sign(place);
-        let differs = ours.iter().zip(signature).fold(0, |all, (a, b)| all | (a ^ b));
-        if differs != 0 {
-            return None;
-        }
-        let mut rest = place;
+        let mut bytes = URL_SAFE_NO_PAD.decode(cursor).ok()?;
+        let (nonce, sealed) = bytes.split_first_chunk_mut::<NONCE_LEN>()?;
+        let nonce = Nonce::assume_unique_for_key(*nonce);
+        let place = self.key.seals.open_in_place(nonce, self.bound(), sealed).ok()?;
+        let mut rest = &*place;
         let values: Option<Vec<Value>> = (0..keys).map(|_| read(&mut rest)).collect();
         values.filter(|_| rest.is_empty())
     }
@@ -136,9 +146,12 @@ fn read(from: &mut &[u8]) -> Option<Value> {
 mod tests {
     use super::*;
 
-    fn binding(part: &[u8]) -> Binding {
-        let key = hmac::Key::new(hmac::HMAC_SHA256, &[7; 32]);
-        let mut binding = Binding::new(&key);
+    fn key() -> CursorKey {
+        CursorKey::new(&[7; 32])
+    }
+
+    fn binding<'k>(key: &'k CursorKey, part: &[u8]) -> Binding<'k> {
+        let mut binding = Binding::new(key);
         binding.add(part);
         binding
     }
@@ -157,7 +170,10 @@ mod tests {
             Value::Timespan { start: 1, end: 2 },
             Value::Uuid(u128::MAX - 1),
         ];
-        let cursor = binding(b"orders").cursor(&place);
+        let key = key();
+        let binding = |part: &[u8]| binding(&key, part);
+        let cursor = binding(b"orders").cursor(&place).expect("it is sealed");
+        assert_eq!(binding(b"orders").cursor(&place), Some(cursor.clone()), "the same each time");
         assert_eq!(binding(b"orders").place(&cursor, place.len()), Some(place.clone()));
         assert_eq!(binding(b"products").place(&cursor, place.len()), None);
         assert_eq!(binding(b"orders").place(&cursor, place.len() - 1), None);
@@ -168,5 +184,23 @@ mod tests {
             let other = String::from_utf8(other).unwrap();
             assert_eq!(binding(b"orders").place(&other, place.len()), None, "byte {at}");
         }
+    }
+
+    #[test]
+    fn four_longest_texts_fit_and_nothing_of_them_is_seen() {
+        let most = usize::try_from(ir::contract::SORT_KEY_CHARACTERS_MAX).unwrap();
+        let key = key();
+        let wide = Value::text("\u{1f600}".repeat(most));
+        let mut place = vec![wide; 4];
+        place.push(Value::Uuid(1));
+        let cursor = binding(&key, b"x").cursor(&place).unwrap();
+        assert!(cursor.len() <= CURSOR_CHARACTERS_MAX, "{}", cursor.len());
+        assert_eq!(binding(&key, b"x").place(&cursor, 5), Some(place));
+        let plain = "a".repeat(most);
+        let cursor =
+            binding(&key, b"x").cursor(&[Value::text(plain.as_str()), Value::Uuid(1)]).unwrap();
+        assert!(cursor.len() < 1_024, "{}", cursor.len());
+        let bytes = URL_SAFE_NO_PAD.decode(cursor).unwrap();
+        assert!(!bytes.windows(4).any(|four| four == b"aaaa"), "{bytes:?}");
     }
 }

@@ -4,13 +4,13 @@ use super::cursor::Binding;
 use super::query::{elements, invalid, parameters, unknown};
 use super::read::Wish;
 use super::{Asked, caller_name, etag};
-use crate::engine::Failure;
 use crate::engine::access::{always, concerns};
 use crate::engine::read::{Asked as Query, Page};
 use crate::engine::represent::{Children, View};
 use crate::engine::rows::Rows;
 use crate::engine::tag;
 use crate::engine::unit::Unit;
+use crate::engine::{Failure, problem};
 use crate::http::Response;
 use crate::plan::list::{FilterPlan, Refused};
 use crate::problem::{Problem, kinds};
@@ -32,7 +32,7 @@ struct Parameters<'a> {
     sort: Vec<(FieldRef, bool)>,
     filters: Vec<Expr>,
     search: Vec<String>,
-    binding: Binding,
+    binding: Binding<'a>,
     /// The query without cursor, as it came.
     raw: String,
 }
@@ -58,10 +58,14 @@ impl<'a> Asked<'a> {
         let keys: Vec<FieldRef> = sort.iter().map(|(field, _)| *field).collect();
         let query = Query { resource, filters, search, sort, after, limit, children: &children };
         let page = unit.list(query).await?;
-        let next = page.rows.last().filter(|_| page.more).map(|last| {
-            let place: Vec<Value> = keys.iter().map(|key| last.read(*key)).collect();
-            binding.cursor(&place)
-        });
+        let next = match page.rows.last().filter(|_| page.more) {
+            None => None,
+            Some(last) => {
+                let place: Vec<Value> = keys.iter().map(|key| last.read(*key)).collect();
+                // Without it the list would seem to end here.
+                Some(binding.cursor(&place).ok_or_else(|| problem(kinds::INTERNAL))?)
+            }
+        };
         let expanded = if wish.expands.iter().any(|expand| expand.reference.is_some()) {
             unit.expand(&page.rows, &wish.expands).await?
         } else {

@@ -11,7 +11,7 @@ use crate::http::Response;
 use crate::http::response::Body as Content;
 use crate::json::write::uuid;
 use crate::ports::store::StoredAnswer;
-use crate::problem::kinds;
+use crate::problem::{Problem, kinds};
 use http::{HeaderName, StatusCode, header};
 use ir::contract::OperationKind;
 use ir::domain::ResourceId;
@@ -74,6 +74,7 @@ impl Asked<'_> {
         let engine = &self.live.engine;
         let minimal = negotiate::minimal(self.request);
         let Some(first) = writes.first() else { return Err(problem(kinds::INTERNAL)) };
+        self.known_tenant(first.resource).await?;
         let _turn = match &key {
             None => None,
             Some(key) => {
@@ -129,6 +130,19 @@ impl Asked<'_> {
             };
             concerns(self.call, grants)
         })
+    }
+
+    /// A tenant that has no place of its own yet is made by a caller who proved who it is: else
+    /// anybody could have one made for each name that a host can have.
+    async fn known_tenant(&self, resource: ResourceId) -> Result<(), Failure> {
+        let (call, engine) = (self.call, &self.live.engine);
+        let own = call.tenant.is_some() && !engine.plan.domain.resource(resource).shared;
+        if call.principal.is_some() || !own || engine.store(resource).knows(&call.tenant).await? {
+            return Ok(());
+        }
+        let problem = Problem::new(kinds::TENANT_UNKNOWN)
+            .detail("there is no such tenant yet: its first row comes from a caller with a token");
+        Err(Box::new(problem.header(header::WWW_AUTHENTICATE, "Bearer")))
     }
 
     async fn stored(

@@ -111,12 +111,15 @@ fn a_full_disk_refuses_and_recovers() {
         Err(error) => Some(error),
     });
     assert_eq!(refused, Some(CommitError::Unavailable(Unavailable::Full)));
+    assert_eq!(store.writes(), Err(Unavailable::Full), "operators are told");
+    assert_eq!(wait(store.ready()), Ok(()), "and reads are answered");
     assert_eq!(names(&store, &None).len(), written.len(), "what was acknowledged is read");
     let writes = written.iter().take(written.len() / 2);
     let writes = writes.map(|id| Write::Delete { resource: THING, id: *id, expected: 1 }).collect();
     let set = WriteSet { writes, ..WriteSet::default() };
     assert_eq!(wait(store.commit(set, &Bindings::default())), Ok(()), "room is made");
     assert_eq!(insert(&store, &None, thing_of(9_999, &name)), Ok(()), "and used");
+    assert_eq!(store.writes(), Ok(()));
 }
 
 #[test]
@@ -167,4 +170,19 @@ fn the_home_issuer_is_the_first_one() {
     let store = sqlite(place.path(), Layout::NoTenants);
     assert_eq!(store.home_issuer("https://one.example"), Ok("https://one.example".to_owned()));
     assert_eq!(store.home_issuer("https://two.example"), Ok("https://one.example".to_owned()));
+}
+
+#[test]
+fn a_store_knows_the_tenants_that_have_written() {
+    let place = Place::new();
+    let store = open(place.path(), Layout::File, |_| {}).expect("it opens");
+    let knows = |name: &str| wait(store.knows(&tenant(name)));
+    assert_eq!(knows("acme"), Ok(false));
+    assert_eq!(insert(&store, &tenant("acme"), thing_of(1, "one")), Ok(()));
+    assert_eq!((knows("acme"), knows("evil")), (Ok(true), Ok(false)));
+    assert!(knows("../evil").is_err());
+    assert_eq!(wait(store.knows(&None)), Ok(true));
+    let place = Place::new();
+    let together = open(place.path(), Layout::Row, |_| {}).expect("it opens");
+    assert_eq!(wait(together.knows(&tenant("acme"))), Ok(true));
 }

@@ -156,3 +156,47 @@ fn expired_answers_are_swept() {
     let left: String = file.query_row(text, [], |row| row.get(0)).expect("it reads");
     assert_eq!(left, "02");
 }
+
+/// Commits of tenants that are brought one after the other while the writer cannot write; the
+/// numbers of those that were done, in order.
+fn done_in_order(brought: &[(&'static str, u128)], rows_max: usize) -> Vec<&'static str> {
+    let place = Place::new();
+    let domain = domain(Layout::Row);
+    let schema = schema(&domain, Layout::Row);
+    let mut config = config(place.path(), &domain, &schema, Layout::Row);
+    config.limits.group_rows_max = rows_max;
+    let store = SqliteStore::open(config, Arc::new(domain), Arc::new(schema)).expect("it opens");
+    let store = Arc::new(store);
+    let other = holding(&place);
+    let order = Arc::new(std::sync::Mutex::new(Vec::new()));
+    let mut waiting = Vec::new();
+    for (at, (name, rows)) in brought.iter().copied().enumerate() {
+        let (store, order) = (Arc::clone(&store), Arc::clone(&order));
+        waiting.push(std::thread::spawn(move || {
+            let ids = (at as u128 * 10_000)..;
+            let writes = ids
+                .take(rows as usize)
+                .map(|id| Write::Insert { resource: THING, record: thing_of(id, "one") });
+            let set =
+                WriteSet { tenant: tenant(name), writes: writes.collect(), ..WriteSet::default() };
+            wait(store.commit(set, &Bindings::default())).expect("it commits");
+            order.lock().expect("nobody panicked").push(name);
+        }));
+        // In this order.
+        std::thread::sleep(std::time::Duration::from_millis(50));
+    }
+    other.execute_batch("COMMIT").expect("it ends");
+    for set in waiting {
+        set.join().expect("no panic");
+    }
+    Arc::try_unwrap(order).expect("all have ended").into_inner().expect("nobody panicked")
+}
+
+#[test]
+fn a_tenant_with_much_to_write_does_not_stand_before_another() {
+    // The first set is taken alone, before the others have come.
+    let brought = [("acme", 300), ("acme", 300), ("acme", 300), ("acme", 300), ("tiny", 1)];
+    let order = done_in_order(&brought, 301);
+    let at = order.iter().position(|name| *name == "tiny").expect("it is done");
+    assert!(at <= 3, "{order:?}");
+}

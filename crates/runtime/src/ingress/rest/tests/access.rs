@@ -268,3 +268,22 @@ async fn a_call_without_a_tenant_is_told_how_to_name_one() {
         tenant-unknown: no tenant is named: a token does it with the claim `org`, or without a token the host `{tenant}.shop.example`"#]]
     .assert_eq(&answer.show());
 }
+
+#[tokio::test]
+async fn a_tenant_without_a_place_of_its_own_begins_with_a_caller_who_is_known() {
+    let world = World::open();
+    let host = ["host: acme"];
+    let body = |code: &str| format!(r#"{{"code":"{code}","target":"https://a.example/"}}"#);
+    world.tenants_are_new(true);
+    let refused = world.send("nobody POST /v1/coupons", &host, &body("one")).await;
+    expect![[r#"
+        401
+        www-authenticate: Bearer
+        tenant-unknown: there is no such tenant yet: its first row comes from a caller with a token"#]]
+    .assert_eq(&refused.show());
+    let staff = world.ask("picker POST /v1/coupons", &body("two")).await;
+    assert_eq!(staff.status, 201, "{}", staff.body);
+    world.tenants_are_new(false);
+    let then = world.send("nobody POST /v1/coupons", &host, &body("one")).await;
+    assert_eq!(then.status, 201, "{}", then.body);
+}

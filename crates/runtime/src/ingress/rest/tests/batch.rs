@@ -179,3 +179,26 @@ async fn a_reference_to_a_row_of_the_same_batch_is_written_as_its_number() {
         "422\ninvalid-value\n  /operations/1/body/room: no earlier operation of the batch made this row"
     );
 }
+
+#[tokio::test]
+async fn a_batch_has_a_bounded_number_of_rows_with_their_children() {
+    let world = World::new();
+    let product = world.product("a-1", "2", 3).await;
+    let line = format!(r#"{{"product":"{product}","quantity":1}}"#);
+    let batch = |orders: usize, lines: usize| {
+        let lines = vec![line.as_str(); lines].join(",");
+        let one =
+            format!(r#"{{"method":"POST","path":"/v1/orders","body":{{"lines":[{lines}]}}}}"#);
+        format!(r#"{{"operations":[{}]}}"#, vec![one.as_str(); orders].join(","))
+    };
+    let more = world.ask("alice POST /v1/batch", &batch(91, 10)).await;
+    expect![[r#"
+        422
+        invalid-value
+          /operations: have 1001 rows with their children, and a batch at most 1000"#]]
+    .assert_eq(&more.show());
+    let none = world.ask("alice GET /v1/orders", "").await;
+    assert_eq!(none.json()["items"].as_array().map(Vec::len), Some(0));
+    let fits = world.ask("alice POST /v1/batch", &batch(20, 49)).await;
+    assert_eq!(fits.status, 200, "{}", fits.body);
+}

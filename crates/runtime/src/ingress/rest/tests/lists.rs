@@ -1,6 +1,8 @@
 //! Lists: pages, order, filters, search, shape.
 
 use super::world::{Answer, World};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use expect_test::expect;
 
 fn skus(page: &Answer) -> Vec<String> {
@@ -242,7 +244,10 @@ async fn a_list_is_sorted_by_every_key_that_the_contract_offers_and_by_no_other(
         price.currency: 400 invalid-parameter   ?sort: `price.currency` is no sort key of this list
         cost.currency: 400 invalid-parameter   ?sort: `cost.currency` is no sort key of this list
         total.currency: 400 invalid-parameter   ?sort: `total.currency` is no sort key of this list
-        during.end: 400 invalid-parameter   ?sort: `during.end` is no sort key of this list"#]]
+        note: 400 invalid-parameter   ?sort: `note` is no sort key of this list
+        target: 400 invalid-parameter   ?sort: `target` is no sort key of this list
+        during.end: 400 invalid-parameter   ?sort: `during.end` is no sort key of this list
+        reply: 400 invalid-parameter   ?sort: `reply` is no sort key of this list"#]]
     .assert_eq(&refused.join("\n"));
 }
 
@@ -311,4 +316,36 @@ async fn a_question_with_more_words_than_are_looked_for_is_refused() {
     assert_eq!((fits.status, fits.json()["items"].as_array().map(Vec::len)), (200, Some(1)));
     let more = world.ask(&format!("alice GET /v1/products?q={}", words(17)), "").await;
     assert_eq!(more.show(), "400\ninvalid-parameter\n  ?q: takes at most 16 words");
+}
+
+#[tokio::test]
+async fn lists_are_walked_by_the_longest_values_that_a_sort_key_may_have() {
+    let world = World::new();
+    let mut made = Vec::new();
+    for at in 0..3 {
+        let (sku, name) = (format!("{at}{}", "s".repeat(39)), "secret".repeat(33) + "ab");
+        let body = format!(
+            r#"{{"sku":"{sku}","name":"{name}","price":{{"amount":"99999999999999.99","currency":"EUR"}},"stock":{at}}}"#
+        );
+        let one = world.ask("manager POST /v1/products", &body).await;
+        assert_eq!(one.status, 201, "{}", one.body);
+        made.push(sku);
+    }
+    for sort in ["name", "-name,sku", "name,price,stock,sku"] {
+        let (mut seen, mut cursor) = (Vec::new(), String::new());
+        loop {
+            let line = format!("alice GET /v1/products?limit=1&sort={sort}{cursor}");
+            let page = world.ask(&line, "").await;
+            assert_eq!(page.status, 200, "{}", page.body);
+            seen.extend(skus(&page));
+            let json = page.json();
+            let Some(next) = json["next_cursor"].as_str() else { break };
+            assert!(next.len() < 1_024, "{sort}: {}", next.len());
+            let plain = URL_SAFE_NO_PAD.decode(next).expect("it is base64");
+            assert!(!plain.windows(6).any(|six| six == b"secret"), "{sort}");
+            cursor = format!("&cursor={next}");
+        }
+        seen.sort();
+        assert_eq!(seen, made, "{sort}");
+    }
 }

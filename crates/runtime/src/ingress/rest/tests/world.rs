@@ -7,7 +7,7 @@ use crate::http::response::Body;
 use crate::http::{Request, Response, Service};
 use crate::identity::{Principal, Who};
 use crate::ingress::rest::{Backend, Identify, Identity, Rest, Surroundings};
-use crate::plan::plan;
+use crate::plan::{OperationPlan, Plan, plan};
 use crate::ports::clock::{Clock, Randomness};
 use crate::ports::store::{
     Bindings, CommitError, ListQuery, Store, StoredAnswer, Tenant, Unavailable, WriteSet,
@@ -18,8 +18,8 @@ use crate::telemetry::metrics::Metrics;
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use http::{HeaderName, HeaderValue};
-use ir::domain::{ActorId, FieldId, ResourceId};
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use ir::domain::{ActorId, Caller, FieldId, Grant, ResourceId};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 /// 2030-01-01T00:00:00Z
@@ -37,6 +37,8 @@ pub(super) struct World {
 struct Recorder {
     store: SqliteStore,
     outbox: Mutex<Vec<String>>,
+    /// Tenants have no places of their own yet.
+    new: AtomicBool,
 }
 
 impl Store for Recorder {
@@ -86,6 +88,13 @@ impl Store for Recorder {
 
     fn ready(&self) -> BoxFuture<'_, Result<(), Unavailable>> {
         self.store.ready()
+    }
+
+    fn knows<'a>(&'a self, tenant: &'a Tenant) -> BoxFuture<'a, Result<bool, Unavailable>> {
+        match self.new.load(Ordering::Relaxed) {
+            true => std::future::ready(Ok(false)).boxed(),
+            false => self.store.knows(tenant),
+        }
     }
 }
 
@@ -232,18 +241,45 @@ impl World {
     /// An empty shop.
     pub(super) fn new() -> Self {
         let place = Arc::new(Place::new());
-        let store = Recorder { store: shop_store(place.path()), outbox: Mutex::default() };
+        let store = Recorder {
+            store: shop_store(place.path()),
+            outbox: Mutex::default(),
+            new: AtomicBool::new(false),
+        };
         let clock = Arc::new(Hand(AtomicI64::new(START)));
-        Self::over(Arc::new(store), clock, place, 0)
+        Self::over(Arc::new(store), clock, place, 0, plan(&shop()))
+    }
+
+    /// An empty shop in which anyone may make a coupon.
+    pub(super) fn open() -> Self {
+        let World { store, clock, place, .. } = Self::new();
+        let mut plan = plan(&shop());
+        let coupons = plan.domain.resources.iter_mut().filter(|one| one.name == "Coupon");
+        let anyone = || Grant { text: "anyone".to_owned(), caller: Caller::Anyone, when: None };
+        coupons.for_each(|coupon| coupon.access.create.push(anyone()));
+        let made = |one: &&mut OperationPlan| one.path == "/v1/coupons" && one.method == "POST";
+        plan.operations.iter_mut().filter(made).for_each(|one| one.anonymous = true);
+        Self::over(store, clock, place, 0, plan)
+    }
+
+    /// From now on no tenant has a place of its own, or each has.
+    pub(super) fn tenants_are_new(&self, new: bool) {
+        self.store.new.store(new, Ordering::Relaxed);
     }
 
     /// Another process over the same store.
     pub(super) fn twin(&self) -> Self {
         let (store, clock) = (Arc::clone(&self.store), Arc::clone(&self.clock));
-        Self::over(store, clock, Arc::clone(&self.place), 1 << 40)
+        Self::over(store, clock, Arc::clone(&self.place), 1 << 40, plan(&shop()))
     }
 
-    fn over(store: Arc<Recorder>, clock: Arc<Hand>, place: Arc<Place>, random: u64) -> Self {
+    fn over(
+        store: Arc<Recorder>,
+        clock: Arc<Hand>,
+        place: Arc<Place>,
+        random: u64,
+        plan: Plan,
+    ) -> Self {
         let around = Surroundings {
             identify: Arc::new(Names),
             clock: clock.clone(),
@@ -251,7 +287,7 @@ impl World {
             cursor_key: [7; 32],
             metrics: Arc::new(Metrics::default()),
         };
-        let backend = Backend::new(Arc::new(plan(&shop())), vec![store.clone()], around);
+        let backend = Backend::new(Arc::new(plan), vec![store.clone()], around);
         Self { rest: Rest::new(Arc::new(backend)), store, clock, place }
     }
 
