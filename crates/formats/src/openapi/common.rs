@@ -10,10 +10,6 @@ use ir::model::Proof;
 
 /// The `ETag` that a row must have, or `*` for any.
 const VERSION: &str = "^(?:\\*|\"[!#-~]*\")$";
-/// What a tag is of.
-const TAG: &str = "Version, if it is of one row, and hash of the representation as the caller \
-                   sees it; with `fields` it is that of the whole row, with `expand` one for \
-                   reads alone";
 /// The header that carries an API key.
 pub(super) const KEY_HEADER: &str = "X-API-Key";
 
@@ -59,7 +55,7 @@ pub(super) fn headers() -> Node {
     let tag = map([("type", "string".into()), ("pattern", "^\"(?:[0-9]+\\.)?[!#-~]+\"$".into())]);
     let flag = map([("type", "string".into()), ("const", "true".into())]);
     map([
-        ("ETag", header(TAG, tag)),
+        ("ETag", header("Version, if it is of one row, and hash of the representation", tag)),
         ("Location", header("The path of the new row", text())),
         ("Link", header("`rel=\"next\"`: the next page (RFC 8288)", text())),
         ("Idempotent-Replayed", header("The answer of an earlier call with this key", flag)),

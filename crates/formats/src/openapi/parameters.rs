@@ -58,8 +58,8 @@ pub(super) fn shared(writing: &Writing<'_>) -> Node {
         let about = "`return=minimal`: the answer leaves the row out (RFC 7240)";
         let text = map([("type", "string".into())]);
         all.set("prefer", named("Prefer", "header", text, about));
-        let about = "The call is refused (412) unless the row, as the caller sees it without \
-                     `expand`, still has this whole `ETag`, or one of several; `*` is any";
+        let about = "The call is refused (412) unless the row still has the version of this \
+                     `ETag`, or of one of several; `*` is any";
         let tags = || tag("\"1.0123456789abcdef\"");
         all.set("ifMatch", named("If-Match", "header", tags(), about));
         let required = named("If-Match", "header", tags(), about).with("required", true);

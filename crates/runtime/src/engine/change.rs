@@ -5,7 +5,6 @@ use super::body::{Draft, Mode, Reader, Ruled};
 use super::faults::Faults;
 use super::reference::Said;
 use super::scope::RowScope;
-use super::tag::Tag;
 use super::unit::Unit;
 use super::{Failure, not_found, problem};
 use crate::json::Json;
@@ -26,7 +25,7 @@ pub(crate) struct Write<'a> {
     pub(crate) row: Option<Row>,
     /// What came with it.
     pub(crate) body: Body<'a>,
-    /// What must hold of the row's tag.
+    /// What must hold of the row's version.
     pub(crate) preconditions: Preconditions,
 }
 
@@ -65,7 +64,7 @@ pub(crate) enum Body<'a> {
     Nothing,
 }
 
-/// Tags that must or must not be the row's.
+/// Versions that must or must not be the row's.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct Preconditions {
     /// `If-Match`
@@ -82,8 +81,8 @@ pub(crate) enum Match {
     Absent,
     /// `*`
     Any,
-    /// One of these.
-    Tags(Vec<Tag>),
+    /// One of these versions.
+    Versions(Vec<i64>),
 }
 
 /// What was done.
@@ -142,7 +141,7 @@ impl Unit<'_> {
         let old = self.target(resource, id).await?;
         let grants = &engine.plan.domain.resource(resource).access.update;
         self.rule(resource, &old, grants, &plan.rules.update, "change {}").await?;
-        self.precondition(write, &old).await?;
+        self.precondition(write, &old)?;
         let mode = match write.verb {
             Verb::Replace => Mode::Replace(&old),
             Verb::Create | Verb::Update | Verb::Delete | Verb::Command(_) => Mode::Patch(&old),
@@ -163,7 +162,7 @@ impl Unit<'_> {
         let old = self.target(resource, id).await?;
         let grants = &engine.plan.domain.resource(resource).access.delete;
         self.rule(resource, &old, grants, &plan.rules.delete, "delete {}").await?;
-        self.precondition(write, &old).await?;
+        self.precondition(write, &old)?;
         self.delete(resource, &old, write.preconditions.names_version());
         Ok(Done { verb: write.verb, resource, id, record: None })
     }
@@ -272,55 +271,26 @@ impl Unit<'_> {
         child.zip(row).map_or((resource, record), |(child, row)| (child.target, row))
     }
 
-    /// The row is still the one that the client meant; the caller's right to see it must have been
-    /// looked at.
-    pub(crate) async fn precondition(
-        &mut self,
-        write: &Write<'_>,
-        old: &Record,
-    ) -> Result<(), Failure> {
+    /// The row still has the version that the client meant. A tag is compared by its version: the
+    /// hash after it tells representations apart, which differ by caller, by `expand`, and by
+    /// counters that rise without a new version.
+    pub(crate) fn precondition(&self, write: &Write<'_>, old: &Record) -> Result<(), Failure> {
         let Preconditions { matches, differs } = &write.preconditions;
         let resource = self.engine.plan.domain.resource(write.resource);
         if resource.if_match_required && *matches == Match::Absent {
             let detail = format!("send the `ETag` of this `{}` as `If-Match`", resource.name);
             return Err(Box::new(Problem::new(kinds::PRECONDITION_REQUIRED).detail(detail)));
         }
-        // Another version has another tag, whatever the caller sees.
-        let close = matches.names(old.version);
-        let tag = match close || differs.names(old.version) {
-            true => self.tag(write.resource, old).await?,
-            false => None,
-        };
-        let is = |tags: &[Tag]| tag.is_some_and(|tag| tags.contains(&tag));
         let right = match matches {
             Match::Absent | Match::Any => true,
-            Match::Tags(tags) => is(tags),
+            Match::Versions(versions) => versions.contains(&old.version),
         };
         let new = match differs {
             Match::Absent => true,
             Match::Any => false,
-            Match::Tags(tags) => !is(tags),
+            Match::Versions(versions) => !versions.contains(&old.version),
         };
-        match (right, new) {
-            (true, true) => Ok(()),
-            (false, _) if close => {
-                let detail = "the tag is of this version, and of another representation: send the \
-                              `ETag` of a `GET` of yours, without `expand`, as it came";
-                Err(Box::new(Problem::new(kinds::VERSION_MISMATCH).detail(detail)))
-            }
-            (false, _) | (_, false) => Err(problem(kinds::VERSION_MISMATCH)),
-        }
-    }
-
-    /// The tag of a row as the caller sees it; none where it may not.
-    async fn tag(&mut self, resource: ResourceId, record: &Record) -> Result<Option<Tag>, Failure> {
-        if !self.sees(resource, record.id) {
-            return Ok(None);
-        }
-        let mut record = [record.clone()];
-        self.complete(resource, &mut record).await?;
-        let [record] = record;
-        Ok(Some(self.represent(resource, &record).0))
+        if right && new { Ok(()) } else { Err(problem(kinds::VERSION_MISMATCH)) }
     }
 
     /// Counts the write.
@@ -330,20 +300,10 @@ impl Unit<'_> {
     }
 }
 
-impl Match {
-    /// True where a tag is of that version.
-    fn names(&self, version: i64) -> bool {
-        match self {
-            Self::Absent | Self::Any => false,
-            Self::Tags(tags) => tags.iter().any(|tag| tag.version == version),
-        }
-    }
-}
-
 impl Preconditions {
     /// The client said which version it meant: a conflict is its, not ours to solve.
     pub(crate) fn names_version(&self) -> bool {
-        matches!(self.matches, Match::Tags(_))
+        matches!(self.matches, Match::Versions(_))
     }
 }
 

@@ -42,7 +42,7 @@ impl Unit<'_> {
             let what = format!("`{}` this `{name}`", command.name);
             return Err(denied(call, &command.by, &what));
         }
-        self.precondition(write, &old).await?;
+        self.precondition(write, &old)?;
         let inputs = self.inputs(write, command, &plan.input)?;
         self.check_inputs(command, &inputs).await?;
         check_transitions(engine.plan.domain.resource(resource), command, &old)?;

@@ -1,4 +1,4 @@
-//! Entity tags: `"<version>.<hash>"`, strong, of a whole row as the caller may see it.
+//! Entity tags: `"<version>.<hash>"`, strong, of the representation as the caller may see it.
 
 use std::fmt;
 

@@ -1,4 +1,4 @@
-//! Conditional headers: entity tags are compared whole (RFC 9110, 13.1).
+//! Conditional headers: reads compare entity tags whole (RFC 9110, 13.1), writes by their version.
 
 use crate::engine::Failure;
 use crate::engine::change::Match;
@@ -83,7 +83,7 @@ fn broken(name: &HeaderName) -> Failure {
     Box::new(Problem::new(kinds::INVALID_PARAMETER).header_fault(name, detail))
 }
 
-/// The tags that a header of a write names; strong comparison for `If-Match`. What is no tag of
+/// The versions that a header of a write names; strong comparison for `If-Match`. What is no tag of
 /// ours is equal to none.
 ///
 /// # Errors
@@ -95,12 +95,12 @@ pub(super) fn named(request: &Request, name: HeaderName) -> Result<Match, Failur
         Some(Tags::Any) => Match::Any,
         Some(Tags::These(tags)) => {
             let compared = tags.iter().filter(|tag| !(strong && tag.weak));
-            Match::Tags(compared.filter_map(|tag| Tag::read(&tag.opaque)).collect())
+            Match::Versions(compared.filter_map(|tag| version(&tag.opaque)).collect())
         }
     })
 }
 
-/// The tag of an `if_match` member of a batch.
+/// The version of an `if_match` member of a batch.
 pub(super) fn member(text: &str) -> Option<Match> {
     if text == "*" {
         return Some(Match::Any);
@@ -109,7 +109,12 @@ pub(super) fn member(text: &str) -> Option<Match> {
     if opaque.contains('"') || !sound(opaque) {
         return None;
     }
-    Some(Match::Tags(Tag::read(opaque).into_iter().collect()))
+    Some(Match::Versions(version(opaque).into_iter().collect()))
+}
+
+/// The version of a tag of ours.
+fn version(opaque: &str) -> Option<i64> {
+    Tag::read(opaque).map(|tag| tag.version)
 }
 
 /// True where `If-None-Match` of a read holds this tag (weak comparison).
@@ -125,14 +130,14 @@ pub(super) fn unchanged(request: &Request, tag: &HeaderValue) -> Result<bool, Fa
     })
 }
 
-/// `If-Match` of a read must name the tag.
+/// `If-Match` of a read must name the version.
 ///
 /// # Errors
 /// 400 where it cannot be read, 412 where it names another.
 pub(super) fn still(request: &Request, tag: Tag) -> Result<(), Failure> {
     match named(request, header::IF_MATCH)? {
         Match::Absent | Match::Any => Ok(()),
-        Match::Tags(tags) if tags.contains(&tag) => Ok(()),
-        Match::Tags(_) => Err(crate::engine::problem(kinds::VERSION_MISMATCH)),
+        Match::Versions(versions) if versions.contains(&tag.version) => Ok(()),
+        Match::Versions(_) => Err(crate::engine::problem(kinds::VERSION_MISMATCH)),
     }
 }

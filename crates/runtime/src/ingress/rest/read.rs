@@ -115,15 +115,7 @@ impl<'a> Asked<'a> {
         let [record] = &record;
         let mut body = Vec::with_capacity(512);
         view.write(&mut body, resource, record);
-        // The tag of some members is that of all, so that it is good for a write of the row.
-        let tag = match view.fields {
-            None => Tag::of(record.version, &body),
-            Some(_) => {
-                let mut whole = Vec::with_capacity(512);
-                View { fields: None, ..view }.write(&mut whole, resource, record);
-                Tag::of(record.version, &whole)
-            }
-        };
+        let tag = Tag::of(record.version, &body);
         etag::still(self.request, tag)?;
         let tag = etag::value(tag);
         let mut response = if etag::unchanged(self.request, &tag)? {
