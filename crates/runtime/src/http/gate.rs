@@ -165,7 +165,8 @@ impl Gate {
         while !self.begun && self.raw.starts_with(b"\r\n") {
             self.raw.advance(2);
         }
-        if self.raw.is_empty() {
+        // A CR alone may be the first half of such a line.
+        if self.raw.is_empty() || (!self.begun && *self.raw == *b"\r") {
             return false;
         }
         if !self.begun {
