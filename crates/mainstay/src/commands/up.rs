@@ -2,6 +2,7 @@
 
 mod callers;
 mod config;
+mod descriptors;
 mod stores;
 mod suggest;
 mod waiting;
@@ -13,6 +14,7 @@ use crate::pipeline::{self, Designed};
 use crate::seed::{self, Caller, Loaded};
 use crate::site::Site;
 use callers::Callers;
+use descriptors::Shares;
 use ir::domain::Domain;
 use runtime::http::health::{Check, Health};
 use runtime::http::server::announce;
@@ -62,10 +64,11 @@ pub(crate) fn up(arguments: &Up, tell: &mut dyn FnMut(News)) -> Outcome<()> {
     let log = Log::install(format, &arguments.logs.log).map_err(start_failure)?;
     let data = arguments.data.of(&designed.home);
     super::home::check(&data, &designed.architecture.domain.system)?;
+    let shares = descriptors::share(&designed.architecture, arguments.limits.threads);
     // Nothing is made where nothing could serve it.
-    let config = config::server(arguments, &designed.architecture.settings, production);
+    let config = config::server(arguments, &designed.architecture.settings, production, shares);
     let bound = runtime::http::bind(config).map_err(not_served)?;
-    let running = Running::open(arguments, designed, production)?;
+    let running = Running::open(arguments, designed, production, shares)?;
     let seeded = running.seed(arguments, tell)?;
     let serving = Serving { arguments, production, bound, log };
     running.serve(serving, seeded, tell)
@@ -139,11 +142,11 @@ struct Running {
 }
 
 impl Running {
-    fn open(arguments: &Up, designed: Designed, production: bool) -> Outcome<Self> {
+    fn open(arguments: &Up, designed: Designed, production: bool, shares: Shares) -> Outcome<Self> {
         let architecture = &designed.architecture;
         let data = arguments.data.of(&designed.home);
         let home = Home::of(&arguments.database, &data)?;
-        let stores = Stores::open(architecture, &home)?;
+        let stores = Stores::open(architecture, &home, shares)?;
         let key = match production {
             true => None,
             false => Some(Arc::new(DevelopmentKey::open(&data).map_err(start_failure)?)),

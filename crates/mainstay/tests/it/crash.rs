@@ -4,6 +4,8 @@ use crate::harness::{Folder, Server, run};
 use crate::scenes::{Scene, euro, ids, product, text};
 use serde_json::json;
 use std::collections::BTreeMap;
+use std::io::{Read, Write};
+use std::net::TcpStream;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
@@ -174,7 +176,67 @@ fn draining_finishes_what_runs_and_fails_nothing() {
         assert!(!balanced.load(Ordering::Relaxed), "readiness went off before the end");
     });
     assert!(done.load(Ordering::Relaxed) > 20, "requests were running");
-    assert!(std::net::TcpStream::connect(address).is_err(), "nobody listens");
+    assert!(TcpStream::connect(address).is_err(), "nobody listens");
+}
+
+/// Clients that know nothing of readiness, that keep their connection for as long as they may and
+/// then open the next, until nobody is there.
+#[test]
+fn clients_that_honour_the_end_of_their_connection_lose_no_request_in_a_drain() {
+    let folder = Folder::new();
+    let more = ["--drain-delay", "1"];
+    let mut server = Server::start("examples/shop", &folder.0.join("data"), &more);
+    let token = server.token("staff", &["--role", "manager", "--tenant", "acme"]);
+    let (address, next) = (server.address, AtomicU64::new(0));
+    std::thread::scope(|scope| {
+        let write = || {
+            while let Ok(socket) = TcpStream::connect(address) {
+                write_while_kept(socket, &token, &next);
+            }
+        };
+        for _ in 0..8 {
+            scope.spawn(write);
+        }
+        std::thread::sleep(Duration::from_millis(300));
+        assert_eq!(server.stop(), 0);
+    });
+    assert!(next.load(Ordering::Relaxed) > 20, "requests were running");
+}
+
+/// Makes products on one connection until an answer says that it ends.
+fn write_while_kept(mut socket: TcpStream, token: &str, next: &AtomicU64) {
+    socket.set_read_timeout(Some(Duration::from_secs(20))).expect("it can have one");
+    loop {
+        let sku = format!("D-{}", next.fetch_add(1, Ordering::Relaxed));
+        let body = json!({"sku": sku, "name": "n", "price": euro("1.00")}).to_string();
+        let request = format!(
+            "POST /v1/products HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {token}\r\n\
+             Content-Type: application/json\r\n\
+             Content-Length: {}\r\n\r\n{body}",
+            body.len()
+        );
+        socket.write_all(request.as_bytes()).expect("a request is taken");
+        let mut answer = Vec::new();
+        while !whole(&answer) {
+            let mut part = [0; 4096];
+            let bytes = socket.read(&mut part).expect("a request is answered");
+            assert!(bytes > 0, "the connection ends without an answer");
+            answer.extend_from_slice(&part[..bytes]);
+        }
+        let answer = String::from_utf8_lossy(&answer).to_ascii_lowercase();
+        assert!(answer.starts_with("http/1.1 201"), "{answer}");
+        if answer.contains("connection: close") {
+            return;
+        }
+    }
+}
+
+/// True where head and body of an answer are there.
+fn whole(answer: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(answer).to_ascii_lowercase();
+    let Some((head, body)) = text.split_once("\r\n\r\n") else { return false };
+    let length = head.lines().find_map(|line| line.strip_prefix("content-length: "));
+    length.is_none_or(|length| body.len() >= length.parse().expect("a length"))
 }
 
 #[test]

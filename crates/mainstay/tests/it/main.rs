@@ -6,6 +6,8 @@ mod crash;
 mod database;
 mod directories;
 mod floors;
+#[cfg(target_os = "linux")]
+mod full;
 mod fuzz;
 mod golden;
 mod harness;

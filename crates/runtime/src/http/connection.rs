@@ -60,11 +60,17 @@ pub(super) async fn serve(
     // A small answer is to leave at once.
     let _ = socket.set_nodelay(true);
     let socket = Paced::new(socket, &edge.limits);
-    let opened = match tls {
-        Some(tls) => open_tls(socket, &edge, &tls).await,
-        None => open_plain(socket, &edge).await,
+    let opening = async {
+        match tls {
+            Some(tls) => open_tls(socket, &edge, &tls).await,
+            None => open_plain(socket, &edge).await,
+        }
     };
     // Who does not even begin to speak HTTP gets no answer.
+    let opened = tokio::select! {
+        opened = opening => opened,
+        () = parted(phase.clone(), &edge) => None,
+    };
     let Some((stream, two, secure)) = opened else { return };
     let peer = Peer { address: peer.ip(), secure };
     match two {
@@ -113,7 +119,7 @@ async fn open_plain(socket: Paced, edge: &Edge) -> Option<(Stream, bool, bool)> 
 async fn serve_one(stream: Stream, peer: Peer, edge: Arc<Edge>, phase: watch::Receiver<Phase>) {
     let turn = Arc::new(Turn::default());
     let gate = Gate::new(stream, edge.clone(), turn.clone());
-    let age = edge.limits.connection_age_max;
+    let (age, ends) = (edge.limits.connection_age_max, edge.clone());
     let headers_max = edge.limits.headers_max;
     let service = service_fn(move |request| {
         turn.begin();
@@ -124,7 +130,9 @@ async fn serve_one(stream: Stream, peer: Peer, edge: Arc<Edge>, phase: watch::Re
     // The gate keeps time; it lets through no more headers than this.
     builder.header_read_timeout(None).max_headers(headers_max + 1).half_close(false);
     let connection = builder.serve_connection(gate, service);
-    drive(connection, phase, age, None).await;
+    // Its answers say that it ends. To end it where none is due would cut off a request that is on
+    // its way.
+    drive(connection, async move { parted(phase, &ends).await }, age, None).await;
 }
 
 async fn serve_two(stream: Stream, peer: Peer, edge: Arc<Edge>, phase: watch::Receiver<Phase>) {
@@ -155,18 +163,22 @@ async fn serve_two(stream: Stream, peer: Peer, edge: Arc<Edge>, phase: watch::Re
         }
     });
     let connection = builder.serve_connection(TokioIo::new(stream), service);
-    drive(connection, phase, age, Some(watched)).await;
+    // GOAWAY cuts off nothing.
+    let mut phase = phase;
+    let stopping = async move { reached(&mut phase, Phase::Stopping).await };
+    drive(connection, stopping, age, Some(watched)).await;
 }
 
 /// Runs a connection until it ends, asks it to when the server stops or its time has come, and
 /// cuts it when it misbehaves.
 async fn drive<C: GracefulConnection>(
     connection: C,
-    mut phase: watch::Receiver<Phase>,
+    stopping: impl Future<Output = ()>,
     age_max: Duration,
     watched: Option<(Arc<Edge>, Arc<Streams>)>,
 ) {
     let mut connection = pin!(connection);
+    let mut stopping = pin!(stopping);
     let mut aged = pin!(sleep(age_max));
     let mut ending = false;
     loop {
@@ -178,7 +190,7 @@ async fn drive<C: GracefulConnection>(
                 }
                 return;
             }
-            () = reached(&mut phase, Phase::Stopping), if !ending => ending = true,
+            () = stopping.as_mut(), if !ending => ending = true,
             () = aged.as_mut(), if !ending => ending = true,
             verdict = look => match verdict {
                 Verdict::Go => continue,
@@ -212,4 +224,13 @@ async fn look(watched: Option<&(Arc<Edge>, Arc<Streams>)>) -> Verdict {
 pub(super) async fn reached(phase: &mut watch::Receiver<Phase>, wanted: Phase) {
     // The guard that comes back must not live on.
     let _ = phase.wait_for(|phase| *phase >= wanted).await.is_ok();
+}
+
+/// Waits until the server stops and who is still connected had time to ask once more.
+async fn parted(mut phase: watch::Receiver<Phase>, edge: &Edge) {
+    reached(&mut phase, Phase::Stopping).await;
+    tokio::select! {
+        () = sleep(edge.parting()) => {}
+        () = reached(&mut phase, Phase::Stopped) => {}
+    }
 }

@@ -30,15 +30,22 @@ use http::header::{
 use http::{Method, StatusCode, Version, request};
 use hyper::body::{Body, Incoming};
 use intake::Intake;
+use std::io;
 use std::net::IpAddr;
 use std::panic::AssertUnwindSafe;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 const REQUEST_TIMEOUT: HeaderName = HeaderName::from_static("x-request-timeout");
 const ENVOY_TIMEOUT: HeaderName = HeaderName::from_static("x-envoy-expected-rq-timeout-ms");
+
+/// A client that keeps a connection asks again at once, or has just opened it: it is answered, and
+/// told that the connection ends, where it begins to ask in this time.
+const PARTING: Duration = Duration::from_millis(500);
+/// Between two lines about connections that could not be accepted.
+const ACCEPT_FAULT_EVERY: Duration = Duration::from_secs(10);
 
 /// Where the keys of the development key are.
 const JWKS: &str = "/.well-known/jwks.json";
@@ -74,6 +81,8 @@ pub(super) struct Edge {
     /// Requests at work: neither waiting for their body nor answered.
     working: AtomicUsize,
     bodies: Arc<Bodies>,
+    /// Since when accepts that fail are not told again, and how many have failed since.
+    accept_faults: Mutex<(Option<Instant>, u64)>,
 }
 
 /// Who is at the other end of a connection.
@@ -111,7 +120,8 @@ impl Edge {
         let limits = config.limits.clone();
         let bodies = Arc::new(Bodies::new(&limits));
         let (leaving, working) = (AtomicBool::new(false), AtomicUsize::new(0));
-        Self { limits, config, around, service, leaving, working, bodies }
+        let accept_faults = Mutex::default();
+        Self { limits, config, around, service, leaving, working, bodies, accept_faults }
     }
 
     pub(super) fn metrics(&self) -> &Arc<Metrics> {
@@ -120,6 +130,22 @@ impl Edge {
 
     pub(super) fn health(&self) -> &Arc<Health> {
         &self.around.health
+    }
+
+    /// What a connection that waits for its next request has to begin it, once the server stops.
+    pub(super) fn parting(&self) -> Duration {
+        PARTING.min(self.config.drain.grace / 2)
+    }
+
+    /// Says that a connection could not be accepted, not more than once in a while.
+    pub(super) fn accept_fault(&self, error: &io::Error) {
+        let mut faults = self.accept_faults.lock().unwrap_or_else(PoisonError::into_inner);
+        faults.1 += 1;
+        if faults.0.is_none_or(|told| told.elapsed() >= ACCEPT_FAULT_EVERY) {
+            let count = faults.1;
+            tracing::warn!("connections could not be accepted, {count} since last told: {error}");
+            *faults = (Some(Instant::now()), 0);
+        }
     }
 
     /// From now on connections are asked to end after their answer, and `/readyz` fails.

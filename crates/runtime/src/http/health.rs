@@ -114,14 +114,19 @@ impl Health {
         }
     }
 
+    /// What a probe asks; none for another path.
+    pub(super) fn fine(&self, path: &str) -> Option<bool> {
+        match path {
+            "/livez" => Some(true),
+            "/startupz" => Some(self.started.load(Relaxed)),
+            "/readyz" => Some(self.ready()),
+            _ => None,
+        }
+    }
+
     /// The answer to a probe; none for another path. `verbose` shows each check.
     pub(super) fn probe(&self, path: &str, verbose: bool) -> Option<Response> {
-        let fine = match path {
-            "/livez" => true,
-            "/startupz" => self.started.load(Relaxed),
-            "/readyz" => self.ready(),
-            _ => return None,
-        };
+        let fine = self.fine(path)?;
         let mut response = match (fine, verbose) {
             (true, false) => Response::of(StatusCode::OK, "text/plain; charset=utf-8", "ok\n"),
             (true, true) => Response::json(StatusCode::OK, self.verbose().to_string()),

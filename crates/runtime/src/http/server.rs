@@ -1,13 +1,15 @@
 //! The server: one thread per core, each with its own runtime and, where the system allows it,
 //! its own listener on the same address (`SO_REUSEPORT`).
 
+mod full;
+mod last;
+
 use super::config::{Drain, Limits, ServerConfig};
 use super::connection::{self, Phase, reached};
 use super::edge::{Edge, Surroundings};
 use super::service::Service;
 use super::tls::Tls;
-use crate::problem::kinds;
-use futures::FutureExt;
+use full::Spare;
 use socket2::{Domain, Protocol, Socket, Type};
 use std::convert::Infallible;
 use std::fmt;
@@ -18,7 +20,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::thread::JoinHandle;
 use std::time::Duration;
-use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 use tokio::sync::{mpsc, watch};
 
@@ -26,10 +27,10 @@ use tokio::sync::{mpsc, watch};
 const BACKLOG: i32 = 1024;
 /// Pause after an accept failed for want of file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+/// At the end no connection begins any more; for those that had begun a listener stays so long.
+const LAST_ARRIVALS: Duration = Duration::from_millis(150);
 /// Connections over the limit that are told so at one time; more are just closed.
 const REFUSALS_MAX: usize = 64;
-/// And have so long to take it.
-const REFUSAL_TIMEOUT: Duration = Duration::from_secs(1);
 /// Threads per core for what would stall it: large compressions.
 const BLOCKING_THREADS_MAX: usize = 4;
 
@@ -130,7 +131,7 @@ pub fn serve(
     let mut server = Server { address, secure, phase, threads: Vec::new(), cut };
     for (index, listener) in listeners.into_iter().enumerate() {
         let worker = Worker {
-            listener,
+            listener: Some(listener),
             edge: edge.clone(),
             tls: tls.clone(),
             phase: server.phase.clone(),
@@ -228,7 +229,8 @@ fn socket(address: SocketAddr, shared: bool) -> io::Result<TcpListener> {
 
 /// One thread's share of the server.
 struct Worker {
-    listener: TcpListener,
+    /// Taken when the worker begins: the one handle, so that to drop it is to close it.
+    listener: Option<TcpListener>,
     edge: Arc<Edge>,
     tls: Option<Arc<Tls>>,
     phase: watch::Sender<Phase>,
@@ -266,8 +268,9 @@ impl Worker {
         }
     }
 
-    async fn serve(self) -> io::Result<()> {
-        let listener = tokio::net::TcpListener::from_std(self.listener.try_clone()?)?;
+    async fn serve(mut self) -> io::Result<()> {
+        let listener = self.listener.take().ok_or(io::ErrorKind::NotConnected)?;
+        let listener = tokio::net::TcpListener::from_std(listener)?;
         if self.first {
             self.begin_chores();
         }
@@ -281,12 +284,15 @@ impl Worker {
             *phase = (*phase).max(Phase::Stopping);
             earlier
         });
+        if last::deafen(&listener) {
+            self.accept_until(&listener, &open, Phase::Stopped, Some(LAST_ARRIVALS)).await;
+        }
         // Who was let in by the system already is served, not reset.
-        while let Some(Ok((socket, peer))) = listener.accept().now_or_never() {
+        for (socket, peer) in last::waiting(listener)? {
             self.accept(socket, peer, &open);
         }
         let Open { alive, count, .. } = open;
-        drop((listener, alive));
+        drop(alive);
         let mut phase = self.phase.subscribe();
         tokio::select! {
             _ = all_gone.recv() => {}
@@ -325,12 +331,14 @@ impl Worker {
                 None => std::future::pending().await,
             }
         });
+        let mut spare = Spare::default();
         loop {
             tokio::select! {
                 accepted = listener.accept() => match accepted {
                     Ok((socket, peer)) => self.accept(socket, peer, open),
                     Err(error) => {
-                        tracing::warn!("a connection could not be accepted: {error}");
+                        self.edge.accept_fault(&error);
+                        spare.refuse_one(listener, &self.edge, self.tls.is_some()).await;
                         tokio::time::sleep(ACCEPT_PAUSE).await;
                     }
                 },
@@ -344,7 +352,12 @@ impl Worker {
         let (connected, count) = self.edge.metrics().connect();
         if count > self.edge.limits.connections_max {
             if self.tls.is_none() && open.refusals.load(Relaxed) < REFUSALS_MAX {
-                tokio::spawn(refuse(socket, self.edge.clone(), open.refusals.clone()));
+                let (edge, refusals) = (self.edge.clone(), open.refusals.clone());
+                refusals.fetch_add(1, Relaxed);
+                tokio::spawn(async move {
+                    full::refuse(socket, &edge, full::PATIENCE).await;
+                    refusals.fetch_sub(1, Relaxed);
+                });
             }
             return;
         }
@@ -374,17 +387,4 @@ impl Drop for Counted {
     fn drop(&mut self) {
         self.count.fetch_sub(1, Relaxed);
     }
-}
-
-/// Tells a connection over the limit why it is closed.
-async fn refuse(mut socket: TcpStream, edge: Arc<Edge>, refusals: Arc<AtomicUsize>) {
-    refusals.fetch_add(1, Relaxed);
-    let answer = edge.refuse(kinds::UNAVAILABLE, "more connections are open than the server takes");
-    let told = async {
-        socket.write_all(&answer).await?;
-        socket.shutdown().await
-    };
-    // Whoever does not take it is closed all the same.
-    let _ = tokio::time::timeout(REFUSAL_TIMEOUT, told).await;
-    refusals.fetch_sub(1, Relaxed);
 }

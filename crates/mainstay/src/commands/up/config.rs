@@ -1,5 +1,6 @@
 //! Flags and decisions become the server's configuration.
 
+use super::descriptors::Shares;
 use crate::arguments::up::{Forwarded, LogFormat, Up};
 use crate::render;
 use ir::architecture::Settings;
@@ -14,7 +15,12 @@ use std::time::Duration;
 const TLS_CHECK: Duration = Duration::from_secs(10);
 
 /// The configuration of the server: flags win over what the design decided.
-pub(super) fn server(arguments: &Up, settings: &Settings, production: bool) -> ServerConfig {
+pub(super) fn server(
+    arguments: &Up,
+    settings: &Settings,
+    production: bool,
+    shares: Shares,
+) -> ServerConfig {
     let (edge, limits) = (&arguments.edge, &arguments.limits);
     let seconds = |seconds: u32| Duration::from_secs(u64::from(seconds));
     let body = limits.body_bytes_max.unwrap_or(settings.body_bytes_max);
@@ -35,6 +41,7 @@ pub(super) fn server(arguments: &Up, settings: &Settings, production: bool) -> S
         limits: Limits {
             body_bytes_max: body,
             bodies_bytes_max: bodies,
+            connections_max: shares.connections_max,
             request_timeout: request,
             ..Limits::default()
         },

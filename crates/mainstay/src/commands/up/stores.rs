@@ -1,5 +1,6 @@
 //! The data directory and a store for each service.
 
+use super::descriptors::Shares;
 use crate::arguments::DatabaseUrl;
 use crate::failure::{Failure, Outcome};
 use ir::architecture::{Architecture, Service};
@@ -49,10 +50,10 @@ impl Home {
 
 impl Stores {
     /// Opens, and makes where nothing is yet, the data of every service.
-    pub(super) fn open(architecture: &Architecture, home: &Home) -> Outcome<Self> {
+    pub(super) fn open(architecture: &Architecture, home: &Home, shares: Shares) -> Outcome<Self> {
         let open = |service: &Service| match home {
             Home::Directory(directory) => {
-                sqlite(architecture, service, directory).map(Opened::Sqlite)
+                sqlite(architecture, service, directory, shares).map(Opened::Sqlite)
             }
             Home::Server(address) => postgres(architecture, service, address).map(Opened::Postgres),
         };
@@ -120,6 +121,7 @@ fn sqlite(
     architecture: &Architecture,
     service: &Service,
     directory: &Arc<DataDirectory>,
+    shares: Shares,
 ) -> Outcome<Arc<SqliteStore>> {
     let settings = &architecture.settings;
     let ours = |table: &Table| service.contexts.contains(&table.context);
@@ -145,6 +147,7 @@ fn sqlite(
         limits: SqliteLimits {
             queue_sets_max: settings.write_queue_max as usize,
             group_sets_max: settings.write_group_max as usize,
+            tenant_files_max: shares.tenant_files_max,
             ..SqliteLimits::default()
         },
     };

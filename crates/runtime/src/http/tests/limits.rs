@@ -164,6 +164,20 @@ fn connections_over_the_limit_are_told() {
 }
 
 #[test]
+fn probes_are_answered_also_where_no_connection_is_left() {
+    let mut config = config();
+    config.limits.connections_max = 1;
+    let server = start(config);
+    let mut kept = connect(&server);
+    kept.write_all(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n").unwrap();
+    assert!(kept.read(&mut [0; 512]).unwrap() > 0);
+    let answer = talk(&server, &get("/livez", ""));
+    assert!(answer.starts_with("HTTP/1.1 200") && answer.ends_with("\r\n\r\nok\n"), "{answer}");
+    assert_eq!(problem(&talk(&server, &get("/readyz", ""))), "503 unavailable: not ready");
+    assert!(problem(&talk(&server, &get("/", ""))).contains("more connections are open"));
+}
+
+#[test]
 fn requests_over_the_limit_are_told() {
     let mut config = config();
     config.limits.requests_max = 1;
@@ -248,10 +262,60 @@ fn requests_on_many_connections_survive_a_drain_that_waits() {
     assert_eq!(server.wait(), 0);
 }
 
+#[test]
+fn who_comes_while_the_server_ends_is_answered_or_finds_nobody() {
+    for wait in [0, 300] {
+        let mut config = config();
+        config.workers = 2;
+        config.drain.wait = Duration::from_millis(wait);
+        let server = start(config);
+        let address = server.address();
+        let clients: Vec<_> = (0..8)
+            .map(|_| std::thread::spawn(move || ask_until_nobody_is_there(address)))
+            .collect();
+        std::thread::sleep(Duration::from_millis(200));
+        server.stopper().drain();
+        let answered: usize = clients.into_iter().map(|client| client.join().unwrap()).sum();
+        assert!(answered > 8, "{answered}");
+        assert_eq!(server.wait(), 0);
+    }
+}
+
+/// Asks again and again, on a new connection where the server said that it closes the old one,
+/// until there is no server. An answer that does not come is a failure.
+fn ask_until_nobody_is_there(address: std::net::SocketAddr) -> usize {
+    let mut answered = 0;
+    while TcpStream::connect(address).is_ok_and(|socket| {
+        answered += ask_on(socket);
+        true
+    }) {}
+    answered
+}
+
+#[test]
+fn a_connection_without_a_request_may_ask_once_more_while_the_server_ends() {
+    let server = start(config());
+    let (mut fresh, mut idle) = (connect(&server), connect(&server));
+    let mut buf = [0; 2048];
+    idle.write_all(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n").unwrap();
+    assert!(idle.read(&mut buf).unwrap() > 0);
+    server.stopper().drain();
+    std::thread::sleep(Duration::from_millis(50));
+    for socket in [&mut fresh, &mut idle] {
+        socket.write_all(b"GET /late HTTP/1.1\r\nHost: a\r\n\r\n").unwrap();
+        let answer = read_all(socket);
+        assert!(answer.contains("GET /late") && answer.contains("connection: close"), "{answer}");
+    }
+    assert_eq!(server.wait(), 0);
+}
+
 /// Asks again and again on one connection, as a balancer does, and counts the answers. An answer
 /// that does not come is a failure until the server has said that it closes.
 fn ask_until_told_to_go(address: std::net::SocketAddr) -> usize {
-    let mut socket = TcpStream::connect(address).unwrap();
+    ask_on(TcpStream::connect(address).unwrap())
+}
+
+fn ask_on(mut socket: TcpStream) -> usize {
     socket.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
     for count in 1.. {
         socket.write_all(b"GET /n HTTP/1.1\r\nHost: a\r\n\r\n").unwrap();
