@@ -14,7 +14,7 @@ use tokio::net::{TcpListener, TcpStream};
 /// the answer four times that to be taken.
 pub(super) const PATIENCE: Duration = Duration::from_millis(250);
 /// The same where nobody else is let in meanwhile.
-const SPARE_PATIENCE: Duration = Duration::from_millis(25);
+const SPARE_PATIENCE: Duration = Duration::from_millis(100);
 /// Bytes of a request that are looked at.
 const LINE_BYTES_MAX: usize = 512;
 
