@@ -8,6 +8,7 @@ pub mod check;
 mod design;
 pub mod draft;
 pub mod lower;
+pub mod migrate;
 pub mod naming;
 pub mod rules;
 pub mod stages;

@@ -138,6 +138,8 @@ fn table(resource: u16, name: &str, columns: &[(&str, Storage, bool, u16, Part)]
             nullable: *nullable,
             field: Some((FieldId(*field), *part)),
             check: None,
+            was: None,
+            fill: None,
         };
     let id = Column {
         name: "id".to_owned(),
@@ -145,6 +147,8 @@ fn table(resource: u16, name: &str, columns: &[(&str, Storage, bool, u16, Part)]
         nullable: false,
         field: None,
         check: None,
+        was: None,
+        fill: None,
     };
     Table {
         resource: ResourceId(resource),
@@ -157,6 +161,7 @@ fn table(resource: u16, name: &str, columns: &[(&str, Storage, bool, u16, Part)]
         foreign_keys: Vec::new(),
         indexes: Vec::new(),
         overlaps: Vec::new(),
+        was: None,
     }
 }
 

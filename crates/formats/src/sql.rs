@@ -2,6 +2,7 @@
 //! [`write_postgresql`] give a whole file, [`sqlite_statements`] and [`postgresql_statements`] what
 //! a fresh database is made by.
 
+pub mod migration;
 mod postgresql;
 mod sqlite;
 mod system;

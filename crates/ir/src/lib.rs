@@ -10,6 +10,7 @@ pub mod decision;
 pub mod diagnostic;
 pub mod domain;
 pub mod expr;
+pub mod migration;
 pub mod model;
 pub mod quantity;
 pub mod schema;

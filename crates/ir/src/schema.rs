@@ -11,7 +11,7 @@
 //! `position` instead of version and times.
 
 use crate::domain::{FieldId, ResourceId};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// All tables of all contexts.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
@@ -43,6 +43,9 @@ pub struct Table {
     pub indexes: Vec<Index>,
     /// Spans that never overlap.
     pub overlaps: Vec<Overlap>,
+    /// Where the rows were before a rename: former context and name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub was: Option<(String, String)>,
 }
 
 /// A column.
@@ -58,10 +61,16 @@ pub struct Column {
     pub field: Option<(FieldId, Part)>,
     /// Typed constraint.
     pub check: Option<Check>,
+    /// Former name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub was: Option<String>,
+    /// What rows get that were there before the column: the constant default of the field.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fill: Option<Literal>,
 }
 
 /// Which part of a field a column stores.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Part {
     /// The whole.
@@ -79,7 +88,7 @@ pub enum Part {
 }
 
 /// What a column stores. In brackets: SQLite, PostgreSQL.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Storage {
     /// (`BLOB` of 16 bytes, `uuid`)
@@ -112,7 +121,7 @@ pub enum Storage {
 }
 
 /// A typed constraint of a column; expressions never reach the DDL.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Check {
     /// Between these, inclusive, in storage units.
@@ -164,7 +173,7 @@ pub struct Index {
 }
 
 /// A condition of a partial index, from a `unique … when`: simple comparisons only.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum IndexCondition {
     /// `column is not null`
@@ -177,8 +186,18 @@ pub enum IndexCondition {
     NotEqual(String, Literal),
 }
 
+impl IndexCondition {
+    /// The column that it is about.
+    pub fn column_mut(&mut self) -> &mut String {
+        match self {
+            Self::NotNull(column) | Self::Null(column) => column,
+            Self::Equal(column, _) | Self::NotEqual(column, _) => column,
+        }
+    }
+}
+
 /// A literal in DDL.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Literal {
     /// Text.
@@ -188,7 +207,7 @@ pub enum Literal {
 }
 
 /// Spans that never overlap among rows with equal columns.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Overlap {
     /// Columns that must be equal, tenant first.
     pub equal: Vec<String>,

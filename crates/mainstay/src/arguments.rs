@@ -1,6 +1,7 @@
 //! The arguments of every verb; their docs are the help texts that a user reads.
 
 pub(crate) mod keys;
+pub(crate) mod migrate;
 pub(crate) mod up;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -38,6 +39,9 @@ pub(crate) enum Verb {
     /// Make, list and revoke API keys
     #[command(subcommand)]
     Key(keys::Key),
+    /// Let the tables of the data follow the model
+    #[command(subcommand)]
+    Migrate(migrate::Migrate),
     /// Copy the data to a directory, also while the backend runs
     Backup(Backup),
     /// Put a backup in the place of the data

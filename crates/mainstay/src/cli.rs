@@ -58,6 +58,10 @@ fn call(verb: Verb) -> Outcome<Answer> {
             commands::key::revoke(&args)?;
             render::key_revoked(&args.prefix, args.output.format)
         }
+        Verb::Migrate(verb) => {
+            let migrated = commands::migrate::migrate(&verb, &render::progress)?;
+            render::migrated(&migrated, verb.format())
+        }
         Verb::Backup(args) => render::copied(&commands::backup::backup(&args)?, args.output.format),
         Verb::Restore(args) => {
             render::copied(&commands::backup::restore(&args)?, args.output.format)

@@ -10,6 +10,7 @@ pub(crate) mod export;
 pub(crate) mod fmt;
 mod home;
 pub(crate) mod key;
+pub(crate) mod migrate;
 pub(crate) mod token;
 pub(crate) mod up;
 

@@ -2,6 +2,7 @@
 
 mod decisions;
 mod keys;
+mod migrations;
 
 use crate::arguments::Format;
 use crate::commands::up::News;
@@ -279,6 +280,7 @@ pub(crate) fn announce(news: News) {
                 err(&format!("{} {line}\n", paint(err_coloured(), "1;36", "not running yet:")));
             }
         }
+        News::Migrated(report) => err(&migrations::done(&report)),
         News::Seeded(loaded, seed) => {
             let of = match loaded.tenants.as_slice() {
                 [] => String::new(),
@@ -349,6 +351,25 @@ pub(crate) fn key_revoked(prefix: &str, format: Format) -> Answer {
         Format::Json => out_json(&json!({ "prefix": prefix, "revoked": true })),
     }
     Answer::Fine
+}
+
+/// How far a step has come, on a line of its own.
+pub(crate) fn progress(shown: &str, step: &str, at: u64, of: u64) {
+    err(&format!("{shown}: {step}: {} %\n", at * 100 / of.max(1)));
+}
+
+/// The ways of databases to the model.
+pub(crate) fn migrated(migrated: &commands::migrate::Migrated, format: Format) -> Answer {
+    match format {
+        Format::Json => out_json(&migrations::json(migrated)),
+        Format::Text => {
+            out(&migrations::text(migrated));
+            if migrated.reports.is_empty() && migrated.undone.is_empty() {
+                err("nothing to do: the tables are those of the model\n");
+            }
+        }
+    }
+    Answer::of(migrated.fine())
 }
 
 /// A backup or a restoration.

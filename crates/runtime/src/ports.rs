@@ -3,6 +3,7 @@
 
 pub mod clock;
 pub mod keys;
+pub mod migrations;
 pub mod store;
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 
 mod columns;
 mod condition;
+mod fill;
 mod indexes;
 mod nullable;
 mod queries;
@@ -63,12 +64,16 @@ fn bare_table(model: &Model, domain: &Domain, id: ResourceId) -> Table {
     let resource = domain.resource(id);
     let asked = asked(model, domain, resource);
     let tenant = tenant_column(model, domain, resource);
-    let owner =
-        resource.owner.map(|(root, _)| format!("{}_id", snake(&domain.resource(root).name)));
+    let link = |name: &str| format!("{}_id", snake(name));
+    let owner = resource.owner.map(|(root, _)| link(&domain.resource(root).name));
+    let owner_was = resource.owner.and_then(|(root, _)| {
+        let root = self::asked(model, domain, domain.resource(root))?;
+        Some(link(root.was.as_ref()?.as_str()))
+    });
     let frame = Frame {
         asked,
         tenant: tenant.as_deref(),
-        owner: owner.as_deref(),
+        owner: owner.as_deref().map(|owner| (owner, owner_was)),
         erased: erased(model, domain, id),
     };
     let columns = Columns::of(domain, id, frame);
@@ -86,7 +91,24 @@ fn bare_table(model: &Model, domain: &Domain, id: ResourceId) -> Table {
         foreign_keys: Vec::new(),
         indexes: Vec::new(),
         overlaps: Vec::new(),
+        was: was(model, domain, resource),
     }
+}
+
+/// Where the rows were before the resource or its context was renamed.
+fn was(model: &Model, domain: &Domain, resource: &Resource) -> Option<(String, String)> {
+    let asked = asked(model, domain, resource)?;
+    let context = &domain.contexts[resource.context.index()].name;
+    let former = model.contexts.iter().find(|asked| asked.name == context.as_str());
+    let former = former.and_then(|context| context.was.as_ref());
+    if former.is_none() && asked.was.is_none() {
+        return None;
+    }
+    let context = former.map_or_else(|| context.clone(), |was| was.value.clone());
+    let table = asked.table.as_ref().filter(|_| asked.was.is_none());
+    let name = asked.was.as_ref().map_or(resource.name.as_str(), |was| was.as_str());
+    let name = table.map_or_else(|| plural(&snake(name)), |table| table.value.clone());
+    Some((context, name))
 }
 
 /// At the end of its time a row, or its owner's, loses what is about a person and stays.

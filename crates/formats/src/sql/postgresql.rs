@@ -20,9 +20,9 @@ pub struct Place<'a> {
 }
 
 /// A statement with the comments and the room before it.
-struct Piece {
+pub(super) struct Piece {
     before: String,
-    text: String,
+    pub(super) text: String,
 }
 
 fn piece(before: impl Into<String>, text: impl Into<String>) -> Piece {
@@ -78,7 +78,7 @@ fn pieces(schema: &Schema, place: Place<'_>) -> Vec<Piece> {
     out
 }
 
-fn extensions(tables: &[(usize, &Table)]) -> Vec<Piece> {
+pub(super) fn extensions(tables: &[(usize, &Table)]) -> Vec<Piece> {
     let mut out = Vec::new();
     let mut extension = |why: &str, name: &str| {
         let text = format!("CREATE EXTENSION IF NOT EXISTS {name}");
@@ -94,7 +94,7 @@ fn extensions(tables: &[(usize, &Table)]) -> Vec<Piece> {
     out
 }
 
-fn create_table(
+pub(super) fn create_table(
     schema: &Schema,
     place: Place<'_>,
     table: &Table,
@@ -105,15 +105,7 @@ fn create_table(
     let mut parts: Vec<String> = table.columns.iter().map(column).collect();
     parts.push(format!("PRIMARY KEY ({})", list(&table.primary_key)));
     parts.extend(keys.iter().map(|key| foreign_key(schema, place, key)));
-    for (first, second) in pairs(table) {
-        let (one, two) = (quoted(&first.name), quoted(&second.name));
-        if first.nullable {
-            parts.push(format!("CHECK (({one} IS NULL) = ({two} IS NULL))"));
-        }
-        if is_span(first) {
-            parts.push(format!("CHECK ({one} < {two})"));
-        }
-    }
+    parts.extend(pair_checks(table).into_iter().map(|(_, check)| check));
     parts.extend(exclusions(table));
     out.push(piece("\n", format!("CREATE TABLE {name} (\n  {}\n)", parts.join(",\n  "))));
     out.extend(policy(table, &name));
@@ -125,26 +117,29 @@ fn create_table(
 }
 
 fn column(column: &Column) -> String {
-    let kind = match column.storage {
-        Storage::Uuid => "uuid".to_owned(),
-        Storage::Bool => "boolean".to_owned(),
-        Storage::Int | Storage::Duration | Storage::Units => "bigint".to_owned(),
-        Storage::Decimal { .. } => "bigint".to_owned(),
-        Storage::Currency => "char(3)".to_owned(),
-        Storage::Text => "text COLLATE \"C\"".to_owned(),
-        Storage::Date => "date".to_owned(),
-        Storage::Time => "time".to_owned(),
-        Storage::Timestamp => "timestamptz".to_owned(),
-        Storage::Json => "json".to_owned(),
-    };
-    let name = quoted(&column.name);
+    let (name, kind) = (quoted(&column.name), kind(column.storage));
     let null = if column.nullable { "" } else { " NOT NULL" };
     let check = column.check.as_ref().and_then(|check| condition(column, &name, check));
     let check = check.map(|check| format!(" CHECK ({check})")).unwrap_or_default();
     format!("{name} {kind}{null}{check}")
 }
 
-fn condition(column: &Column, name: &str, check: &Check) -> Option<String> {
+/// The type of a column.
+pub(super) fn kind(storage: Storage) -> &'static str {
+    match storage {
+        Storage::Uuid => "uuid",
+        Storage::Bool => "boolean",
+        Storage::Int | Storage::Duration | Storage::Units | Storage::Decimal { .. } => "bigint",
+        Storage::Currency => "char(3)",
+        Storage::Text => "text COLLATE \"C\"",
+        Storage::Date => "date",
+        Storage::Time => "time",
+        Storage::Timestamp => "timestamptz",
+        Storage::Json => "json",
+    }
+}
+
+pub(super) fn condition(column: &Column, name: &str, check: &Check) -> Option<String> {
     match check {
         Check::Range { min, max } => match column.storage {
             Storage::Date => moment(name, *min, *max, |days| format!("date '1970-01-01' + {days}")),
@@ -180,7 +175,7 @@ fn moment(
     (!both.is_empty()).then(|| both.join(" AND "))
 }
 
-fn foreign_key(schema: &Schema, place: Place<'_>, key: &ForeignKey) -> String {
+pub(super) fn foreign_key(schema: &Schema, place: Place<'_>, key: &ForeignKey) -> String {
     let target = &schema.tables[key.table];
     let then = match (key.on_delete, key.columns.last()) {
         _ if !(place.holds)(target) => "RESTRICT".to_owned(),
@@ -197,7 +192,7 @@ fn foreign_key(schema: &Schema, place: Place<'_>, key: &ForeignKey) -> String {
     )
 }
 
-fn exclusions(table: &Table) -> Vec<String> {
+pub(super) fn exclusions(table: &Table) -> Vec<String> {
     let exclusion = |overlap: &ir::schema::Overlap| {
         let equal: String =
             overlap.equal.iter().map(|column| format!("{} WITH =, ", quoted(column))).collect();
@@ -207,6 +202,22 @@ fn exclusions(table: &Table) -> Vec<String> {
         format!("EXCLUDE USING gist ({equal}tstzrange({start}, {end}, '[)') WITH &&){only}")
     };
     table.overlaps.iter().map(exclusion).collect()
+}
+
+/// Constraints of columns that are null together, with the columns.
+pub(super) fn pair_checks(table: &Table) -> Vec<([String; 2], String)> {
+    let mut checks = Vec::new();
+    for (first, second) in pairs(table) {
+        let columns = || [first.name.clone(), second.name.clone()];
+        let (one, two) = (quoted(&first.name), quoted(&second.name));
+        if first.nullable {
+            checks.push((columns(), format!("CHECK (({one} IS NULL) = ({two} IS NULL))")));
+        }
+        if is_span(first) {
+            checks.push((columns(), format!("CHECK ({one} < {two})")));
+        }
+    }
+    checks
 }
 
 /// An index that only the search for overlaps needs: here the exclusion constraint has its own.
@@ -230,7 +241,7 @@ fn policy(table: &Table, name: &str) -> Vec<Piece> {
     ]
 }
 
-fn create_index(table: &Table, name: &str, index: &Index) -> String {
+pub(super) fn create_index(table: &Table, name: &str, index: &Index) -> String {
     let (unique, index_name) = match index.unique {
         Some(_) => ("UNIQUE ", quoted(&index.name)),
         None => ("", quoted(&index.name)),
@@ -254,10 +265,26 @@ fn create_index(table: &Table, name: &str, index: &Index) -> String {
     )
 }
 
-fn literal(column: &Column, value: &Literal) -> String {
+pub(super) fn literal(column: &Column, value: &Literal) -> String {
     match (value, column.storage) {
         (Literal::Text(value), _) => text(value),
         (Literal::Int(value), Storage::Bool) => (*value != 0).to_string(),
+        (Literal::Int(value), _) => value.to_string(),
+    }
+}
+
+/// A constant as a value of a column of that type.
+pub(super) fn quoted_literal(storage: Storage, value: &Literal) -> String {
+    match (value, storage) {
+        (Literal::Text(value), _) => text(value),
+        (Literal::Int(value), Storage::Bool) => (*value != 0).to_string(),
+        (Literal::Int(value), Storage::Date) => format!("date '1970-01-01' + {value}"),
+        (Literal::Int(value), Storage::Time) => {
+            format!("time '00:00' + interval '{value} microseconds'")
+        }
+        (Literal::Int(value), Storage::Timestamp) => {
+            format!("timestamptz '1970-01-01Z' + interval '{value} microseconds'")
+        }
         (Literal::Int(value), _) => value.to_string(),
     }
 }

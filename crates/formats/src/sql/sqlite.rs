@@ -50,7 +50,11 @@ pub fn write_sqlite_keys() -> String {
 }
 
 /// No foreign key reaches into another database: there the backend looks for the row itself.
-fn create_table(schema: &Schema, table: &Table, holds: &dyn Fn(&Table) -> bool) -> String {
+pub(super) fn create_table(
+    schema: &Schema,
+    table: &Table,
+    holds: &dyn Fn(&Table) -> bool,
+) -> String {
     let mut parts: Vec<String> = table.columns.iter().map(column).collect();
     parts.push(format!("PRIMARY KEY ({})", list(&table.primary_key)));
     let here = table.foreign_keys.iter().filter(|key| holds(&schema.tables[key.table]));
@@ -87,7 +91,7 @@ fn column(column: &Column) -> String {
     format!("{name} {kind}{null}{check}")
 }
 
-fn condition(name: &str, check: &Check) -> Option<String> {
+pub(super) fn condition(name: &str, check: &Check) -> Option<String> {
     match check {
         Check::Range { min, max } => bounds(name, *min, *max),
         Check::Length { min, max } => bounds(&format!("length({name})"), *min, *max),
@@ -123,7 +127,11 @@ fn foreign_key(schema: &Schema, key: &ForeignKey) -> String {
 }
 
 /// `ON DELETE SET NULL` would clear the tenant too, and would not raise the version.
-fn triggers(schema: &Schema, table: &Table, holds: &dyn Fn(&Table) -> bool) -> Vec<String> {
+pub(super) fn triggers(
+    schema: &Schema,
+    table: &Table,
+    holds: &dyn Fn(&Table) -> bool,
+) -> Vec<String> {
     let here = table.foreign_keys.iter().filter(|key| holds(&schema.tables[key.table]));
     let clearing = here.filter(|key| key.on_delete == OnDelete::Clear);
     clearing
@@ -154,7 +162,7 @@ fn triggers(schema: &Schema, table: &Table, holds: &dyn Fn(&Table) -> bool) -> V
         .collect()
 }
 
-fn create_index(table: &Table, index: &Index) -> String {
+pub(super) fn create_index(table: &Table, index: &Index) -> String {
     let unique = if index.unique.is_some() { "UNIQUE " } else { "" };
     format!(
         "CREATE {unique}INDEX {} ON {} ({}){}",
@@ -165,7 +173,7 @@ fn create_index(table: &Table, index: &Index) -> String {
     )
 }
 
-fn literal(_: &Column, value: &Literal) -> String {
+pub(super) fn literal(_: &Column, value: &Literal) -> String {
     match value {
         Literal::Text(value) => text(value),
         Literal::Int(value) => value.to_string(),

@@ -14,7 +14,8 @@ use ir::schema::{
 };
 
 fn column(name: &str, storage: Storage) -> Column {
-    Column { name: name.to_owned(), storage, nullable: false, field: None, check: None }
+    let (field, check, was, fill) = (None, None, None, None);
+    Column { name: name.to_owned(), storage, nullable: false, field, check, was, fill }
 }
 
 fn part(column: Column, field: u16, part: Part) -> Column {
@@ -49,6 +50,7 @@ fn table(number: u16, name: &str, columns: Vec<Column>) -> Table {
         foreign_keys: Vec::new(),
         indexes: Vec::new(),
         overlaps: Vec::new(),
+        was: None,
     }
 }
 

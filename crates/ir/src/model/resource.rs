@@ -4,7 +4,7 @@ use super::Text;
 use crate::expr::Expression;
 use crate::quantity::Measure;
 use crate::source::{Name, Span, Spanned};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// An aggregate root, or a child that one owns.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -128,14 +128,17 @@ pub enum At {
 }
 
 /// What a deletion of the target does to a reference.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum OnDelete {
     /// The deletion is refused: 409.
+    #[serde(alias = "Restrict")]
     Restrict,
     /// The reference becomes null.
+    #[serde(alias = "Clear")]
     Clear,
     /// The row goes too.
+    #[serde(alias = "Cascade")]
     Cascade,
 }
 

@@ -3,7 +3,7 @@
 mod callers;
 mod config;
 mod descriptors;
-mod stores;
+pub(in crate::commands) mod stores;
 mod suggest;
 mod waiting;
 
@@ -37,6 +37,8 @@ pub(crate) enum News {
     Warning(String),
     /// What the model has that does not run yet, a line a kind.
     Waiting(Vec<String>),
+    /// The tables of a database followed the model.
+    Migrated(super::migrate::Report),
     /// First rows were made; the seed of plausible ones.
     Seeded(Loaded, Option<u64>),
     /// There were rows already, so none were made.
@@ -68,7 +70,7 @@ pub(crate) fn up(arguments: &Up, tell: &mut dyn FnMut(News)) -> Outcome<()> {
     // Nothing is made where nothing could serve it.
     let config = config::server(arguments, &designed.architecture.settings, production, shares);
     let bound = runtime::http::bind(config).map_err(not_served)?;
-    let running = Running::open(arguments, designed, production, shares)?;
+    let running = Running::open(arguments, designed, production, shares, tell)?;
     let seeded = running.seed(arguments, tell)?;
     let serving = Serving { arguments, production, bound, log };
     running.serve(serving, seeded, tell)
@@ -142,10 +144,20 @@ struct Running {
 }
 
 impl Running {
-    fn open(arguments: &Up, designed: Designed, production: bool, shares: Shares) -> Outcome<Self> {
+    fn open(
+        arguments: &Up,
+        designed: Designed,
+        production: bool,
+        shares: Shares,
+        tell: &mut dyn FnMut(News),
+    ) -> Outcome<Self> {
         let architecture = &designed.architecture;
         let data = arguments.data.of(&designed.home);
         let home = Home::of(&arguments.database, &data)?;
+        let quiet = |_: &str, _: &str, _: u64, _: u64| {};
+        for report in super::migrate::before_up(architecture, &home, production, &quiet)? {
+            tell(News::Migrated(report));
+        }
         let stores = Stores::open(architecture, &home, shares)?;
         let key = match production {
             true => None,

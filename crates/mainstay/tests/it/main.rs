@@ -13,6 +13,7 @@ mod golden;
 mod harness;
 mod house;
 mod links;
+mod migrations;
 mod postgresql;
 mod races;
 mod references;

@@ -1,10 +1,11 @@
 //! The columns of a table: implicit ones first, then those of the fields.
 
+use super::fill::fill;
 use super::nullable::may_be_null;
 use super::{CREATED_AT, ID, POSITION, ROW_VERSION, UPDATED_AT, snake};
 use ir::domain::{Domain, Field, FieldId, Kind, Resource, ResourceId, Source};
 use ir::model::{At, FieldType};
-use ir::schema::{Check, Column, Part, Storage};
+use ir::schema::{Check, Column, Literal, Part, Storage};
 use ir::value::{MONEY_UNITS, Value};
 
 /// What a table has beside its fields.
@@ -13,10 +14,27 @@ pub(super) struct Frame<'a> {
     pub(super) asked: Option<&'a ir::model::Resource>,
     /// The tenant's column.
     pub(super) tenant: Option<&'a str>,
-    /// The column that names the owner's row.
-    pub(super) owner: Option<&'a str>,
+    /// The column that names the owner's row, and its former name.
+    pub(super) owner: Option<(&'a str, Option<String>)>,
     /// Personal fields are set to null at the end of a row's time.
     pub(super) erased: bool,
+}
+
+/// What a field's columns are called.
+struct Wished<'a> {
+    name: &'a str,
+    was: Option<&'a str>,
+    nullable: bool,
+}
+
+/// What a column is beside name and storage.
+#[derive(Default)]
+struct Shape {
+    nullable: bool,
+    field: Option<(FieldId, Part)>,
+    check: Option<Check>,
+    was: Option<String>,
+    fill: Option<Literal>,
 }
 
 /// Columns while they are gathered; every name is taken once.
@@ -34,8 +52,8 @@ impl Columns {
             columns.implicit(tenant, Storage::Text, Some(check));
         }
         columns.implicit(ID, Storage::Uuid, None);
-        if let Some(owner) = owner {
-            columns.implicit(owner, Storage::Uuid, None);
+        if let Some((owner, was)) = owner {
+            columns.push(owner, Storage::Uuid, Shape { was, ..Shape::default() });
             let check = Check::Range { min: Some(0), max: None };
             columns.implicit(POSITION, Storage::Int, Some(check));
         } else {
@@ -46,60 +64,61 @@ impl Columns {
         }
         let resource = domain.resource(id);
         for (field_id, field) in resource.fields().filter(|(_, field)| is_stored(field)) {
+            let asked =
+                asked.and_then(|asked| asked.fields.iter().find(|other| other.name == *field.name));
             let wished = asked
-                .and_then(|asked| asked.fields.iter().find(|other| other.name == *field.name))
                 .and_then(|asked| asked.column.as_ref())
                 .map_or_else(|| snake(&field.name), |column| column.value.clone());
+            let was = asked.and_then(|asked| asked.was.as_ref()).map(|was| snake(was.as_str()));
             let nullable = field.optional
                 || (erased && field.personal)
                 || computed_to_null(domain, resource, field);
-            columns.field(field_id, field, &wished, nullable);
+            let was = was.as_deref();
+            columns.field(field_id, field, Wished { name: &wished, was, nullable });
         }
         columns.taken
     }
 
     fn implicit(&mut self, name: &str, storage: Storage, check: Option<Check>) {
-        self.push(name, storage, false, None, check);
+        self.push(name, storage, Shape { check, ..Shape::default() });
     }
 
-    fn push(
-        &mut self,
-        wished: &str,
-        storage: Storage,
-        nullable: bool,
-        field: Option<(FieldId, Part)>,
-        check: Option<Check>,
-    ) {
+    fn push(&mut self, wished: &str, storage: Storage, shape: Shape) {
         let mut name = wished.to_owned();
         let mut number = 2;
         while self.taken.iter().any(|column| column.name == name) {
             name = format!("{wished}_{number}");
             number += 1;
         }
-        self.taken.push(Column { name, storage, nullable, field, check });
+        let Shape { nullable, field, check, was, fill } = shape;
+        self.taken.push(Column { name, storage, nullable, field, check, was, fill });
     }
 
-    fn field(&mut self, id: FieldId, field: &Field, name: &str, nullable: bool) {
-        let mut push = |name: &str, storage, part, check| {
-            self.push(name, storage, nullable, Some((id, part)), check);
+    fn field(&mut self, id: FieldId, field: &Field, wished: Wished<'_>) {
+        let Wished { name, was, nullable } = wished;
+        let mut push = |end: &str, storage, part, check| {
+            let was = was.map(|was| format!("{was}{end}"));
+            let fill = fill(field, part);
+            let shape = Shape { nullable, field: Some((id, part)), check, was, fill };
+            self.push(&format!("{name}{end}"), storage, shape);
         };
         match &field.declared {
             FieldType::Money { currency } => {
-                push(name, Storage::Units, Part::Units, range(field, units_of_money));
+                push("", Storage::Units, Part::Units, range(field, units_of_money));
                 let check = currency.as_ref().map(|code| Check::OneOf(vec![code.clone()]));
-                push(&format!("{name}_currency"), Storage::Currency, Part::Currency, check);
+                push("_currency", Storage::Currency, Part::Currency, check);
             }
             FieldType::Timespan => {
-                push(&format!("{name}_start"), Storage::Timestamp, Part::Start, None);
-                push(&format!("{name}_end"), Storage::Timestamp, Part::End, None);
+                push("_start", Storage::Timestamp, Part::Start, None);
+                push("_end", Storage::Timestamp, Part::End, None);
             }
             declared => {
                 let (storage, check) = whole(field, declared);
-                push(name, storage, Part::Whole, check);
+                push("", storage, Part::Whole, check);
             }
         }
         if field.search {
-            push(&format!("{name}_search"), Storage::Text, Part::Search, None);
+            push("_search", Storage::Text, Part::Search, None);
         }
     }
 }

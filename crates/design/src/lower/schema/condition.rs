@@ -100,7 +100,7 @@ fn compared(
 }
 
 /// The constant as every store writes it alike: a text or a whole number of storage units.
-fn literal(field: &Field, value: &Value) -> Option<Literal> {
+pub(super) fn literal(field: &Field, value: &Value) -> Option<Literal> {
     if let (Kind::Enum(_), Value::Text(text)) = (&field.kind, value) {
         return Some(Literal::Text(text.to_string()));
     }

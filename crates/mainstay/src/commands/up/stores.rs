@@ -29,7 +29,7 @@ enum Opened {
 }
 
 /// Where the data is.
-pub(super) enum Home {
+pub(in crate::commands) enum Home {
     /// In a directory, locked by this process.
     Directory(Arc<DataDirectory>),
     /// On a server that other processes use too.
@@ -38,7 +38,7 @@ pub(super) enum Home {
 
 impl Home {
     /// The server that is named, else the data directory.
-    pub(super) fn of(database: &DatabaseUrl, data: &Path) -> Outcome<Self> {
+    pub(in crate::commands) fn of(database: &DatabaseUrl, data: &Path) -> Outcome<Self> {
         match &database.database {
             None => directory(data).map(Self::Directory),
             Some(url) => Address::parse(url)
@@ -113,7 +113,7 @@ fn unreadable(why: Unavailable) -> Failure {
     Failure::new("can't read the data").caused_by(format!("{why:?}"))
 }
 
-fn not_opened(service: &Service, fault: impl std::fmt::Display) -> Failure {
+pub(in crate::commands) fn not_opened(service: &Service, fault: impl std::fmt::Display) -> Failure {
     Failure::new(format!("can't open the data of service `{}`", service.name)).caused_by(fault)
 }
 
@@ -123,6 +123,19 @@ fn sqlite(
     directory: &Arc<DataDirectory>,
     shares: Shares,
 ) -> Outcome<Arc<SqliteStore>> {
+    let mut config = sqlite_config(architecture, service, directory);
+    config.limits.tenant_files_max = shares.tenant_files_max;
+    let (domain, schema) = (architecture.domain.clone(), architecture.schema.clone());
+    let store = SqliteStore::open(config, Arc::new(domain), Arc::new(schema));
+    store.map(Arc::new).map_err(|fault| not_opened(service, fault))
+}
+
+/// Where a service keeps its rows in a data directory, and the tables it has there.
+pub(in crate::commands) fn sqlite_config(
+    architecture: &Architecture,
+    service: &Service,
+    directory: &Arc<DataDirectory>,
+) -> SqliteConfig {
     let settings = &architecture.settings;
     let ours = |table: &Table| service.contexts.contains(&table.context);
     let shared = |table: &Table| architecture.domain.resource(table.resource).shared;
@@ -138,7 +151,7 @@ fn sqlite(
         }
         false => statements(&ours),
     };
-    let config = SqliteConfig {
+    SqliteConfig {
         directory: Arc::clone(directory),
         service: service.name.clone(),
         file_per_tenant: settings.tenant_files,
@@ -147,13 +160,9 @@ fn sqlite(
         limits: SqliteLimits {
             queue_sets_max: settings.write_queue_max as usize,
             group_sets_max: settings.write_group_max as usize,
-            tenant_files_max: shares.tenant_files_max,
             ..SqliteLimits::default()
         },
-    };
-    let (domain, schema) = (architecture.domain.clone(), architecture.schema.clone());
-    let store = SqliteStore::open(config, Arc::new(domain), Arc::new(schema));
-    store.map(Arc::new).map_err(|fault| not_opened(service, fault))
+    }
 }
 
 fn postgres(

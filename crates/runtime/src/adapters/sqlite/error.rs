@@ -29,12 +29,10 @@ pub enum OpenError {
         /// What SQLite says.
         error: String,
     },
-    /// The data was written for another model, and the way from it is not a simple one.
+    /// The data was written for another model.
     Schema {
         /// Which file.
         path: PathBuf,
-        /// What differs, one line each.
-        differences: Vec<String>,
     },
     /// The file is of another kind: written by a later version.
     Format {
@@ -78,17 +76,12 @@ impl std::fmt::Display for OpenError {
                  move it away to begin with an empty one",
                 path.display()
             ),
-            Self::Schema { path, differences } => {
-                write!(f, "the data in `{}` belongs to another model", path.display())?;
-                for difference in differences {
-                    write!(f, "\n  {difference}")?;
-                }
-                write!(
-                    f,
-                    "\nin development move the data directory away to begin anew;\
-                     \nelse run the model that the data was written for"
-                )
-            }
+            Self::Schema { path } => write!(
+                f,
+                "the data in `{}` was written for another model: `mainstay migrate plan` says \
+                 what differs, `mainstay migrate apply` goes the way",
+                path.display()
+            ),
             Self::Format { path, found } => write!(
                 f,
                 "`{}` is of format `{found}`, which this version does not know: use the version \

@@ -36,13 +36,19 @@ pub(super) struct Layout {
 }
 
 impl Layout {
-    /// Makes or extends the files that are there.
+    /// Makes the service's file where it is missing; those that are there must serve the model.
     pub(super) fn open(config: SqliteConfig, plan: Arc<Plan>) -> Result<Self, OpenError> {
+        let layout = Self::unprepared(config, plan)?;
+        layout.prepare()?;
+        Ok(layout)
+    }
+
+    /// Knows the files, and leaves them as they are.
+    pub(super) fn unprepared(config: SqliteConfig, plan: Arc<Plan>) -> Result<Self, OpenError> {
         let made = schema::tables(&config.ddl).iter().map(|table| quote(table)).collect();
         let mut layout = Self { config, plan, made, attached: false, shared: RwLock::new(()) };
         layout.attached = layout.per_tenant() && !layout.tables(&File::Service).is_empty();
         layout.check_parted()?;
-        layout.prepare()?;
         Ok(layout)
     }
 
@@ -112,7 +118,7 @@ impl Layout {
         self.config.file_per_tenant
     }
 
-    fn lock_wait(&self) -> Duration {
+    pub(super) fn lock_wait(&self) -> Duration {
         Duration::from_millis(u64::from(self.config.limits.lock_wait_ms_max))
     }
 

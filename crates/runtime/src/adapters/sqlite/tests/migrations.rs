@@ -1,22 +1,29 @@
-//! From one model to the next: what adds is carried out, the rest is refused by name.
+//! Steps that come as text: carried out once, taken up again where they were broken off, noted.
 
 use super::*;
-use crate::adapters::sqlite::{OpenError, SqliteStore};
+use crate::adapters::sqlite::{OpenError, SqliteMigrations, SqliteStore};
 use crate::fixture::store::{config, domain, schema};
-use expect_test::{Expect, expect};
-use ir::domain::{Domain, Field};
-use ir::schema::{Check, Column, Index, Part, Schema, Storage};
+use crate::ports::migrations::{Base, Migrations};
+use expect_test::expect;
+use ir::domain::Domain;
+use ir::migration::{Class, Phase, Query, Remembered, Run, ScriptStep};
+use ir::schema::{Index, Schema};
 
-fn reopen(
-    place: &Place,
-    layout: Layout,
-    change: impl FnOnce(&mut Domain, &mut Schema),
-) -> Result<SqliteStore, OpenError> {
-    let mut domain = domain(layout);
+type Changed = (crate::adapters::sqlite::SqliteConfig, Arc<Domain>, Arc<Schema>);
+
+fn changed(place: &Place, layout: Layout, change: impl FnOnce(&mut Schema)) -> Changed {
+    let domain = domain(layout);
     let mut schema = schema(&domain, layout);
-    change(&mut domain, &mut schema);
-    let config = config(place.path(), &domain, &schema, layout);
-    SqliteStore::open(config, Arc::new(domain), Arc::new(schema))
+    change(&mut schema);
+    (config(place.path(), &domain, &schema, layout), Arc::new(domain), Arc::new(schema))
+}
+
+fn reopen((config, domain, schema): Changed) -> Result<SqliteStore, OpenError> {
+    SqliteStore::open(config, domain, schema)
+}
+
+fn migrations((config, domain, schema): Changed) -> SqliteMigrations {
+    SqliteMigrations::open(config, domain, schema).expect("the schema fits")
 }
 
 /// A place with a thing in it.
@@ -28,197 +35,113 @@ fn filled(layout: Layout) -> Place {
     place
 }
 
-fn column<'s>(schema: &'s mut Schema, name: &str) -> &'s mut Column {
-    let columns = &mut schema.tables[THING.index()].columns;
-    columns.iter_mut().find(|column| column.name == name).expect("it is there")
+fn more_indexes(schema: &mut Schema) {
+    schema.tables[THING.index()].indexes.push(Index {
+        name: "ix_more".to_owned(),
+        columns: vec![("count".to_owned(), false)],
+        unique: None,
+        only: Vec::new(),
+        needed_by: Vec::new(),
+    });
 }
 
-/// A new whole number in things.
-fn add(domain: &mut Domain, schema: &mut Schema, name: &str, nullable: bool) {
-    let fields = &mut domain.resources[THING.index()].fields;
-    let id = FieldId::of(fields.len());
-    let field = fields[thing::COUNT.index()].clone();
-    fields.push(Field { name: name.to_owned(), optional: nullable, ..field });
-    let (storage, field) = (Storage::Int, Some((id, Part::Whole)));
-    let column = Column { name: name.to_owned(), storage, nullable, field, check: None };
-    schema.tables[THING.index()].columns.push(column);
+fn step(run: Vec<Run>, undo: Option<&str>) -> ScriptStep {
+    ScriptStep {
+        name: "a step".to_owned(),
+        phase: Phase::Expand,
+        class: Class::Safe,
+        reason: String::new(),
+        locks: String::new(),
+        proofs: Vec::new(),
+        run,
+        undo: undo.map(|text| vec![text.to_owned()]),
+        held: Remembered::default(),
+        destroys: None,
+    }
 }
 
-fn refused(change: impl FnOnce(&mut Domain, &mut Schema), expected: Expect) {
-    let place = filled(Layout::NoTenants);
-    let error = reopen(&place, Layout::NoTenants, change).err().expect("it is refused");
-    let text = error.to_string().replace(&place.path().display().to_string(), "DATA");
-    expected.assert_eq(&text);
-    // Nothing was changed: the old model still runs.
-    assert_eq!(names(&sqlite(place.path(), Layout::NoTenants), &None), ["Old shoes"]);
+fn count(store: &SqliteMigrations, base: &Base, of: &str) -> u64 {
+    let (table, fault, instead) = (String::new(), String::new(), String::new());
+    let (count, examples) = (format!("SELECT count(*) FROM {of}"), "SELECT 'x'".to_owned());
+    let query = Query { table, count, examples, fault, instead, early: true };
+    store.ask(base, &query).expect("it answers").rows
 }
 
 #[test]
 fn the_same_model_changes_nothing() {
     for layout in [Layout::NoTenants, Layout::Row, Layout::File] {
         let place = filled(layout);
-        drop(reopen(&place, layout, |_, _| {}).expect("it opens"));
+        drop(reopen(changed(&place, layout, |_| {})).expect("it opens"));
+        let store = migrations(changed(&place, layout, |_| {}));
+        for base in store.bases().expect("files") {
+            let found = store.read(&base).expect("it reads");
+            assert!(found.serves && found.remembered.is_some(), "{base:?}");
+        }
     }
 }
 
 #[test]
-fn new_optional_fields_search_tables_and_indexes_are_added() {
-    for layout in [Layout::NoTenants, Layout::Row, Layout::File] {
+fn the_data_of_another_model_is_refused_with_what_to_do_until_it_is_told_to_serve() {
+    for layout in [Layout::NoTenants, Layout::File] {
         let place = filled(layout);
-        let store = reopen(&place, layout, |domain, schema| {
-            add(domain, schema, "extra_count", true);
-            let at = domain.resources[THING.index()].fields.len() - 1;
-            let table = &mut schema.tables[THING.index()];
-            table.indexes.push(Index {
-                name: "ix_extra".to_owned(),
-                columns: vec![("extra_count".to_owned(), true)],
-                unique: None,
-                only: Vec::new(),
-                needed_by: Vec::new(),
-            });
-            domain.resources[THING.index()].fields[thing::LABEL.index()].search = true;
-            let (storage, field) = (Storage::Text, Some((thing::LABEL, Part::Search)));
-            let name = "label_search".to_owned();
-            table.columns.push(Column { name, storage, nullable: true, field, check: None });
-            assert_eq!(at, thing::COUNT_OF);
-        });
-        let store = store.expect("it only adds");
-        let of = if layout == Layout::NoTenants { None } else { tenant("acme") };
-        let search = crate::search::words("old");
-        let query = ListQuery { search, children: &[thing::PARTS], ..all(10) };
-        let found = wait(store.list(&of, &query, &Bindings::default())).expect("it lists");
-        assert_eq!(found.len(), 1, "the row is there, and found as before");
-        assert_eq!(found[0].values.len(), thing::COUNT_OF + 1);
-        let more = Write::Insert {
-            resource: THING,
-            record: Record {
-                values: thing_of(2, "New").values.iter().cloned().chain([Value::Int(5)]).collect(),
-                children: vec![(thing::PARTS, vec![part()])],
-                ..thing_of(2, "New")
-            },
-        };
-        let set = WriteSet { tenant: of.clone(), writes: vec![more], ..WriteSet::default() };
-        assert_eq!(wait(store.commit(set, &Bindings::default())), Ok(()), "children still link");
+        let error = reopen(changed(&place, layout, more_indexes)).err().expect("it is refused");
+        let text = error.to_string();
+        let (_, rest) = text.split_once(".db`").expect("a file is named");
+        expect![[" was written for another model: `mainstay migrate plan` says what differs, `mainstay migrate apply` goes the way"]]
+            .assert_eq(rest);
+        let store = migrations(changed(&place, layout, more_indexes));
+        for base in store.bases().expect("files") {
+            assert!(!store.read(&base).expect("it reads").serves);
+            store.serve(&base).expect("it is noted");
+        }
         drop(store);
-        // A file of the first model again, after the second: what it lacks is named.
-        assert!(matches!(reopen(&place, layout, |_, _| {}), Err(OpenError::Schema { .. })));
+        drop(reopen(changed(&place, layout, more_indexes)).expect("it serves now"));
     }
 }
 
-fn part() -> Record {
-    let mut values = vec![Value::Null; 4];
-    values[0] = Value::text("kind");
-    Record { version: 0, ..record(77, values) }
-}
-
 #[test]
-fn a_wider_constraint_is_taken_over_and_a_broken_one_is_refused() {
+fn a_step_goes_on_where_it_was_broken_off_and_is_noted_once() {
     let place = filled(Layout::NoTenants);
-    let one_of = |values: &[&str]| {
-        Some(Check::OneOf(values.iter().map(|value| (*value).to_owned()).collect()))
+    let store = migrations(changed(&place, Layout::NoTenants, more_indexes));
+    let base = store.bases().expect("files").remove(0);
+    let chunks = Run::Chunks {
+        end: "SELECT 30".to_owned(),
+        // The third range fails until somebody makes the table.
+        statement: "INSERT INTO done SELECT :from, :to WHERE :from < 20 OR EXISTS (SELECT 1 FROM \
+                    done_more)"
+            .to_owned(),
+        step: 10,
     };
-    let store = reopen(&place, Layout::NoTenants, |_, schema| {
-        column(schema, "name").check = one_of(&["Old shoes", "other"]);
-    });
-    drop(store.expect("every row keeps it"));
-    let store = reopen(&place, Layout::NoTenants, |_, schema| {
-        column(schema, "name").check = one_of(&["Old shoes", "other", "third"]);
-    });
-    drop(store.expect("every row keeps it"));
-    refused(
-        |_, schema| column(schema, "name").check = one_of(&["other"]),
-        expect![[r#"
-            the data in `DATA/everything.db` belongs to another model
-              rows of `lab_things` break a constraint of the model (CHECK constraint failed: name)
-            in development move the data directory away to begin anew;
-            else run the model that the data was written for"#]],
-    );
+    let make = |name: &str| Run::Together(vec![format!("CREATE TABLE {name} (a, b)")]);
+    let first = step(vec![make("done"), make("done_more")], Some("DROP TABLE done"));
+    store.apply(&base, &first, &|_, _| {}).expect("two tables");
+    let second =
+        step(vec![make("begun"), chunks.clone(), Run::Together(vec!["boom".to_owned()])], None);
+    assert!(store.apply(&base, &second, &|_, _| {}).is_err(), "the last part is no SQL");
+    let found = store.read(&base).expect("it reads");
+    assert_eq!((found.underway.as_deref(), found.next), (Some("a step"), 2));
+    assert!(store.apply(&base, &second, &|_, _| {}).is_err(), "nor is it the second time");
+    assert_eq!(count(&store, &base, "done"), 2, "each range ran once");
+    let whole = step(vec![make("other"), chunks], Some("DROP TABLE other"));
+    store.apply(&base, &whole, &|_, _| {}).expect("another step begins anew");
+    let found = store.read(&base).expect("it reads");
+    assert_eq!((found.underway, found.next), (None, 3));
 }
 
 #[test]
-fn a_table_that_is_in_no_model_goes_only_while_it_is_empty() {
+fn the_last_step_is_taken_back_and_a_changed_journal_is_told() {
     let place = filled(Layout::NoTenants);
-    let without_slots = |domain: &mut Domain, schema: &mut Schema| {
-        domain.resources[3].name = "Other".to_owned();
-        schema.tables[3].name = "others".to_owned();
-        schema.tables[3].indexes.clear();
-    };
-    drop(reopen(&place, Layout::NoTenants, without_slots).expect("no slot is lost"));
-    refused(
-        |_, schema| {
-            schema.tables[THING.index()].name = "renamed".to_owned();
-        },
-        expect![[r#"
-            the data in `DATA/everything.db` belongs to another model
-              table `lab_things` has rows and is in no model
-            in development move the data directory away to begin anew;
-            else run the model that the data was written for"#]],
+    let store = migrations(changed(&place, Layout::NoTenants, more_indexes));
+    let base = store.bases().expect("files").remove(0);
+    assert_eq!(store.undo(&base), Ok(None), "there is nothing to take back");
+    let make = vec![Run::Together(vec!["CREATE TABLE made (a)".to_owned()])];
+    store.apply(&base, &step(make, Some("DROP TABLE made")), &|_, _| {}).expect("it runs");
+    let tamper = step(
+        vec![Run::Together(vec!["UPDATE mainstay_migrations SET text = 'x'".to_owned()])],
+        None,
     );
-}
-
-#[test]
-fn what_would_lose_or_invent_data_is_refused_by_name() {
-    refused(
-        |domain, schema| add(domain, schema, "must", false),
-        expect![[r#"
-            the data in `DATA/everything.db` belongs to another model
-              column `lab_things.must` is new and must have a value: make it `optional`
-            in development move the data directory away to begin anew;
-            else run the model that the data was written for"#]],
-    );
-    refused(
-        |domain, schema| {
-            let fields = &mut domain.resources[THING.index()].fields;
-            fields.truncate(thing::LABEL.index());
-            domain.resources[THING.index()].uniques.remove(1);
-            let table = &mut schema.tables[THING.index()];
-            table.columns.retain(|column| column.name != "label");
-            table.indexes.retain(|index| index.unique != Some(1));
-            column(schema, "count").storage = Storage::Text;
-            add(domain, schema, "label2", true);
-        },
-        expect![[r#"
-            the data in `DATA/everything.db` belongs to another model
-              column `lab_things.count` was "int" and is "text"
-              column `lab_things.label` is in no model
-            in development move the data directory away to begin anew;
-            else run the model that the data was written for"#]],
-    );
-    refused(
-        |_, schema| {
-            schema.tables[THING.index()].primary_key = vec!["code".to_owned()];
-        },
-        expect![[r#"
-            the data in `DATA/everything.db` belongs to another model
-              table `lab_things` has another primary key (its tenancy?)
-            in development move the data directory away to begin anew;
-            else run the model that the data was written for"#]],
-    );
-}
-
-#[test]
-fn a_new_unique_key_is_refused_where_rows_collide() {
-    let place = filled(Layout::NoTenants);
-    let store = sqlite(place.path(), Layout::NoTenants);
-    insert(&store, &None, thing_of(2, "Old shoes")).expect("it commits");
-    drop(store);
-    let unique = |_: &mut Domain, schema: &mut Schema| {
-        schema.tables[THING.index()].indexes.push(Index {
-            name: "ux_name".to_owned(),
-            columns: vec![("name".to_owned(), false)],
-            unique: Some(0),
-            only: Vec::new(),
-            needed_by: Vec::new(),
-        });
-    };
-    let error = reopen(&place, Layout::NoTenants, unique).err().expect("they collide");
-    let text = error.to_string().replace(&place.path().display().to_string(), "DATA");
-    let text = text.replace(" (", "\n    (");
-    expect![[r#"
-        the data in `DATA/everything.db` belongs to another model
-          rows of `lab_things` break `ux_name` of the model
-            (UNIQUE constraint failed: lab_things.name)
-        in development move the data directory away to begin anew;
-        else run the model that the data was written for"#]]
-    .assert_eq(&text);
+    store.apply(&base, &tamper, &|_, _| {}).expect("it runs");
+    assert_eq!(store.read(&base).expect("it reads").tampered, ["a step"]);
+    let refused = store.undo(&base).expect_err("nothing is known to take it back");
+    assert!(refused.contains("nothing takes `a step` back"), "{refused}");
 }
