@@ -89,14 +89,14 @@ impl Pair<'_> {
         let change = |headers: &[(&str, String)], body: &str| {
             self.same("PATCH", &path, token, headers, body, true)
         };
-        change(&[patch.clone(), tag("1.0")], "{\"note\":\"ring twice\"}")?;
-        change(&[patch.clone(), tag("1.0")], "{\"note\":\"too late\"}")?;
+        change(&[patch.clone(), tag("1.0000000000000000")], "{\"note\":\"ring twice\"}")?;
+        change(&[patch.clone(), tag("1.0000000000000000")], "{\"note\":\"too late\"}")?;
         change(std::slice::from_ref(&patch), "{\"note\":null}")?;
         let place = format!("{path}/place");
         let placed =
             |headers: &[(&str, String)]| self.same("POST", &place, token, headers, "", true);
-        placed(&[tag("1.0")])?;
-        placed(&[tag("3.0")])?;
+        placed(&[tag("1.0000000000000000")])?;
+        placed(&[tag("3.0000000000000000")])?;
         placed(&[])?;
         Ok(13)
     }

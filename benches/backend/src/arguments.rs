@@ -70,9 +70,9 @@ pub(crate) struct Measure {
     /// Directory for the databases, removed at the end [default: in the system's own for such]
     #[arg(long, value_name = "DIR")]
     pub(crate) scratch: Option<PathBuf>,
-    /// Let the reference trace and log each request as Mainstay does
+    /// Let the reference neither trace nor log requests, which Mainstay always does
     #[arg(long)]
-    pub(crate) observed: bool,
+    pub(crate) bare: bool,
     /// Bytes of a SQLite file that the reference's readers map into memory
     #[arg(long, default_value_t = MAP_BYTES)]
     pub(crate) map_bytes: u64,

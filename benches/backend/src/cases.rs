@@ -190,7 +190,7 @@ impl<'a> Requests<'a> {
         let (token, staff) = (self.shopper(tenant, order.shopper), self.staff(tenant));
         let json = ("Content-Type", "application/json".to_owned());
         let patch = ("Content-Type", "application/merge-patch+json".to_owned());
-        let if_match = ("If-Match", format!("\"{VERSION}.0\""));
+        let if_match = ("If-Match", format!("\"{VERSION}.0000000000000000\""));
         let key = ("Idempotency-Key", format!("{UNIQUE}"));
         let text = match kind {
             Case::Get => {

@@ -4,6 +4,7 @@
 //! durability. Each core has a runtime, a listener (`SO_REUSEPORT`), its verified tokens and its
 //! connections; nothing is shared but the thread or pool that writes, ids and running keys.
 
+mod cursor;
 mod json;
 mod observed;
 mod order;
@@ -16,11 +17,11 @@ pub(crate) mod token;
 mod writes;
 
 use crate::arguments::Reference;
+use cursor::CursorKey;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use requests::Core;
-use ring::hmac;
 use socket2::{Domain, Protocol, Socket, Type};
 use std::collections::HashSet;
 use std::io;
@@ -38,7 +39,7 @@ const BACKLOG: i32 = 1_024;
 /// What the cores share.
 pub(crate) struct Shared {
     key: Key,
-    cursor_key: hmac::Key,
+    cursor_key: CursorKey,
     /// Idempotency keys whose first call has not ended.
     running: Mutex<HashSet<[u8; 32]>>,
     last_id: AtomicU64,
@@ -80,7 +81,7 @@ pub(crate) fn serve(arguments: &Reference) -> Result<(), String> {
     };
     let shared = Arc::new(Shared {
         key: Key::open(data)?,
-        cursor_key: hmac::Key::new(hmac::HMAC_SHA256, &cursor_key),
+        cursor_key: CursorKey::new(&cursor_key),
         running: Mutex::default(),
         last_id: AtomicU64::new(0),
     });

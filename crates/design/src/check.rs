@@ -88,6 +88,7 @@ mod e098_was;
 mod e099_unused;
 mod e100_unknown_word;
 mod e101_open_tenants;
+mod e102_unmanaged;
 
 pub use e048_call::FUNCTIONS;
 
@@ -140,7 +141,7 @@ codes! {
         e079_system_not_allowed, e080_undo_missing, e083_unknown_outcome, e085_workflow_start,
         e087_journey_not_allowed, e088_shares, e089_impossible_goal, e090_reads, e092_pin,
         e093_retention, e094_routes, e095_null, e096_reaction_loop, e097_constraints, e098_was,
-        e099_unused, e100_unknown_word, e101_open_tenants;
+        e099_unused, e100_unknown_word, e101_open_tenants, e102_unmanaged;
 }
 
 /// Tells every fault of meaning, in the order of the files; the model is valid where none of them

@@ -8,7 +8,7 @@ use crate::draft::inputs::Inputs;
 use crate::draft::{Draft, Ground};
 use crate::{lower, stages};
 use ir::architecture::{Architecture, Service, Settings, Traffic};
-use ir::decision::{Decision, Setting};
+use ir::decision::{Assumption, Decision, Setting};
 use ir::model::{Effect, Model};
 use ir::valid::Valid;
 
@@ -19,13 +19,27 @@ pub fn design(model: &Valid<Model>) -> Valid<Architecture> {
 
 /// Designs with the user's prices and limits.
 pub fn design_with(model: &Valid<Model>, catalog: &Catalog) -> Valid<Architecture> {
+    architecture(model, catalog, assumptions::assumptions)
+}
+
+/// The same architecture without its assumptions: they are for readers, and to weigh them the
+/// design runs many times again, which is most of what it takes. For whoever runs it.
+pub fn design_to_run(model: &Valid<Model>) -> Valid<Architecture> {
+    architecture(model, &Catalog::default(), |_, _| Vec::new())
+}
+
+fn architecture(
+    model: &Valid<Model>,
+    catalog: &Catalog,
+    assumptions: impl FnOnce(Ground<'_>, &Draft<'_>) -> Vec<Assumption>,
+) -> Valid<Architecture> {
     let domain = lower::domain(model);
     let contract = lower::contract(&domain);
     let schema = lower::schema(model, &domain);
     let ground = Ground { model, domain: &domain, contract: &contract, schema: &schema, catalog };
     let draft = stages::run(Draft::new(ground, Inputs::read(model)), true);
     let infeasible = feasibility::infeasible(ground, &draft);
-    let assumptions = assumptions::assumptions(ground, &draft);
+    let assumptions = assumptions(ground, &draft);
     let services = services(&draft);
     let traffic = traffic(&draft);
     let decisions = draft.decisions;
@@ -183,9 +197,14 @@ fn settings(decisions: &[Decision]) -> Settings {
             ("request_seconds_max", Setting::Number(n)) => settings.request_seconds_max = *n,
             ("idempotency_seconds", Setting::Number(n)) => settings.idempotency_seconds = *n,
             ("token_seconds", Setting::Number(n)) => settings.token_seconds = *n,
+            ("database_connections", Setting::Number(n)) => {
+                settings.database_connections = whole(*n);
+            }
             ("readers_per_core", Setting::Number(n)) => settings.readers_per_core = whole(*n),
             ("write_queue_max", Setting::Number(n)) => settings.write_queue_max = whole(*n),
             ("write_group_max", Setting::Number(n)) => settings.write_group_max = whole(*n),
+            ("audited", Setting::Flag(flag)) => settings.audited = *flag,
+            ("audit_seconds", Setting::Number(n)) => settings.audit_seconds = *n,
             _ => {}
         }
     }

@@ -16,4 +16,4 @@ pub mod stages;
 pub(crate) mod tests;
 
 pub use catalog::Catalog;
-pub use design::{design, design_with};
+pub use design::{design, design_to_run, design_with};

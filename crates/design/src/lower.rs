@@ -9,5 +9,5 @@ mod schema;
 
 pub use contract::contract;
 pub use domain::domain;
-pub(crate) use schema::index_holds;
 pub use schema::schema;
+pub(crate) use schema::{index_holds, unmanaged};

@@ -4,6 +4,7 @@
 //! Renames come first, then what old processes do not notice, then what stored values need where
 //! their type changes, then what holds only once the old processes have ended.
 
+mod back;
 mod columns;
 mod constraints;
 mod indexes;
@@ -20,25 +21,43 @@ use ir::schema::{Schema, Table};
 use std::collections::{BTreeMap, BTreeSet};
 use step::Draft;
 
-/// Plans the way; `holds` says which tables of the schema the database is to have, `kept` what
-/// stays though no model has it (`ordering.orders.note`).
+pub use back::turned_round;
+
+/// Which tables of a schema a database is to have.
+#[derive(Clone, Copy)]
+pub struct Place<'a> {
+    /// True for those that it has.
+    pub holds: &'a dyn Fn(&Table) -> bool,
+    /// Keys lead to tables beyond, too.
+    pub reaches_out: bool,
+}
+
+/// Plans the way; `kept` is what stays though no model has it (`ordering.orders.note`).
 pub fn plan(
     before: &Snapshot,
     after: &Schema,
-    holds: &dyn Fn(&Table) -> bool,
+    place: Place<'_>,
     kept: &BTreeSet<String>,
 ) -> Migration {
-    let wanted = Snapshot::of(after, holds);
+    let holds = place.holds;
+    let wanted = match place.reaches_out {
+        true => Snapshot::reaching(after, holds),
+        false => Snapshot::of(after, holds),
+    };
     let tables: BTreeMap<String, &Table> = after
         .tables
         .iter()
-        .filter(|table| holds(table))
+        .filter(|table| table.is_managed() && holds(table))
         .map(|table| (table.sql_name(), table))
         .collect();
     let now = names::adopted(before, &wanted, &tables);
-    let (first, out) = (now.clone(), Migration::default());
+    let (first, mut out) = (now.clone(), Migration::default());
+    for table in after.tables.iter().filter(|table| table.is_managed()) {
+        out.names.insert(table.sql_name(), (table.context.clone(), table.name.clone()));
+    }
     let mut plan = Plan { first, now, wanted, tables, kept, out };
     plan.names_of_all();
+    plan.hand_over(after);
     plan.move_tables();
     plan.rename_columns();
     plan.create_tables();
@@ -123,6 +142,17 @@ impl Plan<'_> {
         match column.is_empty() {
             true => format!("{context}.{name}"),
             false => format!("{context}.{name}.{column}"),
+        }
+    }
+
+    /// Tables that the model leaves to somebody else are forgotten, and stay as they are.
+    fn hand_over(&mut self, after: &Schema) {
+        for table in after.tables.iter().filter(|table| !table.is_managed()) {
+            let key = table.sql_name();
+            if self.holds(&key) && !self.wanted.tables.contains_key(&key) {
+                let draft = Draft::new(Phase::Expand, Action::HandOver, "the model says `no_ddl`");
+                self.step(&key, draft, None);
+            }
         }
     }
 

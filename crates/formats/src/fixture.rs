@@ -140,6 +140,7 @@ fn table(resource: u16, name: &str, columns: &[(&str, Storage, bool, u16, Part)]
             check: None,
             was: None,
             fill: None,
+            giver: ir::schema::Giver::Writer,
         };
     let id = Column {
         name: "id".to_owned(),
@@ -149,6 +150,7 @@ fn table(resource: u16, name: &str, columns: &[(&str, Storage, bool, u16, Part)]
         check: None,
         was: None,
         fill: None,
+        giver: ir::schema::Giver::Writer,
     };
     Table {
         resource: ResourceId(resource),
@@ -162,6 +164,7 @@ fn table(resource: u16, name: &str, columns: &[(&str, Storage, bool, u16, Part)]
         indexes: Vec::new(),
         overlaps: Vec::new(),
         was: None,
+        unmanaged: None,
     }
 }
 

@@ -8,6 +8,7 @@ mod parameters;
 mod paths;
 mod scalar;
 mod schemas;
+mod trail;
 
 #[cfg(test)]
 mod tests;
@@ -65,7 +66,7 @@ fn document(architecture: &Architecture) -> Node {
     let components = map([
         ("securitySchemes", common::security_schemes(&writing)),
         ("parameters", parameters::shared(&writing)),
-        ("headers", common::headers()),
+        ("headers", common::headers(common::has_copies(architecture))),
         ("responses", answers.responses(&writing)),
         ("examples", answers.examples(&writing)),
         ("schemas", schemas::schemas(&writing)),
@@ -152,6 +153,10 @@ fn tags(writing: &Writing<'_>) -> Node {
     if writing.operations().any(|operation| operation.resource.is_none()) {
         let about = "Several operations at once";
         tags.push(map([("name", "Batch".into()), ("description", about.into())]));
+    }
+    if writing.architecture.settings.audited {
+        let about = "What was done, by whom and by which rule";
+        tags.push(map([("name", "Audit".into()), ("description", about.into())]));
     }
     tags.push(map([
         ("name", "Rights".into()),

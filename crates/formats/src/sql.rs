@@ -2,6 +2,7 @@
 //! [`write_postgresql`] give a whole file, [`sqlite_statements`] and [`postgresql_statements`] what
 //! a fresh database is made by.
 
+mod demand;
 pub mod migration;
 mod postgresql;
 mod sqlite;
@@ -12,6 +13,7 @@ mod tests;
 
 use ir::schema::{Column, Index, IndexCondition, Literal, Part, Schema, Table};
 
+pub use demand::{postgresql_demands, sqlite_demands};
 pub use postgresql::{Place, postgresql_name, postgresql_statements, write_postgresql};
 pub use sqlite::{sqlite_statements, write_sqlite, write_sqlite_keys};
 
@@ -35,10 +37,11 @@ fn index_columns(index: &Index) -> String {
 }
 
 /// The tables in the order in which they can be made: what is referred to first. Tables that
-/// refer to each other in a circle stay in the order of the schema.
+/// refer to each other in a circle stay in the order of the schema. What somebody else makes is not
+/// among them.
 fn in_order<'a>(schema: &'a Schema, holds: &dyn Fn(&Table) -> bool) -> Vec<(usize, &'a Table)> {
     let mut left: Vec<(usize, &Table)> =
-        schema.tables.iter().enumerate().filter(|(_, table)| holds(table)).collect();
+        schema.tables.iter().enumerate().filter(|(_, table)| ours(table, holds)).collect();
     let mut ordered = Vec::with_capacity(left.len());
     while !left.is_empty() {
         let waits = |(at, table): &(usize, &Table)| {
@@ -50,6 +53,20 @@ fn in_order<'a>(schema: &'a Schema, holds: &dyn Fn(&Table) -> bool) -> Vec<(usiz
         ordered.push(left.remove(next));
     }
     ordered
+}
+
+fn ours(table: &Table, holds: &dyn Fn(&Table) -> bool) -> bool {
+    table.is_managed() && holds(table)
+}
+
+/// Comment lines about tables that somebody else makes: a file of ours does not.
+fn left_out(schema: &Schema, holds: &dyn Fn(&Table) -> bool) -> String {
+    let theirs = schema.tables.iter().filter(|table| !table.is_managed() && holds(table));
+    let line = |table: &Table| {
+        let name = one_line(&format!("{}.{}", table.sql_schema(), table.name));
+        format!("\n-- {name} is somebody else's (managed: no_ddl) and not made here\n")
+    };
+    theirs.map(line).collect()
 }
 
 /// Pairs of columns that are null together: amount and currency, start and end.

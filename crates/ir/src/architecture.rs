@@ -88,10 +88,16 @@ pub struct Settings {
     pub token_seconds: f64,
     /// Connections that read, per core.
     pub readers_per_core: u32,
+    /// Connections to PostgreSQL that a node keeps at most; 0: as many as its cores suggest.
+    pub database_connections: u32,
     /// Writes that wait for the single writer at most.
     pub write_queue_max: u32,
     /// Writes in one group commit at most.
     pub write_group_max: u32,
+    /// Every change, and every look into another's tenant, is an entry of the audit trail.
+    pub audited: bool,
+    /// Seconds that entries of the audit trail are kept.
+    pub audit_seconds: f64,
 }
 
 impl Default for Settings {
@@ -107,8 +113,11 @@ impl Default for Settings {
             idempotency_seconds: 86_400.0,
             token_seconds: 3_600.0,
             readers_per_core: 1,
+            database_connections: 0,
             write_queue_max: 1_024,
             write_group_max: 128,
+            audited: false,
+            audit_seconds: 31_536_000.0,
         }
     }
 }

@@ -7,6 +7,7 @@
 pub mod architecture;
 pub mod contract;
 pub mod decision;
+pub mod demand;
 pub mod diagnostic;
 pub mod domain;
 pub mod expr;

@@ -216,6 +216,8 @@ pub enum Action {
     DropColumns(Vec<String>),
     /// Drops the table.
     DropTable,
+    /// Forgets the table: somebody else makes and changes it from then on.
+    HandOver,
 }
 
 /// A value for rows that lack one.
@@ -330,6 +332,8 @@ pub enum Run {
     Chunks {
         /// Gives the end of the last range.
         end: String,
+        /// Gives the number of rows that it will change, for whoever watches.
+        rows: String,
         /// The statement; `:from` is below the range, `:to` its last.
         statement: String,
         /// Size of a range.
@@ -350,8 +354,18 @@ impl Run {
 impl Snapshot {
     /// What a database holds that has just been made for a schema; `holds` says which tables.
     pub fn of(schema: &Schema, holds: &dyn Fn(&Table) -> bool) -> Self {
-        let here = schema.tables.iter().filter(|table| holds(table));
-        let held = |table: &Table| (table.sql_name(), Held::of(schema, table, holds));
+        Self::made(schema, holds, false)
+    }
+
+    /// The same where keys lead to tables that it does not hold: their rows stay as long as they
+    /// are referred to.
+    pub fn reaching(schema: &Schema, holds: &dyn Fn(&Table) -> bool) -> Self {
+        Self::made(schema, holds, true)
+    }
+
+    fn made(schema: &Schema, holds: &dyn Fn(&Table) -> bool, reaches_out: bool) -> Self {
+        let here = schema.tables.iter().filter(|table| table.is_managed() && holds(table));
+        let held = |table: &Table| (table.sql_name(), Held::of(schema, table, holds, reaches_out));
         Self { tables: here.map(held).collect() }
     }
 
@@ -363,12 +377,20 @@ impl Snapshot {
 }
 
 impl Held {
-    fn of(schema: &Schema, table: &Table, holds: &dyn Fn(&Table) -> bool) -> Self {
+    fn of(
+        schema: &Schema,
+        table: &Table,
+        holds: &dyn Fn(&Table) -> bool,
+        reaches_out: bool,
+    ) -> Self {
         let key = |key: &ForeignKey| HeldKey {
             columns: key.columns.clone(),
             table: schema.tables[key.table].sql_name(),
             to: key.to.clone(),
-            on_delete: key.on_delete,
+            on_delete: match holds(&schema.tables[key.table]) {
+                true => key.on_delete,
+                false => OnDelete::Restrict,
+            },
         };
         let index = |index: &Index| HeldIndex {
             name: index.name.clone(),
@@ -376,7 +398,8 @@ impl Held {
             unique: index.unique.is_some(),
             only: index.only.clone(),
         };
-        let here = table.foreign_keys.iter().filter(|key| holds(&schema.tables[key.table]));
+        let here = |key: &&ForeignKey| reaches_out || holds(&schema.tables[key.table]);
+        let here = table.foreign_keys.iter().filter(here);
         Self {
             context: table.context.clone(),
             name: table.name.clone(),

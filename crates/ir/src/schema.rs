@@ -46,7 +46,13 @@ pub struct Table {
     /// Where the rows were before a rename: former context and name.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub was: Option<(String, String)>,
+    /// Somebody else makes and changes the table, no DDL is ever issued for it: its schema.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unmanaged: Option<String>,
 }
+
+/// The schema of a table that somebody else makes and that names none.
+pub const PUBLIC: &str = "public";
 
 /// A column.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -67,6 +73,21 @@ pub struct Column {
     /// What rows get that were there before the column: the constant default of the field.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub fill: Option<Literal>,
+    /// Who gives rows their value.
+    #[serde(skip)]
+    pub giver: Giver,
+}
+
+/// Who gives a column its value.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Giver {
+    /// Whoever writes the row.
+    #[default]
+    Writer,
+    /// Each write of the row, from other fields.
+    Computed,
+    /// The write that sets a reference, from the row that is referred to.
+    Copied,
 }
 
 /// Which part of a field a column stores.
@@ -218,9 +239,23 @@ pub struct Overlap {
 }
 
 impl Table {
-    /// The name on SQLite, unquoted: `ordering_orders`.
+    /// The name on SQLite, unquoted: `ordering_orders`. SQLite has no schemas: a table that
+    /// somebody else made is called as it is called, with its schema before it where it has one.
     pub fn sql_name(&self) -> String {
-        format!("{}_{}", self.context, self.name)
+        match self.sql_schema() {
+            PUBLIC if !self.is_managed() => self.name.clone(),
+            schema => format!("{schema}_{}", self.name),
+        }
+    }
+
+    /// The schema on PostgreSQL, unquoted.
+    pub fn sql_schema(&self) -> &str {
+        self.unmanaged.as_deref().unwrap_or(&self.context)
+    }
+
+    /// False where somebody else makes and changes the table.
+    pub fn is_managed(&self) -> bool {
+        self.unmanaged.is_none()
     }
 
     /// The column of that part of a field.

@@ -1,7 +1,9 @@
 //! The arguments of every verb; their docs are the help texts that a user reads.
 
+pub(crate) mod audit;
 pub(crate) mod keys;
 pub(crate) mod migrate;
+pub(crate) mod transfer;
 pub(crate) mod up;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -39,13 +41,23 @@ pub(crate) enum Verb {
     /// Make, list and revoke API keys
     #[command(subcommand)]
     Key(keys::Key),
+    /// Prove that the audit trail is whole
+    #[command(subcommand)]
+    Audit(audit::Audit),
     /// Let the tables of the data follow the model
     #[command(subcommand)]
     Migrate(migrate::Migrate),
     /// Copy the data to a directory, also while the backend runs
-    Backup(Backup),
+    Backup(transfer::Backup),
     /// Put a backup in the place of the data
-    Restore(Restore),
+    Restore(transfer::Restore),
+    /// Add, list, export and erase tenants
+    #[command(subcommand)]
+    Tenant(transfer::Tenant),
+    /// Erase the personal fields of the rows that name one subject
+    Erase(transfer::Erase),
+    /// Take the data to another store or to another tenancy, with a proof of equal rows
+    Move(transfer::Move),
     /// Print one contract, schema or diagram
     Export(Export),
 }
@@ -206,43 +218,6 @@ pub(crate) struct DatabaseUrl {
     /// password is best given in the variable [default: SQLite in the data directory]
     #[arg(long, value_name = "URL", env = "MAINSTAY_DATABASE_URL", hide_env_values = true)]
     pub(crate) database: Option<String>,
-}
-
-/// Arguments of `backup`.
-#[derive(Debug, Args)]
-pub(crate) struct Backup {
-    /// Directory to write to; it must not exist yet, or be empty
-    #[arg(value_name = "TO")]
-    pub(crate) to: PathBuf,
-    /// The model whose data it is: file, or directory that holds `mainstay.yaml`
-    #[arg(value_name = "PATH", default_value = ".")]
-    pub(crate) model: PathBuf,
-    #[command(flatten)]
-    pub(crate) data: DataPath,
-    #[command(flatten)]
-    pub(crate) database: DatabaseUrl,
-    #[command(flatten)]
-    pub(crate) output: Output,
-}
-
-/// Arguments of `restore`.
-#[derive(Debug, Args)]
-pub(crate) struct Restore {
-    /// Directory that `mainstay backup` wrote
-    #[arg(value_name = "FROM")]
-    pub(crate) from: PathBuf,
-    /// The model whose data it is: file, or directory that holds `mainstay.yaml`
-    #[arg(value_name = "PATH", default_value = ".")]
-    pub(crate) model: PathBuf,
-    /// Replace data that is there
-    #[arg(long)]
-    pub(crate) force: bool,
-    #[command(flatten)]
-    pub(crate) data: DataPath,
-    #[command(flatten)]
-    pub(crate) database: DatabaseUrl,
-    #[command(flatten)]
-    pub(crate) output: Output,
 }
 
 /// Arguments of `export`.

@@ -1,6 +1,6 @@
 //! The skin of the command line: arguments in, one verb called, its answer printed.
 
-use crate::arguments::{Arguments, Verb, keys::Key};
+use crate::arguments::{Arguments, Verb, audit::Audit, keys::Key};
 use crate::commands;
 use crate::failure::Outcome;
 use crate::render::{self, Answer};
@@ -48,27 +48,50 @@ fn call(verb: Verb) -> Outcome<Answer> {
             Answer::Fine
         }
         Verb::Token(args) => render::token(&commands::token::token(&args)?, args.output.format),
-        Verb::Key(Key::Create(args)) => {
-            render::key_created(&commands::key::create(&args)?, args.output.format)
-        }
-        Verb::Key(Key::List(args)) => {
-            render::key_list(&commands::key::list(&args)?, args.output.format)
-        }
-        Verb::Key(Key::Revoke(args)) => {
-            commands::key::revoke(&args)?;
-            render::key_revoked(&args.prefix, args.output.format)
+        Verb::Key(verb) => key(verb)?,
+        Verb::Audit(Audit::Verify(args)) => {
+            render::audit_verified(&commands::audit::verify(&args)?, args.output.format)
         }
         Verb::Migrate(verb) => {
             let migrated = commands::migrate::migrate(&verb, &render::progress)?;
             render::migrated(&migrated, verb.format())
         }
-        Verb::Backup(args) => render::copied(&commands::backup::backup(&args)?, args.output.format),
+        Verb::Backup(args) => {
+            let done = commands::backup::backup(&args, &render::rows_so_far)?;
+            render::copied(&done, args.output.format)
+        }
         Verb::Restore(args) => {
-            render::copied(&commands::backup::restore(&args)?, args.output.format)
+            let done = commands::backup::restore(&args, &render::rows_so_far)?;
+            render::copied(&done, args.output.format)
+        }
+        Verb::Tenant(verb) => {
+            let answered = commands::tenant::tenant(&verb, &render::rows_so_far)?;
+            render::tenant(&answered, verb.format())
+        }
+        Verb::Erase(args) => {
+            let erased = commands::erase::erase(&args)?;
+            render::erased(&erased, args.place.output.format)
+        }
+        Verb::Move(args) => {
+            let moved = commands::moving::moving(&args, &render::MOVING)?;
+            render::moved(&moved, args.output.format)
         }
         Verb::Export(args) => {
             let (path, env) = (&args.model.path, args.model.env.as_deref());
             render::text(&commands::export::export(args.format, path, env)?)
+        }
+    })
+}
+
+fn key(verb: Key) -> Outcome<Answer> {
+    Ok(match verb {
+        Key::Create(args) => {
+            render::key_created(&commands::key::create(&args)?, args.output.format)
+        }
+        Key::List(args) => render::key_list(&commands::key::list(&args)?, args.output.format),
+        Key::Revoke(args) => {
+            commands::key::revoke(&args)?;
+            render::key_revoked(&args.prefix, args.output.format)
         }
     })
 }

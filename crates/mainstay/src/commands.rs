@@ -2,15 +2,22 @@
 
 use crate::failure::{Failure, Outcome};
 
+pub(crate) mod audit;
 pub(crate) mod backup;
 pub(crate) mod check;
+#[cfg(unix)]
+pub(crate) mod control;
 pub(crate) mod design;
+pub(crate) mod erase;
 pub(crate) mod explain;
 pub(crate) mod export;
 pub(crate) mod fmt;
 mod home;
 pub(crate) mod key;
 pub(crate) mod migrate;
+pub(crate) mod moving;
+mod place;
+pub(crate) mod tenant;
 pub(crate) mod token;
 pub(crate) mod up;
 

@@ -73,6 +73,23 @@ pub(crate) fn read(path: &Path, environment: Option<&str>) -> Outcome<ModelFiles
     Ok(ModelFiles { sources, overlay, faults, passed_over, home })
 }
 
+/// The files that may belong to the model at `path`, also those that turn out to be something
+/// else: where none of them changes, the model does not.
+pub(crate) fn candidates(path: &Path, environment: Option<&str>) -> Outcome<Vec<PathBuf>> {
+    let mut paths = Vec::new();
+    let home = if path.is_dir() {
+        search(path, 0, &mut BTreeSet::new(), &mut paths)?;
+        paths.retain(|found| !is_environment(found, path));
+        paths.sort();
+        path
+    } else {
+        paths.push(path.to_owned());
+        path.parent().unwrap_or(Path::new("."))
+    };
+    paths.extend(environment.map(|name| home.join(format!("mainstay.{name}.yaml"))));
+    Ok(paths)
+}
+
 /// Every file that is written in the notation at `path`, those of environments too.
 pub(crate) fn read_with_environments(path: &Path) -> Outcome<Vec<SourceFile>> {
     let mut files = read(path, None)?;

@@ -6,6 +6,7 @@ use design::Catalog;
 use formats::requirements;
 use ir::architecture::Architecture;
 use ir::diagnostic::has_errors;
+use ir::model::Isolation;
 use ir::{Diagnostic, Model, Severity, Sources, Valid};
 use std::path::{Path, PathBuf};
 
@@ -44,8 +45,20 @@ pub(crate) struct Designed {
 
 /// Reads and checks the model at `path` with the file of an environment over it.
 pub(crate) fn check(path: &Path, environment: Option<&str>) -> Outcome<Checked> {
+    check_as(path, environment, None)
+}
+
+/// The same, with tenants kept apart otherwise than the model says.
+fn check_as(
+    path: &Path,
+    environment: Option<&str>,
+    isolation: Option<Isolation>,
+) -> Outcome<Checked> {
     let files = model_files::read(path, environment)?;
-    let (model, found) = requirements::read_with_environment(&files.sources, &files.overlay);
+    let (mut model, found) = requirements::read_with_environment(&files.sources, &files.overlay);
+    if let (Some(tenancy), Some(isolation)) = (&mut model.tenancy, isolation) {
+        tenancy.isolation.value = isolation;
+    }
     let mut diagnostics = files.faults;
     diagnostics.extend(found);
     // The file of the environment is among these.
@@ -64,6 +77,20 @@ pub(crate) fn check(path: &Path, environment: Option<&str>) -> Outcome<Checked> 
 /// Reads, checks and designs; a model with faults is a failure that shows them.
 pub(crate) fn design(path: &Path, environment: Option<&str>) -> Outcome<Designed> {
     design_with(path, environment, &Catalog::default())
+}
+
+/// Reads, checks and designs for a verb that runs the architecture, and needs no assumptions.
+pub(crate) fn design_to_run(path: &Path, environment: Option<&str>) -> Outcome<Designed> {
+    designed(check(path, environment)?, &design::design_to_run)
+}
+
+/// The same with tenants kept apart otherwise than the model says.
+pub(crate) fn design_as(
+    path: &Path,
+    environment: Option<&str>,
+    isolation: Isolation,
+) -> Outcome<Designed> {
+    designed(check_as(path, environment, Some(isolation))?, &design::design_to_run)
 }
 
 /// Bytes of a price list at most.
@@ -98,14 +125,16 @@ pub(crate) fn design_with(
     environment: Option<&str>,
     catalog: &Catalog,
 ) -> Outcome<Designed> {
-    let checked = check(path, environment)?;
+    designed(check(path, environment)?, &|model| design::design_with(model, catalog))
+}
+
+fn designed(
+    checked: Checked,
+    design: &dyn Fn(&Valid<Model>) -> Valid<Architecture>,
+) -> Outcome<Designed> {
     let warnings = checked.count(Severity::Warning);
     let Some(model) = checked.model else {
         return Err(Failure::refused(checked.sources, checked.diagnostics));
     };
-    Ok(Designed {
-        architecture: design::design_with(&model, catalog),
-        home: checked.home,
-        warnings,
-    })
+    Ok(Designed { architecture: design(&model), home: checked.home, warnings })
 }

@@ -1,8 +1,10 @@
 //! The one place that prints: data to stdout, everything else to stderr.
 
+mod audit;
 mod decisions;
 mod keys;
 mod migrations;
+mod transfer;
 
 use crate::arguments::Format;
 use crate::commands::up::News;
@@ -10,7 +12,6 @@ use crate::commands::{self, backup, check, design, explain, fmt, key, token};
 use crate::environment::Missing;
 use crate::failure::Failure;
 use ir::Severity;
-use runtime::adapters::sqlite::Copied;
 use runtime::ports::keys::StoredKey;
 use serde_json::json;
 use std::fmt::Write as _;
@@ -280,6 +281,7 @@ pub(crate) fn announce(news: News) {
                 err(&format!("{} {line}\n", paint(err_coloured(), "1;36", "not running yet:")));
             }
         }
+        News::Foreseen(report) => err(&migrations::foreseen(&report)),
         News::Migrated(report) => err(&migrations::done(&report)),
         News::Seeded(loaded, seed) => {
             let of = match loaded.tenants.as_slice() {
@@ -303,6 +305,28 @@ pub(crate) fn announce(news: News) {
             for line in lines {
                 out(&format!("{line}\n\n"));
             }
+        }
+        News::Swapped(swapped) => {
+            let (took, former) = (swapped.took.as_millis(), &swapped.former);
+            let waited = swapped.waited.map_or(String::new(), |waited| {
+                format!(", requests waited {} ms for the tables", waited.as_millis())
+            });
+            err(&format!(
+                "serving the model {} instead of {former}, after {took} ms{waited}\n",
+                swapped.model
+            ));
+        }
+        News::Unchanged(model) => {
+            err(&format!("still serving {model}: nothing that matters changed\n"))
+        }
+        News::Kept { failure: why, model } => {
+            failure(&why);
+            err(&format!("still serving the model {model}\n"));
+        }
+        News::Moved(moved) => err(&transfer::moved(&moved)),
+        News::NotMoved(why) => {
+            failure(&why);
+            err("the data stays where it is, and is served from there\n");
         }
         News::Ended(0) => err("ended: every request that ran was answered\n"),
         News::Ended(cut) => err(&format!("ended: {} cut\n", count(cut, "connection"))),
@@ -353,9 +377,18 @@ pub(crate) fn key_revoked(prefix: &str, format: Format) -> Answer {
     Answer::Fine
 }
 
+/// Whether the audit trail is whole.
+pub(crate) fn audit_verified(verified: &commands::audit::Verified, format: Format) -> Answer {
+    match format {
+        Format::Text => out(&audit::text(verified)),
+        Format::Json => out_json(&audit::json(verified)),
+    }
+    Answer::of(audit::is_whole(verified))
+}
+
 /// How far a step has come, on a line of its own.
-pub(crate) fn progress(shown: &str, step: &str, at: u64, of: u64) {
-    err(&format!("{shown}: {step}: {} %\n", at * 100 / of.max(1)));
+pub(crate) fn progress(shown: &str, step: &str, done: u64, of: u64) {
+    err(&format!("{shown}: {step}: {done} of {of} rows\n"));
 }
 
 /// The ways of databases to the model.
@@ -372,21 +405,71 @@ pub(crate) fn migrated(migrated: &commands::migrate::Migrated, format: Format) -
     Answer::of(migrated.fine())
 }
 
+/// Rows between two lines of progress.
+const ROWS_STEP: u64 = 100_000;
+
+/// How many rows have travelled, now and then.
+pub(crate) fn rows_so_far(rows: u64) {
+    let before = rows.saturating_sub(runtime::ports::transfer::BATCH_ROWS_MAX as u64);
+    if rows / ROWS_STEP > before / ROWS_STEP {
+        err(&format!("{} rows …\n", rows / ROWS_STEP * ROWS_STEP));
+    }
+}
+
+/// How far data is that moves, a line each.
+pub(crate) const MOVING: commands::moving::Tells<'static> = commands::moving::Tells {
+    rows: &rows_so_far,
+    #[cfg(unix)]
+    step: &|step| err(&transfer::step(step)),
+};
+
 /// A backup or a restoration.
 pub(crate) fn copied(done: &backup::Done, format: Format) -> Answer {
-    let bytes: u64 = done.files.iter().map(|file| file.bytes).sum();
     match format {
         Format::Text => {
-            let files = count(done.files.len(), "file");
-            let size = ir::quantity::print(bytes as f64, &ir::quantity::Unit::Bytes);
-            let (from, to) = (done.from.display(), done.to.display());
-            err(&format!("{files}, {size}, copied from `{from}` to `{to}`\n"));
+            let (data, told) = transfer::copied(done);
+            out(&data);
+            err(&told);
         }
-        Format::Json => {
-            let file = |file: &Copied| json!({ "path": file.path, "bytes": file.bytes });
-            let files: Vec<serde_json::Value> = done.files.iter().map(file).collect();
-            out_json(&json!({ "from": done.from, "to": done.to, "bytes": bytes, "files": files }));
+        Format::Json => out_json(&transfer::copied_json(done)),
+    }
+    Answer::Fine
+}
+
+/// Tenants that came, are there, or went.
+pub(crate) fn tenant(answered: &commands::tenant::Answered, format: Format) -> Answer {
+    match format {
+        Format::Text => {
+            let (data, told) = transfer::tenant(answered);
+            out(&data);
+            err(&told);
         }
+        Format::Json => out_json(&transfer::tenant_json(answered)),
+    }
+    Answer::Fine
+}
+
+/// Rows of a subject that were erased.
+pub(crate) fn erased(erased: &commands::erase::Done, format: Format) -> Answer {
+    match format {
+        Format::Text => {
+            let (data, told) = transfer::erased(erased);
+            out(&data);
+            err(&told);
+        }
+        Format::Json => out_json(&transfer::erased_json(erased)),
+    }
+    Answer::Fine
+}
+
+/// Data that is elsewhere.
+pub(crate) fn moved(moved: &commands::moving::Moved, format: Format) -> Answer {
+    match format {
+        Format::Text => {
+            out(&transfer::proof(&moved.proof));
+            err(&transfer::moved(moved));
+        }
+        Format::Json => out_json(&transfer::moved_json(moved)),
     }
     Answer::Fine
 }

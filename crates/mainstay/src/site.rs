@@ -3,6 +3,7 @@
 
 mod index;
 
+use arc_swap::ArcSwap;
 use flate2::read::GzDecoder;
 use futures::FutureExt;
 use futures::future::BoxFuture;
@@ -90,29 +91,61 @@ fn takes_gzip(accepted: &str) -> bool {
     })
 }
 
+/// What stands in the explorer's page for the hash of the model.
+const MODEL: &str = "MODEL";
+
 /// The pages of a system in front of its API.
 pub(crate) struct Site {
-    pages: BTreeMap<&'static str, Page>,
-    /// The index for programs, beside the one for people.
-    machine_index: Page,
+    pages: ArcSwap<Pages>,
     api: Arc<dyn Service>,
 }
 
+/// The pages of one model.
+struct Pages {
+    all: BTreeMap<&'static str, Page>,
+    /// The index for programs, beside the one for people.
+    machine_index: Page,
+}
+
 impl Site {
-    /// Pages made from the architecture, and everything else to `api`.
-    pub(crate) fn new(architecture: &Architecture, api: Arc<dyn Service>) -> Self {
+    /// Pages made from the architecture, and everything else to `api`. `model` is the hash of the
+    /// model.
+    pub(crate) fn new(architecture: &Architecture, model: &str, api: Arc<dyn Service>) -> Self {
+        Self { pages: ArcSwap::from_pointee(Pages::new(architecture, model)), api }
+    }
+
+    /// Shows another model from now on.
+    pub(crate) fn swap(&self, architecture: &Architecture, model: &str) {
+        self.pages.store(Arc::new(Pages::new(architecture, model)));
+    }
+
+    fn page(&self, request: &Request) -> Option<Response> {
+        self.pages.load().page(request).map(|page| {
+            if [Method::GET, Method::HEAD].contains(&request.method) {
+                page.answer(request)
+            } else {
+                let problem = Problem::new(problems::METHOD_NOT_ALLOWED);
+                problem.header(header::ALLOW, "GET, HEAD").into()
+            }
+        })
+    }
+}
+
+impl Pages {
+    fn new(architecture: &Architecture, model: &str) -> Self {
         let json = "application/json";
         let html = "text/html; charset=utf-8";
         let script = "text/javascript; charset=utf-8";
         let contract = formats::openapi::write_json(architecture);
-        let pages = BTreeMap::from([
-            ("/", Page::plain(html, index::html(architecture))),
+        let explorer = include_str!("../assets/docs/explorer.html").replace(MODEL, model);
+        let all = BTreeMap::from([
+            ("/", Page::plain(html, index::html(architecture, model))),
             ("/openapi.json", Page::plain(json, contract)),
             (
                 "/openapi.yaml",
                 Page::plain("application/yaml", formats::openapi::write(architecture)),
             ),
-            ("/docs", Page::plain(html, include_str!("../assets/docs/explorer.html"))),
+            ("/docs", Page::plain(html, explorer)),
             ("/docs/explorer.js", Page::plain(script, include_str!("../assets/docs/explorer.js"))),
             (
                 "/docs/swagger-ui-bundle.js",
@@ -130,11 +163,11 @@ impl Site {
             ),
         ]);
         // A public path such as `/{code}` must know what it can never lead to.
-        debug_assert!(pages.keys().all(|page| {
+        debug_assert!(all.keys().all(|page| {
             let is = |own: &&str| page == own || page.starts_with(&format!("{own}/"));
             OWN_PATHS.iter().any(is)
         }));
-        Self { pages, machine_index: Page::plain(json, index::json(architecture)), api }
+        Self { all, machine_index: Page::plain(json, index::json(architecture, model)) }
     }
 
     fn page(&self, request: &Request) -> Option<&Page> {
@@ -146,26 +179,22 @@ impl Site {
         if path == "/" && !accepts.contains("text/html") {
             return Some(&self.machine_index);
         }
-        self.pages.get(path)
+        self.all.get(path)
     }
 }
 
 impl Service for Site {
     fn call(&self, request: Request) -> BoxFuture<'_, Response> {
-        let Some(page) = self.page(&request) else { return self.api.call(request) };
-        let response = if [Method::GET, Method::HEAD].contains(&request.method) {
-            page.answer(&request)
-        } else {
-            let problem = Problem::new(problems::METHOD_NOT_ALLOWED);
-            problem.header(header::ALLOW, "GET, HEAD").into()
-        };
-        futures::future::ready(response).boxed()
+        match self.page(&request) {
+            Some(response) => futures::future::ready(response).boxed(),
+            None => self.api.call(request),
+        }
     }
 
     fn turn_away<'a>(&'a self, request: &'a mut Request) -> BoxFuture<'a, Option<Response>> {
         match self.page(request) {
             // A page says what it does not take without looking at a body.
-            Some(_) => self.call(request.clone()).map(Some).boxed(),
+            Some(response) => futures::future::ready(Some(response)).boxed(),
             None => self.api.turn_away(request),
         }
     }

@@ -5,11 +5,13 @@
 //! beginning, unless the client said which version it meant.
 
 pub(crate) mod access;
+pub(crate) mod audit;
 pub mod backend;
 pub(crate) mod body;
 pub(crate) mod change;
 pub(crate) mod command;
 pub(crate) mod commit;
+pub mod erase;
 pub(crate) mod expand;
 pub(crate) mod explain;
 pub(crate) mod faults;

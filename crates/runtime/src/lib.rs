@@ -16,3 +16,5 @@ pub mod record;
 pub mod request;
 pub mod search;
 pub mod telemetry;
+pub mod transfer;
+mod worker;

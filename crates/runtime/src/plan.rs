@@ -4,6 +4,7 @@
 //! stand the compiled types of fields, the members of a representation with their escaped names,
 //! the order of computed fields, what an expression needs of other rows, and the router.
 
+pub(crate) mod audit;
 pub(crate) mod list;
 pub(crate) mod needs;
 pub(crate) mod resource;
@@ -12,6 +13,7 @@ pub(crate) mod router;
 #[cfg(test)]
 mod tests;
 
+use audit::AuditPlan;
 use ir::Valid;
 use ir::architecture::{Architecture, Settings};
 use ir::contract::OperationKind;
@@ -41,6 +43,10 @@ pub struct Plan {
     pub(crate) service_of: Vec<usize>,
     /// How many services there are.
     pub(crate) services: usize,
+    /// See [`Plan::fingerprint`].
+    fingerprint: String,
+    /// What the audit trail may hold; none where nothing is written down.
+    pub(crate) audit: Option<AuditPlan>,
 }
 
 /// One operation of the contract.
@@ -97,10 +103,12 @@ pub fn plan(architecture: &Valid<Architecture>) -> Plan {
         architecture.services.iter().position(by_name).unwrap_or(0)
     };
     Plan {
-        router: Router::of(&architecture.contract),
+        router: Router::of(&architecture.contract, architecture.settings.audited),
+        audit: architecture.settings.audited.then(|| AuditPlan::of(&domain)),
         patterns: needs::patterns(&domain),
         service_of: domain.contexts.iter().map(|context| holds(&context.name)).collect(),
         services: architecture.services.len().max(1),
+        fingerprint: fingerprint(architecture),
         settings: architecture.settings.clone(),
         domain,
         resources,
@@ -108,7 +116,24 @@ pub fn plan(architecture: &Valid<Architecture>) -> Plan {
     }
 }
 
+/// Characters of a fingerprint: 64 bits tell the few models of a system apart.
+const FINGERPRINT_CHARACTERS: usize = 16;
+
+/// What an architecture is known by: the same for each process that was built alike and serves the
+/// same model, whatever its comments and layout.
+fn fingerprint(architecture: &Architecture) -> String {
+    let text = serde_json::to_vec(architecture).unwrap_or_default();
+    let digest = ring::digest::digest(&ring::digest::SHA256, &text);
+    let digits: String = digest.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
+    digits[..FINGERPRINT_CHARACTERS].to_owned()
+}
+
 impl Plan {
+    /// The hash of the model, as operators see it: sixteen hexadecimal digits.
+    pub fn fingerprint(&self) -> &str {
+        &self.fingerprint
+    }
+
     /// The plan of a resource.
     pub(crate) fn resource(&self, id: ResourceId) -> &ResourcePlan {
         &self.resources[id.index()]

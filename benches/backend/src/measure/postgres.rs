@@ -83,7 +83,7 @@ impl Databases {
         let knows = String::from_utf8_lossy(&help).contains("--database");
         let (first, second) = (self.of(&self.first), self.of(&self.second));
         let address = free_address()?;
-        let mut command = up(binary, &data, address);
+        let mut command = up(binary, scratch, &data, address)?;
         if knows {
             command.args(["--database", &first]);
         } else {
@@ -110,13 +110,13 @@ impl Databases {
         let mut mainstay = None;
         if knows {
             let address = free_address()?;
-            let mut command = up(binary, &data, address);
+            let mut command = up(binary, scratch, &data, address)?;
             command.args(["--database", &first]);
             let server = Server::start(command, address, Path::new("/dev/null"))?;
             mainstay = Some(side("Mainstay", server, first));
         }
         let address = free_address()?;
-        let quiet = if arguments.observed { Path::new("/dev/null") } else { &*log };
+        let quiet = if !arguments.bare { Path::new("/dev/null") } else { &*log };
         let mut command = reference(&data, address, arguments)?;
         command.args(["--database", &second]);
         let server = Server::start(command, address, quiet)?;
@@ -210,11 +210,9 @@ fn insert(texts: &mut Vec<String>, columns: &str, rows: impl Iterator<Item = Str
 /// Drafts are drafts again.
 pub(super) fn settle(url: &str, case: Case) -> Result<(), String> {
     if case.versioned() {
-        batch(
-            url,
-            "UPDATE ordering.orders SET status = 'draft' WHERE status = 'placed'; \
-             VACUUM ordering.orders",
-        )?;
+        batch(url, "UPDATE ordering.orders SET status = 'draft' WHERE status = 'placed'")?;
+        // Alone: it runs in no transaction.
+        batch(url, "VACUUM ordering.orders")?;
     }
     batch(url, "CHECKPOINT")
 }

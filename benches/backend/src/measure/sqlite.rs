@@ -20,16 +20,16 @@ pub(super) fn start(
     let (first, second) = (scratch.0.join("sqlite-mainstay"), scratch.0.join("sqlite-reference"));
     let log = scratch.0.join("log");
     let address = free_address()?;
-    Server::start(up(binary, &first, address), address, &log)?.end()?;
+    Server::start(up(binary, scratch, &first, address)?, address, &log)?.end()?;
     rows.fill_sqlite(&first).map_err(|why| why.to_string())?;
     data::copy(&first, &second).map_err(|why| why.to_string())?;
     // Lines of the log that nobody reads cost what they cost to write.
     let nowhere = Path::new("/dev/null");
     let address = free_address()?;
-    let server = Server::start(up(binary, &first, address), address, nowhere)?;
+    let server = Server::start(up(binary, scratch, &first, address)?, address, nowhere)?;
     let mainstay = Some(Side { name: "Mainstay", server, place: Place::Sqlite(first) });
     let address = free_address()?;
-    let quiet = if arguments.observed { nowhere } else { &*log };
+    let quiet = if !arguments.bare { nowhere } else { &*log };
     let server = Server::start(reference(&second, address, arguments)?, address, quiet)?;
     let reference = Side { name: "reference", server, place: Place::Sqlite(second) };
     Ok(Sides { store: "sqlite", mainstay, reference })

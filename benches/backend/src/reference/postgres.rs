@@ -15,7 +15,7 @@ use tokio_postgres::types::{FromSql, IsNull, ToSql, Type, to_sql_checked};
 use tokio_postgres::{Client, NoTls, Row, Statement};
 
 /// Connections of a core that reads share.
-const READERS: usize = 2;
+const READERS: usize = 4;
 /// Connections of a core for writes.
 const WRITERS: usize = 8;
 /// 2000-01-01 in microseconds since 1970.
@@ -97,8 +97,17 @@ impl ToSql for Raw<'_> {
     to_sql_checked!();
 }
 
-struct ReadLink {
+/// A connection that sees the rows of one tenant at a time, by row-level security.
+struct Rights {
     client: Client,
+    /// Statements on their way.
+    busy: Cell<u32>,
+    tenant: RefCell<String>,
+    set: Statement,
+}
+
+struct ReadLink {
+    rights: Rights,
     head: Statement,
     whole: Statement,
     page: Statement,
@@ -109,7 +118,7 @@ struct ReadLink {
 }
 
 struct WriteLink {
-    client: Client,
+    rights: Rights,
     create: Statement,
     create_kept: Statement,
     note: Statement,
@@ -144,6 +153,72 @@ async fn connect(url: &str) -> Result<Client, tokio_postgres::Error> {
         let _ended = connection.await;
     });
     Ok(client)
+}
+
+struct Busy<'a>(&'a Cell<u32>);
+
+impl<'a> Busy<'a> {
+    fn new(count: &'a Cell<u32>) -> Self {
+        count.set(count.get() + 1);
+        Self(count)
+    }
+}
+
+impl Drop for Busy<'_> {
+    fn drop(&mut self) {
+        self.0.set(self.0.get() - 1);
+    }
+}
+
+impl Rights {
+    async fn new(client: Client) -> Result<Self, tokio_postgres::Error> {
+        client.batch_execute("SET ROLE mainstay_rows").await?;
+        let set = client.prepare("SELECT set_config('mainstay.tenant', $1, false)").await?;
+        Ok(Self { client, busy: Cell::new(0), tenant: RefCell::default(), set })
+    }
+
+    fn sees(&self, tenant: &str) -> bool {
+        *self.tenant.borrow() == tenant
+    }
+
+    /// Statements before one for a tenant; to become another's takes about as long as two.
+    fn load(&self, tenant: &str) -> u32 {
+        self.busy.get() + if self.sees(tenant) { 0 } else { 2 }
+    }
+
+    /// Sends both before anybody else sends anything, and waits for neither in between.
+    async fn with<T>(
+        &self,
+        tenant: &str,
+        run: impl Future<Output = Result<T, tokio_postgres::Error>>,
+    ) -> Result<T, tokio_postgres::Error> {
+        let _busy = Busy::new(&self.busy);
+        if self.sees(tenant) {
+            return run.await;
+        }
+        tenant.clone_into(&mut self.tenant.borrow_mut());
+        let values: [&(dyn ToSql + Sync); 1] = [&tenant];
+        let (set, done) = futures::join!(self.client.execute(&self.set, &values), run);
+        set.and(done)
+    }
+
+    async fn query(
+        &self,
+        tenant: &str,
+        statement: &Statement,
+        values: &[&(dyn ToSql + Sync)],
+    ) -> Result<Vec<Row>, tokio_postgres::Error> {
+        self.with(tenant, self.client.query(statement, values)).await
+    }
+
+    async fn execute(
+        &self,
+        tenant: &str,
+        statement: &Statement,
+        values: &[&(dyn ToSql + Sync)],
+    ) -> Result<u64, tokio_postgres::Error> {
+        self.with(tenant, self.client.execute(statement, values)).await
+    }
 }
 
 /// The key of cursors that Mainstay keeps in the database; none where it was never there.
@@ -208,7 +283,7 @@ async fn reader(url: &str) -> Result<ReadLink, tokio_postgres::Error> {
         whole_page: next(),
         prices: next(),
         kept: next(),
-        client,
+        rights: Rights::new(client).await?,
     })
 }
 
@@ -217,7 +292,8 @@ async fn writer(url: &str) -> Result<Rc<WriteLink>, tokio_postgres::Error> {
     let create = client.prepare(&format!("WITH {CREATE}")).await?;
     let create_kept = client.prepare(&format!("WITH {KEEP}, {CREATE}")).await?;
     let (note, place) = (client.prepare(NOTE).await?, client.prepare(PLACE).await?);
-    Ok(Rc::new(WriteLink { client, create, create_kept, note, place }))
+    let rights = Rights::new(client).await?;
+    Ok(Rc::new(WriteLink { rights, create, create_kept, note, place }))
 }
 
 impl Postgres {
@@ -229,10 +305,12 @@ impl Postgres {
         Ok(Self { readers, turn, writers: RefCell::new(writers), free })
     }
 
-    fn reader(&self) -> &ReadLink {
-        let turn = self.turn.get();
-        self.turn.set(turn.wrapping_add(1));
-        &self.readers[turn % self.readers.len()]
+    /// The one with the least to do before a read of the tenant, in turn.
+    fn reader(&self, tenant: &str) -> &ReadLink {
+        let turn = self.turn.get() % self.readers.len();
+        self.turn.set(turn + 1);
+        let in_turn = self.readers[turn..].iter().chain(&self.readers[..turn]);
+        in_turn.min_by_key(|link| link.rights.load(tenant)).unwrap_or(&self.readers[turn])
     }
 
     async fn writer(&self) -> Option<Taken<'_>> {
@@ -248,10 +326,10 @@ impl Postgres {
         id: u128,
         wish: Wish<'_>,
     ) -> Result<Option<Shown>, Broken> {
-        let link = self.reader();
+        let link = self.reader(tenant);
         let lines = wish.members & json::LINES != 0;
         let statement = if lines { &link.whole } else { &link.head };
-        let rows = link.client.query(statement, &[&tenant, &Uuid(id)]).await?;
+        let rows = link.rights.query(tenant, statement, &[&tenant, &Uuid(id)]).await?;
         let Some(first) = rows.first().map(head) else { return Ok(None) };
         if !wish.sees(first.shopper) {
             return Ok(None);
@@ -274,16 +352,16 @@ impl Postgres {
 
     /// A page of orders as JSON, newest first.
     pub(crate) async fn page(&self, query: &PageQuery<'_>) -> Result<Page, Broken> {
-        let link = self.reader();
-        let lines = query.wish.members & json::LINES != 0;
         let (tenant, before, limit) = (query.tenant, Uuid(query.before), query.limit + 1);
+        let link = self.reader(tenant);
+        let lines = query.wish.members & json::LINES != 0;
         let own = query.wish.own;
         let base: [&(dyn ToSql + Sync); 3] = [&tenant, &before, &limit];
         let with_own: [&(dyn ToSql + Sync); 4] = [&tenant, &before, &limit, &own];
         let rows = match (lines, own) {
-            (true, _) => link.client.query(&link.whole_page, &with_own).await?,
-            (false, None) => link.client.query(&link.page, &base).await?,
-            (false, Some(_)) => link.client.query(&link.own_page, &with_own).await?,
+            (true, _) => link.rights.query(tenant, &link.whole_page, &with_own).await?,
+            (false, None) => link.rights.query(tenant, &link.page, &base).await?,
+            (false, Some(_)) => link.rights.query(tenant, &link.own_page, &with_own).await?,
         };
         let mut page = Page::new(query, lines);
         for row in &rows {
@@ -301,8 +379,8 @@ impl Postgres {
 
     /// One order as it is changed.
     pub(crate) async fn order(&self, tenant: &str, id: u128) -> Result<Option<Order>, Broken> {
-        let link = self.reader();
-        let rows = link.client.query(&link.whole, &[&tenant, &Uuid(id)]).await?;
+        let link = self.reader(tenant);
+        let rows = link.rights.query(tenant, &link.whole, &[&tenant, &Uuid(id)]).await?;
         let Some(mut order) = rows.first().map(|row| owned(&head(row))) else { return Ok(None) };
         for Line { id, product, price, currency, quantity, amount } in rows.iter().filter_map(line)
         {
@@ -318,9 +396,9 @@ impl Postgres {
         tenant: &str,
         products: &[u128],
     ) -> Result<Vec<Option<Price>>, Broken> {
-        let link = self.reader();
+        let link = self.reader(tenant);
         let ids: Vec<Uuid> = products.iter().map(|id| Uuid(*id)).collect();
-        let rows = link.client.query(&link.prices, &[&tenant, &ids]).await?;
+        let rows = link.rights.query(tenant, &link.prices, &[&tenant, &ids]).await?;
         let found = |id: &u128| {
             let row = rows.iter().find(|row| row.get::<_, Uuid>(0).0 == *id)?;
             Some((row.get(1), code(row.get(2))))
@@ -329,9 +407,15 @@ impl Postgres {
     }
 
     /// The answer of a key.
-    pub(crate) async fn kept(&self, scope: &[u8; 32], now: i64) -> Result<Option<Kept>, Broken> {
-        let link = self.reader();
-        let rows = link.client.query(&link.kept, &[&scope.as_slice(), &Instant(now)]).await?;
+    pub(crate) async fn kept(
+        &self,
+        tenant: &str,
+        scope: &[u8; 32],
+        now: i64,
+    ) -> Result<Option<Kept>, Broken> {
+        let link = self.reader(tenant);
+        let values: [&(dyn ToSql + Sync); 2] = [&scope.as_slice(), &Instant(now)];
+        let rows = link.rights.query(tenant, &link.kept, &values).await?;
         let read = |row: &Row| {
             let fingerprint: &[u8] = row.get(0);
             let (status, expires): (i16, Instant) = (row.get(1), row.get(4));
@@ -357,7 +441,7 @@ impl Postgres {
             What::Note(order) => {
                 let Order { id, version, updated_at, note, .. } = order;
                 let (id, at) = (Uuid(*id), Instant(*updated_at));
-                link.client.execute(&link.note, &[version, &at, note, &tenant, &id]).await
+                link.rights.execute(tenant, &link.note, &[version, &at, note, &tenant, &id]).await
             }
             What::Place(order, Event { id: event, data, trace }) => {
                 let Order { id, version, status, .. } = order;
@@ -365,7 +449,7 @@ impl Postgres {
                 let data = Raw(data);
                 let values: [&(dyn ToSql + Sync); 8] =
                     [version, &at, status, &tenant, &id, &event, &data, trace];
-                link.client.execute(&link.place, &values).await
+                link.rights.execute(tenant, &link.place, &values).await
             }
         };
         match done {
@@ -405,13 +489,13 @@ async fn create(
         &quantities,
         &amounts,
     ];
-    let Some(kept) = kept else { return link.client.execute(&link.create, &values).await };
+    let Some(kept) = kept else { return link.rights.execute(tenant, &link.create, &values).await };
     let (scope, fingerprint) = (kept.scope.as_slice(), kept.fingerprint.as_slice());
     let (status, expires) = (i16::try_from(kept.status).unwrap_or(0), Instant(kept.expires));
     let (headers, body) = (Raw(&kept.headers), &kept.body);
     let more: [&(dyn ToSql + Sync); 6] = [&scope, &fingerprint, &status, &headers, body, &expires];
     let all: Vec<&(dyn ToSql + Sync)> = values.into_iter().chain(more).collect();
-    link.client.execute(&link.create_kept, &all).await
+    link.rights.execute(tenant, &link.create_kept, &all).await
 }
 
 fn head(row: &Row) -> Head<'_> {

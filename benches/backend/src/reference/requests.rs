@@ -7,8 +7,6 @@ use super::order::currency;
 use super::problem::{self, Problem};
 use super::store::{Broken, PageQuery, Store, Wish};
 use super::token::{Actor, Caller, Verifier};
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bytes::Bytes;
 use http::header::{
     AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, ETAG, HeaderMap, HeaderName, HeaderValue, IF_MATCH,
@@ -17,7 +15,6 @@ use http::header::{
 use http::{Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Incoming;
-use ring::hmac;
 use ring::rand::{SecureRandom, SystemRandom};
 use std::cell::{Cell, RefCell};
 use std::fmt::Write as _;
@@ -215,19 +212,19 @@ impl Core {
             }
         }
         let caller = &asked.caller;
-        let mut binding = hmac::Context::with_key(&self.shared.cursor_key);
-        for part in ["listOrders", &caller.name, &caller.tenant] {
-            binding.update(&(part.len() as u64).to_be_bytes());
-            binding.update(part.as_bytes());
-        }
+        let key = &self.shared.cursor_key;
+        let bound = key.bound(["listOrders", &caller.name, &caller.tenant]);
         let before = match cursor {
             None => u128::MAX,
-            Some(cursor) => place(&binding, cursor).ok_or_else(|| Problem::new(problem::CURSOR))?,
+            Some(cursor) => {
+                key.place(&bound, cursor).ok_or_else(|| Problem::new(problem::CURSOR))?
+            }
         };
         let wish = asked.wish(members);
         let query = PageQuery { tenant: &caller.tenant, wish, limit, before };
         let mut page = self.store.page(&query).await?;
-        let next = page.last.filter(|_| page.more).map(|last| write_cursor(&binding, last));
+        let last = page.last.filter(|_| page.more);
+        let next = last.and_then(|last| key.cursor(&bound, last));
         if let Some(next) = &next {
             let _ = std::io::Write::write_fmt(
                 &mut page.body,
@@ -316,29 +313,6 @@ fn fields(value: &str) -> Result<u8, Problem> {
     let mut bits = value.split(',').map(member);
     let bits: Option<u8> = bits.try_fold(0, |all, bit| Some(all | bit?));
     bits.ok_or_else(|| Problem::new(problem::PARAMETER))
-}
-
-fn sign(binding: &hmac::Context, place: &[u8]) -> [u8; 16] {
-    let mut context = binding.clone();
-    context.update(place);
-    context.sign().as_ref()[..16].try_into().unwrap_or_default()
-}
-
-fn write_cursor(binding: &hmac::Context, last: u128) -> String {
-    let mut bytes = [0; 33];
-    bytes[0] = 11;
-    bytes[1..17].copy_from_slice(&last.to_be_bytes());
-    let signature = sign(binding, &bytes[..17]);
-    bytes[17..].copy_from_slice(&signature);
-    URL_SAFE_NO_PAD.encode(bytes)
-}
-
-fn place(binding: &hmac::Context, cursor: &str) -> Option<u128> {
-    let bytes: [u8; 33] = URL_SAFE_NO_PAD.decode(cursor).ok()?.try_into().ok()?;
-    let ours = sign(binding, &bytes[..17]);
-    let differs = ours.iter().zip(&bytes[17..]).fold(0, |all, (one, other)| all | (one ^ other));
-    let id = bytes[1..17].try_into().ok().map(u128::from_be_bytes);
-    id.filter(|_| differs == 0 && bytes[0] == 11)
 }
 
 /// Currencies are equal, or there is none of the sum.

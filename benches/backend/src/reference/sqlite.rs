@@ -313,7 +313,8 @@ fn alone(link: &Connection, jobs: &[Job]) -> Vec<Outcome> {
         .collect()
 }
 
-const KEEP: &str = "INSERT INTO mainstay_idempotency VALUES (?1, ?2, ?3, ?4, ?5, ?6) \
+const KEEP: &str = "INSERT INTO mainstay_idempotency \
+    (scope, fingerprint, status, headers, body, expires) VALUES (?1, ?2, ?3, ?4, ?5, ?6) \
     ON CONFLICT (scope) DO UPDATE SET fingerprint = excluded.fingerprint, \
     status = excluded.status, headers = excluded.headers, body = excluded.body, \
     expires = excluded.expires WHERE mainstay_idempotency.expires <= ?7";

@@ -186,10 +186,15 @@ impl Store {
     }
 
     /// The answer of a key.
-    pub(crate) async fn kept(&self, scope: &[u8; 32], now: i64) -> Result<Option<Kept>, Broken> {
+    pub(crate) async fn kept(
+        &self,
+        tenant: &str,
+        scope: &[u8; 32],
+        now: i64,
+    ) -> Result<Option<Kept>, Broken> {
         match self {
             Self::Sqlite(reader, _) => Ok(reader.kept(scope, now)?),
-            Self::Postgres(postgres) => postgres.kept(scope, now).await,
+            Self::Postgres(postgres) => postgres.kept(tenant, scope, now).await,
         }
     }
 

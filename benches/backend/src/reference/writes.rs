@@ -169,7 +169,8 @@ impl Core {
     }
 
     async fn replay(&self, asked: &Asked, key: &Key) -> Result<Option<Answer>, Problem> {
-        let Some(kept) = self.store.kept(&key.scope, asked.now).await? else { return Ok(None) };
+        let kept = self.store.kept(&asked.caller.tenant, &key.scope, asked.now).await?;
+        let Some(kept) = kept else { return Ok(None) };
         if kept.fingerprint != key.fingerprint {
             return Err(Problem::new(problem::REUSED));
         }

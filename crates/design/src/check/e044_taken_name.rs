@@ -6,7 +6,7 @@
 //!
 //! Taken are the columns `row_version` and the tenant's claim, in children `position` and the
 //! owner's `<owner>_id`; the paths `events batch workflows webhooks operations dead-letters
-//! schedules tenants keys sessions explain`; and the context `mainstay`.
+//! schedules tenants keys sessions explain audit`; and the context `mainstay`.
 //!
 //! Wrong:
 //! ```yaml
@@ -24,7 +24,7 @@ use ir::{Code, Diagnostic};
 
 pub(crate) const CODE: Code = Code("E044");
 
-const PATHS: [&str; 11] = [
+const PATHS: [&str; 12] = [
     "events",
     "batch",
     "workflows",
@@ -36,6 +36,7 @@ const PATHS: [&str; 11] = [
     "keys",
     "sessions",
     "explain",
+    "audit",
 ];
 
 /// The prefix of the system's own tables.

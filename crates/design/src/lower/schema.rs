@@ -15,7 +15,7 @@ use crate::rules;
 use columns::{Columns, Frame};
 use ir::domain::{Domain, FieldId, Kind, Resource, ResourceId};
 use ir::model::{Isolation, Model, OnDelete};
-use ir::schema::{ForeignKey, Overlap, Part, Schema, Table};
+use ir::schema::{ForeignKey, Overlap, PUBLIC, Part, Schema, Table};
 
 pub(crate) use crate::naming::{plural, snake};
 pub(crate) use condition::holds as index_holds;
@@ -45,7 +45,11 @@ pub fn schema(model: &Model, domain: &Domain) -> Schema {
     }
     for at in 0..tables.len() {
         let id = ResourceId::of(at);
-        let wanted = queries::queries(model, domain, &tables, id);
+        // Only what a promise rests on is asked of a table that somebody else makes.
+        let wanted = match tables[at].is_managed() {
+            true => queries::queries(model, domain, &tables, id),
+            false => Vec::new(),
+        };
         tables[at].indexes = indexes::indexes(domain.resource(id), &tables[at], wanted);
     }
     Schema { tables }
@@ -77,9 +81,14 @@ fn bare_table(model: &Model, domain: &Domain, id: ResourceId) -> Table {
         erased: erased(model, domain, id),
     };
     let columns = Columns::of(domain, id, frame);
-    let name = asked
-        .and_then(|asked| asked.table.as_ref())
-        .map_or_else(|| plural(&snake(&resource.name)), |table| table.value.clone());
+    let named = asked.and_then(|asked| asked.table.as_ref());
+    let unmanaged = asked.and_then(unmanaged);
+    let name = match (&unmanaged, named) {
+        (Some((_, name)), _) => name.clone(),
+        (None, Some(table)) => table.value.clone(),
+        (None, None) => plural(&snake(&resource.name)),
+    };
+    let was = was(model, domain, resource).filter(|_| unmanaged.is_none());
     Table {
         resource: id,
         context: domain.contexts[resource.context.index()].name.clone(),
@@ -91,8 +100,16 @@ fn bare_table(model: &Model, domain: &Domain, id: ResourceId) -> Table {
         foreign_keys: Vec::new(),
         indexes: Vec::new(),
         overlaps: Vec::new(),
-        was: was(model, domain, resource),
+        was,
+        unmanaged: unmanaged.map(|(schema, _)| schema),
     }
+}
+
+/// Schema and name of a table that somebody else makes: `legacy.orders`, `orders`.
+pub(crate) fn unmanaged(asked: &ir::model::Resource) -> Option<(String, String)> {
+    let (table, _) = (asked.table.as_ref()?.as_str(), asked.unmanaged?);
+    let (schema, name) = table.split_once('.').unwrap_or((PUBLIC, table));
+    Some((schema.to_owned(), name.to_owned()))
 }
 
 /// Where the rows were before the resource or its context was renamed.
@@ -148,7 +165,8 @@ fn foreign_keys(domain: &Domain, tables: &[Table], id: ResourceId) -> Vec<Foreig
 }
 
 /// None where a tenant's rows are referred to from a table that all tenants share: there the key
-/// would need a tenant that the row does not have.
+/// would need a tenant that the row does not have. And none from or to a table that somebody else
+/// makes: there the store looks for itself.
 fn foreign_key(
     tables: &[Table],
     from: &Table,
@@ -158,6 +176,9 @@ fn foreign_key(
     field: Option<FieldId>,
 ) -> Option<ForeignKey> {
     let to = &tables[target.index()];
+    if !from.is_managed() || !to.is_managed() {
+        return None;
+    }
     let tenant = match (&from.tenant, &to.tenant) {
         (Some(tenant), Some(_)) => Some(tenant.clone()),
         (Some(_) | None, None) => None,

@@ -4,7 +4,7 @@ use super::Plan;
 use super::step::Draft;
 use super::types::{Conversion, conversion, implies};
 use ir::migration::{Action, Class, Fill, Held, HeldColumn, Holds, Phase, Proof};
-use ir::schema::{Check, Column, Part};
+use ir::schema::{Check, Column, Giver, Part};
 
 /// Begins the name of a column that takes converted values.
 const NEW: &str = "mainstay_new_";
@@ -90,7 +90,7 @@ impl Plan<'_> {
                 held.default.clone_from(&column.fill);
                 match &column.fill {
                     Some(_) => draft = draft.filling(),
-                    None if draft.proofs.is_empty() => draft = draft.proven(empty(&column.name)),
+                    None if draft.proofs.is_empty() => draft = draft.proven(empty(column)),
                     None => {}
                 }
             }
@@ -197,6 +197,7 @@ impl Plan<'_> {
         }
         let column = self.tables[key].columns.iter().find(|column| column.name == is.name).cloned();
         let fill = column.as_ref().and_then(|column| column.fill.clone());
+        let giver = column.as_ref().map(|column| column.giver).unwrap_or_default();
         let mut proofs = Vec::new();
         if was.nullable && !is.nullable {
             let folded = column.as_ref().and_then(|column| self.folded(key, column));
@@ -204,7 +205,7 @@ impl Plan<'_> {
                 let reason = "for rows that were written meanwhile".to_owned();
                 self.backfill(key, Phase::Contract, &is.name, fill, reason, |_| {});
             }
-            proofs.push(has_value(&is.name));
+            proofs.push(has_value(&is.name, giver));
         }
         if let Some(check) =
             is.check.clone().filter(|_| !implies(was.check.as_ref(), is.check.as_ref()))
@@ -275,19 +276,40 @@ impl Plan<'_> {
     }
 }
 
-fn empty(column: &str) -> Proof {
+fn empty(column: &Column) -> Proof {
+    let name = &column.name;
     Proof {
         holds: Holds::NoRows,
-        fault: format!("would have no `{column}`, which is new and must have a value"),
-        instead: format!("give `{column}` a constant default, or make it `optional`"),
+        fault: format!("would have no `{name}`, which is new and must have a value"),
+        instead: match column.giver {
+            Giver::Writer => format!("give `{name}` a constant default, or make it `optional`"),
+            Giver::Computed => {
+                format!("make `{name}` `optional`, {EMPTY_PATCH}, then take `optional` away again")
+            }
+            Giver::Copied => format!(
+                "make `{name}` `optional`: rows get it when the reference that it is copied \
+                 through is set anew"
+            ),
+        },
     }
 }
 
-fn has_value(column: &str) -> Proof {
+/// What computes the fields of a row.
+const EMPTY_PATCH: &str = "send each of those rows a `PATCH` with `{}`, which computes it";
+
+fn has_value(column: &str, giver: Giver) -> Proof {
     Proof {
         holds: Holds::HasValue(column.to_owned()),
         fault: format!("have no `{column}`"),
-        instead: format!("give `{column}` a constant default, or give those rows a value first"),
+        instead: match giver {
+            Giver::Writer => {
+                format!("give `{column}` a constant default, or give those rows a value first")
+            }
+            Giver::Computed => format!("{EMPTY_PATCH}, first"),
+            Giver::Copied => {
+                format!("set anew the reference that `{column}` is copied through, first")
+            }
+        },
     }
 }
 

@@ -15,10 +15,10 @@ pub(super) fn adopted(
     let mut now = before.clone();
     let keys: Vec<String> = now.tables.keys().cloned().collect();
     for (key, held) in &mut now.tables {
-        held.foreign_keys.retain(|to| keys.contains(&to.table));
         if !held.name.is_empty() {
             continue;
         }
+        held.foreign_keys.retain(|to| keys.contains(&to.table));
         let former = |table: &&&Table| table.was.as_ref().is_some_and(|was| sql_name(was) == *key);
         let same = wanted.tables.get(key).map(|held| (held.context.clone(), held.name.clone()));
         let moved = || tables.values().find(former).and_then(|table| table.was.clone());

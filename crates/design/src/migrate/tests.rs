@@ -1,6 +1,6 @@
 //! What is planned for a change of the model, as lines.
 
-use super::plan;
+use super::{Place, plan};
 use crate::tests::designed;
 use expect_test::{Expect, expect};
 use ir::migration::Snapshot;
@@ -20,8 +20,9 @@ fn check(before: &str, after: &str, expected: Expect) {
         fields.lines().map(|line| format!("          {}\n", line.trim())).collect()
     };
     let (before, after) = (designed(&model(&indented(before))), designed(&model(&indented(after))));
-    let plan =
-        plan(&Snapshot::of(&before.schema, &|_| true), &after.schema, &|_| true, &BTreeSet::new());
+    let place = Place { holds: &|_| true, reaches_out: false };
+    let before = Snapshot::of(&before.schema, &|_| true);
+    let plan = plan(&before, &after.schema, place, &BTreeSet::new());
     let mut lines = String::new();
     for step in &plan.steps {
         let (phase, class) = (step.phase, step.class);
@@ -182,5 +183,43 @@ fn a_field_that_goes_frees_new_rows_at_once_and_is_dropped_with_a_word() {
         Contract Destroys DropColumns(["note"]): `note` is in no model
           no rows that would lose `note`: `--allow-destroy lab.things.note` lets it go
     "#]],
+    );
+}
+
+/// The plan back from where the way from one model to another ends, renames turned round.
+fn check_back(before: &str, after: &str, expected: Expect) {
+    let (before, after) = (designed(before), designed(after));
+    let former = super::turned_round(&before.schema, &after.schema);
+    let place = Place { holds: &|_| true, reaches_out: false };
+    let there = Snapshot::of(&after.schema, &|_| true);
+    let plan = plan(&there, &former, place, &BTreeSet::new());
+    let lines = plan.steps.iter().map(|step| format!("{:?} {:?}\n", step.table, step.action));
+    expected.assert_eq(&lines.collect::<String>());
+    assert_eq!(plan.refused, []);
+}
+
+#[test]
+fn the_way_back_turns_renames_of_tables_and_columns_round() {
+    let model = |name: &str, rest: &str| {
+        format!(
+            "system: lab\nactors: {{ user: oidc }}\ncontexts:\n  lab:\n    resources:\n      \
+             {name}:\n{rest}        allow: {{ read: user, write: user }}\n"
+        )
+    };
+    check_back(
+        &model("Thing", "        fields:\n          text: string max 9 search\n"),
+        &model(
+            "Article",
+            "        was: Thing\n        fields:\n          words: { type: string, max: 9, search: \
+             true, was: text }\n          size: int\n",
+        ),
+        expect![[r#"
+            "lab_things" MoveTable("lab_articles")
+            "lab_things" RenameColumn { from: "words", to: "text" }
+            "lab_things" RenameColumn { from: "words_search", to: "text_search" }
+            "lab_things" Loosen
+            "lab_things" RenameIndex { from: "ix_lab_articles_id_words_search", to: "ix_lab_things_id_text_search" }
+            "lab_things" DropColumns(["size"])
+        "#]],
     );
 }

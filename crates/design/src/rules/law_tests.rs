@@ -256,7 +256,7 @@ fn a_pinned_number_of_nodes_is_priced_and_reaches_the_other_rules() {
     let one = |name: &str| decisions.iter().find(|one| one.name == name).expect("it decides");
     let pin = one("replicas").pinned.as_ref().expect("the model pins it");
     assert_eq!(pin.cost, "monthly cost: 144 USD/month instead of 57.7 USD/month");
-    assert_eq!(one("pools").choice, "4 for each node, 20 in all");
+    assert_eq!(one("pools").choice, "18 for each node, 90 in all");
 }
 
 #[test]

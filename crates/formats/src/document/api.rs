@@ -41,14 +41,26 @@ pub(super) fn write(page: &mut Page, architecture: &Architecture) {
         .iter()
         .filter(|operation| !operation.internal && operation.resource.is_none())
         .collect();
-    if !across.is_empty() {
+    let audited = architecture.settings.audited.then(|| trail(architecture));
+    if !across.is_empty() || audited.is_some() {
         page.heading(3, "Endpoints of no single aggregate");
         let rows = across.iter().map(|operation| endpoint(architecture, operation));
+        let rows = rows.chain(audited);
         page.table(&["Endpoint", "Does", "Allowed", "At the peak"], rows);
     }
     page_example(page, architecture);
     internal(page, architecture);
     write_all(page, architecture, Section::Api);
+}
+
+/// The audit trail, which no operation of the contract shows.
+fn trail(architecture: &Architecture) -> Vec<String> {
+    vec![
+        format!("`GET /{}/audit`", architecture.contract.version),
+        "List what was done; by `resource`, `row`, `who`, `operation`, `since`, `until`".to_owned(),
+        "as the audit decision says".to_owned(),
+        String::new(),
+    ]
 }
 
 fn endpoint(architecture: &Architecture, operation: &Operation) -> Vec<String> {

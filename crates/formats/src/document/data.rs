@@ -33,14 +33,43 @@ pub(super) fn write(page: &mut Page, architecture: &Architecture) {
         page.heading(4, &format!("Indexes of `{name}`"));
         let rows = tables.iter().flat_map(|table| indexes(table));
         page.table(&["Table", "Index", "Query that needs it"], rows);
+        theirs(page, architecture, &tables);
     }
     consistency(page, architecture);
     write_all(page, architecture, Section::Data);
 }
 
+/// The tables that somebody else makes, and what must be in them.
+fn theirs(page: &mut Page, architecture: &Architecture, tables: &[&Table]) {
+    let theirs: Vec<&&Table> = tables.iter().filter(|table| !table.is_managed()).collect();
+    if theirs.is_empty() {
+        return;
+    }
+    page.text(
+        "These tables are somebody else's (`managed: no_ddl`): they are served, and no statement \
+         of Mainstay makes, changes or drops them. `mainstay up` looks whether each has its \
+         columns and unique keys, and prints the SQL for what is missing. They have no foreign \
+         keys, checks or exclusions of Mainstay's: what a rule says of rows is looked for by each \
+         of its own writes. They are in no export, move or backup of rows.",
+    );
+    let rows = theirs.iter().map(|table| {
+        let columns = table.columns.iter().map(|column| {
+            let null = if column.nullable { " (may be null)" } else { "" };
+            format!("`{}`{null}", column.name)
+        });
+        let columns: Vec<String> = columns.collect();
+        vec![qualified(table), architecture.domain.full_name(table.resource), columns.join(", ")]
+    });
+    page.table(&["Table", "Holds", "Must have"], rows);
+}
+
+fn qualified(table: &Table) -> String {
+    format!("{}.{}", table.sql_schema(), table.name)
+}
+
 /// The primary key and the queries that it serves, then the indexes.
 fn indexes(table: &Table) -> Vec<Vec<String>> {
-    let name = format!("{}.{}", table.context, table.name);
+    let name = qualified(table);
     let key = match table.owner {
         None => "one row by id; `GET` of the list, newest first",
         Some(_) => "one row by id",
@@ -93,7 +122,14 @@ fn consistency(page: &mut Page, architecture: &Architecture) {
     });
     let head = ["Written together, under one version", "Guarded in it", "Events committed with it"];
     page.table(&head, rows);
+    page.table(&["Field", "Is", "How consistent"], fields(architecture));
+}
+
+/// The fields whose values come from elsewhere.
+fn fields(architecture: &Architecture) -> Vec<Vec<String>> {
+    let domain = &architecture.domain;
     let mut rows = Vec::new();
+    let held = |from, to| [from, to].iter().all(|id| architecture.schema.table(*id).is_managed());
     for (id, resource) in domain.resources() {
         for field in &resource.fields {
             let name = format!("{}.{}", domain.full_name(id), field.name);
@@ -105,7 +141,13 @@ fn consistency(page: &mut Page, architecture: &Architecture) {
                 ]),
                 (Kind::Reference { target, on_delete, .. }, _) => rows.push(vec![
                     name,
-                    format!("foreign key to {}", domain.resource(*target).name),
+                    match held(id, *target) {
+                        true => format!("foreign key to {}", domain.resource(*target).name),
+                        false => format!(
+                            "id of {}, looked for by each write, without foreign key",
+                            domain.resource(*target).name
+                        ),
+                    },
                     match on_delete {
                         OnDelete::Restrict => "the target cannot go while it is referred to",
                         OnDelete::Clear => "null when the target goes",
@@ -132,7 +174,7 @@ fn consistency(page: &mut Page, architecture: &Architecture) {
             }
         }
     }
-    page.table(&["Field", "Is", "How consistent"], rows);
+    rows
 }
 
 pub(super) fn caching(page: &mut Page, architecture: &Architecture) {

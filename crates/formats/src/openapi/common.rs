@@ -5,6 +5,7 @@ use super::answers::Answers;
 use super::scalar::reference;
 use crate::example::Form;
 use crate::tree::{Node, list, map};
+use ir::architecture::Architecture;
 use ir::contract::{BATCH_ROWS_MAX, OperationKind};
 use ir::model::Proof;
 
@@ -47,14 +48,23 @@ pub(super) fn security_schemes(writing: &Writing<'_>) -> Node {
     schemes
 }
 
-pub(super) fn headers() -> Node {
+/// What a write tells, and a read may bring, where copies of the database may answer reads.
+pub(super) const POSITION: &str = "Mainstay-Position";
+
+/// True where the database that was decided can have copies that lag.
+pub(super) fn has_copies(architecture: &Architecture) -> bool {
+    let decisions = &architecture.decisions;
+    decisions.iter().any(|one| one.name == "database" && one.choice.starts_with("PostgreSQL"))
+}
+
+pub(super) fn headers(copies: bool) -> Node {
     let text = || map([("type", "string".into())]);
     let header =
         |about: &str, schema: Node| map([("description", about.into()), ("schema", schema)]);
     let seconds = map([("type", "integer".into()), ("minimum", 0.into())]);
     let tag = map([("type", "string".into()), ("pattern", "^\"(?:[0-9]+\\.)?[!#-~]+\"$".into())]);
     let flag = map([("type", "string".into()), ("const", "true".into())]);
-    map([
+    let mut all = map([
         ("ETag", header("Version, if it is of one row, and hash of the representation", tag)),
         ("Location", header("The path of the new row", text())),
         ("Link", header("`rel=\"next\"`: the next page (RFC 8288)", text())),
@@ -65,7 +75,13 @@ pub(super) fn headers() -> Node {
         ("Accept-Patch", header("What PATCH takes", text())),
         ("WWW-Authenticate", header("How to prove who calls (RFC 6750)", text())),
         ("traceparent", header("The trace of this answer (W3C)", text())),
-    ])
+    ]);
+    if copies {
+        let about = "After a write where replicas answer reads: a read that sends it back, to \
+                     whichever process, misses nothing up to here";
+        all.set(POSITION, header(about, text()));
+    }
+    all
 }
 
 pub(super) fn problem() -> Node {

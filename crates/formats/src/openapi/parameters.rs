@@ -1,7 +1,7 @@
 //! Parameters of path, query and header.
 
-use super::Writing;
 use super::scalar::{any_text, filtered, instant, reference, uuid};
+use super::{Writing, common};
 use crate::tree::{Node, list, map};
 use ir::contract::{Filter, Operation, OperationKind};
 use ir::domain::Field;
@@ -69,6 +69,12 @@ pub(super) fn shared(writing: &Writing<'_>) -> Node {
         let tags = tag("\"0123456789abcdef\"");
         let about = "Answers 304 where the representation still has this `ETag`";
         all.set("ifNoneMatch", named("If-None-Match", "header", tags, about));
+        if common::has_copies(writing.architecture) {
+            let about = "What a write answered: nothing up to there is missed, though a replica \
+                         may answer";
+            let text = map([("type", "string".into())]);
+            all.set("position", named(common::POSITION, "header", text, about));
+        }
     }
     let across = across_tenants(writing);
     if !across.is_empty() {
@@ -121,6 +127,10 @@ fn references(writing: &Writing<'_>, operation: &Operation) -> Vec<&'static str>
 pub(super) fn parameters(writing: &Writing<'_>, operation: &Operation) -> Node {
     let shared = |name: &str| map([("$ref", format!("#/components/parameters/{name}").into())]);
     let mut all: Vec<Node> = references(writing, operation).into_iter().map(shared).collect();
+    let reads = matches!(operation.kind, OperationKind::Get | OperationKind::List);
+    if reads && common::has_copies(writing.architecture) {
+        all.push(shared("position"));
+    }
     let own = operation.resource.is_none_or(|id| !writing.resource(id).shared);
     if own && !across_tenants(writing).is_empty() {
         all.push(shared("tenant"));

@@ -2,7 +2,7 @@
 
 use super::answers::Answers;
 use super::scalar::reference;
-use super::{Writing, common, links, parameters, schemas};
+use super::{Writing, common, links, parameters, schemas, trail};
 use crate::bodies::{Body, Need, need};
 use crate::example::{self, Form};
 use crate::tree::{Node, list, map};
@@ -22,6 +22,7 @@ pub(super) fn paths(writing: &Writing<'_>, answers: &mut Answers) -> Node {
             None => paths.push((operation.path.clone(), Node::empty().with(&method, node))),
         }
     }
+    paths.extend(trail::path(writing, answers));
     paths.extend(common::explain(writing, answers));
     paths.extend(common::probes().into_iter().map(|(path, node)| (path.to_owned(), node)));
     Node::Map(paths)
@@ -211,13 +212,13 @@ fn success(writing: &Writing<'_>, operation: &Operation) -> Node {
         }
         (OperationKind::Create, Some(id)) => {
             let content = json(reference(names.one(id)), read_example(writing, id));
-            let headers = [&["Location", "ETag"], &REPEATABLE[..]].concat();
+            let headers = [&["Location", "ETag"][..], &written(writing, &PREFERRED)].concat();
             let made = answer("The new row", &headers, Some(content));
             map([("201", linked(writing, operation, made))])
         }
         (OperationKind::Replace | OperationKind::Update | OperationKind::Command(_), Some(id)) => {
             let content = json(reference(names.one(id)), read_example(writing, id));
-            let headers = [&["ETag"], &REPEATABLE[..]].concat();
+            let headers = [&["ETag"][..], &written(writing, &PREFERRED)].concat();
             let bare = "Done; the row was not asked for, or may not be read any more";
             map([
                 ("200", answer("The row as it is now", &headers, Some(content))),
@@ -225,7 +226,7 @@ fn success(writing: &Writing<'_>, operation: &Operation) -> Node {
             ])
         }
         (OperationKind::Delete, _) => {
-            map([("204", answer("The row is gone", &REPEATABLE[..2], None))])
+            map([("204", answer("The row is gone", &written(writing, &REPEATED), None))])
         }
         (OperationKind::Route(at), Some(id)) => {
             if writing.resource(id).routes[at].redirect.is_some() {
@@ -237,7 +238,7 @@ fn success(writing: &Writing<'_>, operation: &Operation) -> Node {
         (OperationKind::Batch, _) => {
             let content = json(reference("BatchAnswer"), None);
             let about = "What each operation answers, in their order";
-            map([("200", answer(about, &REPEATABLE[..2], Some(content)))])
+            map([("200", answer(about, &written(writing, &REPEATED), Some(content)))])
         }
         (_, None) => Node::empty(),
     }
@@ -251,8 +252,16 @@ fn linked(writing: &Writing<'_>, operation: &Operation, answer: Node) -> Node {
     }
 }
 
-/// Headers of what may have been answered before, and of what was asked to be left out.
-const REPEATABLE: [&str; 3] = ["Idempotent-Replayed", "Idempotency-Expires", "Preference-Applied"];
+/// Headers of what may have been answered before.
+const REPEATED: [&str; 2] = ["Idempotent-Replayed", "Idempotency-Expires"];
+/// The same, where something may be asked to be left out.
+const PREFERRED: [&str; 3] = [REPEATED[0], REPEATED[1], "Preference-Applied"];
+
+/// Headers of a write.
+fn written(writing: &Writing<'_>, headers: &[&'static str]) -> Vec<&'static str> {
+    let position = common::has_copies(writing.architecture).then_some(common::POSITION);
+    headers.iter().copied().chain(position).collect()
+}
 
 fn answer(about: &str, headers: &[&str], content: Option<Node>) -> Node {
     let mut node = map([("description", about.into())]);

@@ -12,8 +12,17 @@ use ir::model::FieldType;
 use ir::schema::Part;
 
 /// Names that the document itself uses.
-const TAKEN: [&str; 7] =
-    ["Money", "Currency", "Timespan", "Problem", "Batch", "BatchAnswer", "Explanation"];
+const TAKEN: [&str; 9] = [
+    "Money",
+    "Currency",
+    "Timespan",
+    "Problem",
+    "Batch",
+    "BatchAnswer",
+    "Explanation",
+    "AuditEntry",
+    "AuditPage",
+];
 
 /// The names of the resources in the document.
 pub(super) struct SchemaNames {
@@ -115,6 +124,9 @@ pub(super) fn schemas(writing: &Writing<'_>) -> Node {
     }
     schemas.set("Problem", super::common::problem());
     schemas.set("Explanation", super::common::explanation());
+    if writing.architecture.settings.audited {
+        super::trail::schemas(&mut schemas);
+    }
     schemas
 }
 

@@ -79,7 +79,7 @@ fn wrong(kind: NameKind, text: &str) -> Option<(&'static str, &'static str)> {
             text.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
                 && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"_$. ".contains(&b)),
             "a table or column",
-            "it has letters, digits and `_`",
+            "it begins with a letter or `_` and has letters, digits, `_`, `$`, `.` and spaces",
         ),
         NameKind::Subject => (!text.is_empty(), "a decision", "its name, perhaps with a subject"),
         NameKind::Percentile | NameKind::Status | NameKind::Route => (true, "", ""),

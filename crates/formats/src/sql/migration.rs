@@ -29,11 +29,19 @@ struct Written {
     locks: &'static str,
 }
 
+impl Written {
+    /// What the database remembers is all that changes.
+    fn nothing() -> Self {
+        Self { run: Vec::new(), undo: Some(Vec::new()), locks: "nothing" }
+    }
+}
+
 /// Every step, as what is reviewed and carried out.
 pub fn script(migration: &Migration, dialect: Dialect<'_>) -> Vec<ScriptStep> {
     let shapes = Shapes { names: &migration.names };
     let write = |(at, step): (usize, &Step)| {
         let Written { run, undo, locks } = match dialect {
+            _ if step.action == Action::HandOver => Written::nothing(),
             Dialect::Sqlite => sqlite::written(&shapes, step),
             Dialect::Postgresql(name) => postgresql::Writer { shapes: &shapes, name }.written(step),
         };
@@ -76,5 +84,6 @@ fn name(shapes: &Shapes<'_>, step: &Step) -> String {
         Action::SwapColumn { to, .. } => format!("put the converted {table}.{to} in place"),
         Action::DropColumns(columns) => format!("drop {table}.{}", columns.join(" and ")),
         Action::DropTable => format!("drop table {table}"),
+        Action::HandOver => format!("hand over table {table}"),
     }
 }

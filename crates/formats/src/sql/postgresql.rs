@@ -3,7 +3,8 @@
 
 use super::sqlite::bounds;
 use super::{
-    in_order, index_columns, is_search, is_span, list, needed_by, only, pairs, quoted, system, text,
+    in_order, index_columns, is_search, is_span, left_out, list, needed_by, only, pairs, quoted,
+    system, text,
 };
 use ir::model::OnDelete;
 use ir::schema::{Check, Column, ForeignKey, Index, Literal, Part, Schema, Storage, Table};
@@ -31,7 +32,7 @@ fn piece(before: impl Into<String>, text: impl Into<String>) -> Piece {
 
 /// The name that a table has where contexts are schemas.
 pub fn postgresql_name(table: &Table) -> String {
-    format!("{}.{}", quoted(&table.context), quoted(&table.name))
+    format!("{}.{}", quoted(table.sql_schema()), quoted(&table.name))
 }
 
 /// The whole file: extensions, schemas, tables, policies, indexes, system tables.
@@ -41,6 +42,7 @@ pub fn write_postgresql(schema: &Schema, holds: &dyn Fn(&Table) -> bool) -> Stri
     for Piece { before, text } in pieces(schema, place) {
         out.push_str(&format!("{before}{text};\n"));
     }
+    out.push_str(&left_out(schema, holds));
     out.push_str(system::POSTGRESQL);
     out
 }
@@ -232,13 +234,18 @@ fn excluded(table: &Table, index: &Index) -> bool {
 /// Holds tenants apart a second time, beneath the queries that carry the tenant anyway.
 fn policy(table: &Table, name: &str) -> Vec<Piece> {
     let Some(tenant) = &table.tenant else { return Vec::new() };
-    let own = format!("{} = current_setting('mainstay.tenant', true)", quoted(tenant));
+    let own = own_rows(tenant);
     let policy = format!("CREATE POLICY tenant ON {name}\n  USING ({own})\n  WITH CHECK ({own})");
     vec![
         piece("", format!("ALTER TABLE {name} ENABLE ROW LEVEL SECURITY")),
         piece("", format!("ALTER TABLE {name} FORCE ROW LEVEL SECURITY")),
         piece("", policy),
     ]
+}
+
+/// The condition of a tenant's own rows.
+pub(super) fn own_rows(tenant: &str) -> String {
+    format!("{} = current_setting('mainstay.tenant', true)", quoted(tenant))
 }
 
 pub(super) fn create_index(table: &Table, name: &str, index: &Index) -> String {

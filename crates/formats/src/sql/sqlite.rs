@@ -1,7 +1,8 @@
 //! SQLite: STRICT tables named `<context>_<table>`, ids as 16 bytes, times as microseconds.
 
 use super::{
-    in_order, index_columns, is_span, list, needed_by, one_line, only, pairs, quoted, system, text,
+    in_order, index_columns, is_span, left_out, list, needed_by, one_line, only, pairs, quoted,
+    system, text,
 };
 use ir::model::OnDelete;
 use ir::schema::{Check, Column, ForeignKey, Index, Literal, Schema, Storage, Table};
@@ -40,6 +41,7 @@ pub fn write_sqlite(schema: &Schema, holds: &dyn Fn(&Table) -> bool) -> String {
     for trigger in tables.iter().flat_map(|(_, table)| triggers(schema, table, holds)) {
         out.push_str(&format!("\n-- a reference is cleared where its row goes\n{trigger};\n"));
     }
+    out.push_str(&left_out(schema, holds));
     out.push_str(system::SQLITE);
     out
 }
@@ -72,16 +74,15 @@ pub(super) fn create_table(
 }
 
 fn column(column: &Column) -> String {
-    let (kind, own) = match column.storage {
-        Storage::Uuid => ("BLOB", Some("length({}) = 16")),
-        Storage::Bool => ("INTEGER", Some("{} IN (0, 1)")),
-        Storage::Currency => ("TEXT", Some("length({}) = 3")),
-        Storage::Int | Storage::Decimal { .. } | Storage::Units => ("INTEGER", None),
-        Storage::Date | Storage::Time | Storage::Timestamp => ("INTEGER", None),
-        Storage::Duration => ("INTEGER", None),
-        Storage::Text | Storage::Json => ("TEXT", None),
+    let own = match column.storage {
+        Storage::Uuid => Some("length({}) = 16"),
+        Storage::Bool => Some("{} IN (0, 1)"),
+        Storage::Currency => Some("length({}) = 3"),
+        Storage::Int | Storage::Decimal { .. } | Storage::Units => None,
+        Storage::Date | Storage::Time | Storage::Timestamp | Storage::Duration => None,
+        Storage::Text | Storage::Json => None,
     };
-    let name = quoted(&column.name);
+    let (name, kind) = (quoted(&column.name), kind(column.storage));
     let null = if column.nullable { "" } else { " NOT NULL" };
     let check = match &column.check {
         Some(check) => condition(&name, check),
@@ -89,6 +90,16 @@ fn column(column: &Column) -> String {
     };
     let check = check.map(|check| format!(" CHECK ({check})")).unwrap_or_default();
     format!("{name} {kind}{null}{check}")
+}
+
+/// The type of a column.
+pub(super) fn kind(storage: Storage) -> &'static str {
+    match storage {
+        Storage::Uuid => "BLOB",
+        Storage::Currency | Storage::Text | Storage::Json => "TEXT",
+        Storage::Bool | Storage::Int | Storage::Decimal { .. } | Storage::Units => "INTEGER",
+        Storage::Date | Storage::Time | Storage::Timestamp | Storage::Duration => "INTEGER",
+    }
 }
 
 pub(super) fn condition(name: &str, check: &Check) -> Option<String> {

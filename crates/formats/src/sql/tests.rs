@@ -15,7 +15,8 @@ use ir::schema::{
 
 fn column(name: &str, storage: Storage) -> Column {
     let (field, check, was, fill) = (None, None, None, None);
-    Column { name: name.to_owned(), storage, nullable: false, field, check, was, fill }
+    let giver = ir::schema::Giver::Writer;
+    Column { name: name.to_owned(), storage, nullable: false, field, check, was, fill, giver }
 }
 
 fn part(column: Column, field: u16, part: Part) -> Column {
@@ -51,6 +52,7 @@ fn table(number: u16, name: &str, columns: Vec<Column>) -> Table {
         indexes: Vec::new(),
         overlaps: Vec::new(),
         was: None,
+        unmanaged: None,
     }
 }
 

@@ -43,6 +43,9 @@ pub struct Resource {
     pub if_match_required: Option<Span>,
     /// Name of an existing table.
     pub table: Option<Name>,
+    /// `managed: no_ddl`: somebody else makes and changes the table.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unmanaged: Option<Span>,
     /// Former name.
     pub was: Option<Name>,
 }

@@ -25,6 +25,17 @@ pub(crate) struct Up {
     pub(crate) data: DataPath,
     #[command(flatten)]
     pub(crate) database: DatabaseUrl,
+    /// Streaming replica of the database, as `--database` is given; several with commas. It answers
+    /// reads of callers whose own writes it has, and is left out while it lags by more than 5 s
+    #[arg(
+        long = "replica",
+        value_name = "URL",
+        value_delimiter = ',',
+        requires = "database",
+        env = "MAINSTAY_REPLICA_URLS",
+        hide_env_values = true
+    )]
+    pub(crate) replicas: Vec<String>,
     /// Fill an empty store: from `seed/` beside the model, else with plausible rows by type
     #[arg(long, env = "MAINSTAY_SEED", hide_env_values = true)]
     pub(crate) seed: bool,
@@ -32,6 +43,13 @@ pub(crate) struct Up {
     /// MAINSTAY_ENV=production
     #[arg(long, env = "MAINSTAY_PRODUCTION", hide_env_values = true)]
     pub(crate) production: bool,
+    /// Serve the model anew when its files change; SIGHUP does so in any case [default: on, with
+    /// `--production` off]
+    #[arg(long, overrides_with = "no_watch", env = "MAINSTAY_WATCH", hide_env_values = true)]
+    pub(crate) watch: bool,
+    /// Look at the model's files on SIGHUP alone
+    #[arg(long, overrides_with = "watch", env = "MAINSTAY_NO_WATCH", hide_env_values = true)]
+    pub(crate) no_watch: bool,
     /// File descriptor that the URL is written to when the server serves
     #[arg(long, value_name = "FD", env = "MAINSTAY_READY_FD", hide_env_values = true)]
     pub(crate) ready_fd: Option<u32>,
@@ -238,6 +256,16 @@ pub(crate) struct Limits {
         value_parser = clap::value_parser!(u32).range(0..=3_600)
     )]
     pub(crate) drain_timeout: u32,
+    /// Connections to PostgreSQL that this process keeps at most, for reads and writes; replicas
+    /// and databases of tenants have their own [default: what the design decided, D051]
+    #[arg(
+        long,
+        value_name = "CONNECTIONS",
+        env = "MAINSTAY_DATABASE_CONNECTIONS",
+        hide_env_values = true,
+        value_parser = clap::value_parser!(u16).range(3..=1_000)
+    )]
+    pub(crate) database_connections: Option<u16>,
     /// Threads that serve [default: one a core]
     #[arg(
         long,

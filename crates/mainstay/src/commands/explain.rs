@@ -1,6 +1,8 @@
 //! `mainstay explain`: the page of a code, a topic of the notation, or what was decided about a
 //! part of the model.
 
+mod rule;
+
 use crate::failure::{Failure, Outcome};
 use crate::pipeline;
 use formats::requirements;
@@ -64,6 +66,9 @@ pub(crate) fn explain(what: Option<&str>, path: &Path) -> Outcome<Explanation> {
             .ok_or_else(|| unknown_code(&code));
     }
     let designed = pipeline::design(path, None)?;
+    if let Some(markdown) = rule::explain(&designed.architecture.domain, what) {
+        return Ok(Explanation::Topic { topic: what.to_owned(), markdown });
+    }
     let mut decisions = designed.architecture.into_inner().decisions;
     let subjects: Vec<String> = decisions.iter().map(|decision| decision.subject.clone()).collect();
     decisions.retain(|decision| concerns(decision, what));

@@ -36,3 +36,11 @@ pub(super) fn owner(data: &Path) -> Outcome<Option<String>> {
         Failure::new(format!("can't tell whose data is in `{}`", data.display())).caused_by(cause)
     })
 }
+
+/// Refuses a directory whose data is elsewhere by now.
+pub(super) fn not_moved(data: &Path) -> Outcome<()> {
+    let Some(to) = sqlite::moved(data) else { return Ok(()) };
+    Err(Failure::new(format!("the data of `{}` is elsewhere", data.display()))
+        .caused_by(format!("it was moved to {to}"))
+        .hint("name that with `--database` (MAINSTAY_DATABASE_URL), a directory with `--data`"))
+}

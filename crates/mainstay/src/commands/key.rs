@@ -25,7 +25,7 @@ pub(crate) struct Created {
 /// Makes a key for an actor of the model and keeps its hash.
 pub(crate) fn create(arguments: &Create) -> Outcome<Created> {
     let (model, database) = (&arguments.model, &arguments.database);
-    let designed = pipeline::design(&model.path, model.env.as_deref())?;
+    let designed = pipeline::design_to_run(&model.path, model.env.as_deref())?;
     let data = arguments.data.of(&designed.home);
     super::home::check(&data, &designed.architecture.domain.system)?;
     let keys = store(&data, database)?;
@@ -70,7 +70,7 @@ fn there(
     data: &DataPath,
     database: &DatabaseUrl,
 ) -> Outcome<Option<Arc<dyn KeyStore>>> {
-    let designed = pipeline::design(&model.path, model.env.as_deref())?;
+    let designed = pipeline::design_to_run(&model.path, model.env.as_deref())?;
     let data = data.of(&designed.home);
     if database.database.is_none() {
         if !data.is_dir() {
@@ -91,11 +91,17 @@ pub(super) fn store(data: &Path, database: &DatabaseUrl) -> Outcome<Arc<dyn KeyS
     let failed =
         |fault: &dyn std::fmt::Display| Failure::new("can't open the API keys").caused_by(fault);
     if let Some(url) = &database.database {
-        let keys = Address::parse(url).and_then(PostgresKeys::open);
-        return Ok(Arc::new(keys.map_err(|fault| failed(&fault))?));
+        return on_server(Address::parse(url).map_err(|fault| failed(&fault))?);
     }
+    super::home::not_moved(data)?;
     let keys = SqliteKeys::open(data, Arc::new(SystemClock));
     Ok(Arc::new(keys.map_err(|fault| failed(&fault))?))
+}
+
+/// The keys of a database.
+pub(super) fn on_server(address: Address) -> Outcome<Arc<dyn KeyStore>> {
+    let keys = PostgresKeys::open(address);
+    Ok(Arc::new(keys.map_err(|fault| Failure::new("can't open the API keys").caused_by(fault))?))
 }
 
 fn unavailable(why: Unavailable) -> Failure {

@@ -22,7 +22,7 @@ pub(crate) struct Token {
 /// there is none.
 pub(crate) fn token(arguments: &Arguments) -> Outcome<Token> {
     let model = &arguments.model;
-    let designed = pipeline::design(&model.path, model.env.as_deref())?;
+    let designed = pipeline::design_to_run(&model.path, model.env.as_deref())?;
     let data = arguments.data.of(&designed.home);
     let failed = |cause: String| Failure::new("can't make a token").caused_by(cause);
     let domain = &designed.architecture.domain;

@@ -2,10 +2,17 @@
 
 mod callers;
 mod config;
+#[cfg(unix)]
+mod control;
 mod descriptors;
+mod events;
+mod live;
+#[cfg(unix)]
+mod moving;
 pub(in crate::commands) mod stores;
 mod suggest;
 mod waiting;
+mod watch;
 
 use crate::arguments::up::Up;
 use crate::environment::{self, Missing};
@@ -15,20 +22,34 @@ use crate::seed::{self, Caller, Loaded};
 use crate::site::Site;
 use callers::Callers;
 use descriptors::Shares;
+use events::{Event, Events};
 use ir::domain::Domain;
+pub(crate) use live::Swapped;
+use runtime::adapters::postgres::Replica;
+use runtime::adapters::sqlite::DataDirectory;
 use runtime::http::health::{Check, Health};
 use runtime::http::server::announce;
 use runtime::http::{Bound, NotServed, Service, Surroundings, serve};
 use runtime::identity::development::{DevelopmentKey, Wanted};
-use runtime::ingress::rest::{self, Backend, Rest};
+use runtime::ingress::rest::{self, Backend, Rest, Serving};
+use runtime::plan::Plan;
 use runtime::ports::clock::{SystemClock, SystemRandomness};
+use runtime::ports::keys::KeyStore;
 use runtime::telemetry::logs::Log;
 use runtime::telemetry::metrics::Metrics;
 use std::sync::Arc;
+use std::time::Duration;
 use stores::{Home, Stores};
+use watch::Watch;
+
+/// Between two looks at nothing, where the files of the model are not watched.
+const IDLE: Duration = Duration::from_secs(3_600);
 
 /// Seed of plausible rows and examples.
 const SEED: u64 = 7;
+
+/// How long the end waits for a log that is slow to take the last lines.
+const LOG_PATIENCE: Duration = Duration::from_secs(1);
 
 /// What `up` tells while it runs.
 #[derive(Debug)]
@@ -37,6 +58,8 @@ pub(crate) enum News {
     Warning(String),
     /// What the model has that does not run yet, a line a kind.
     Waiting(Vec<String>),
+    /// The tables of a database will follow the model, once the calls that run have ended.
+    Foreseen(super::migrate::Report),
     /// The tables of a database followed the model.
     Migrated(super::migrate::Report),
     /// First rows were made; the seed of plausible ones.
@@ -47,6 +70,21 @@ pub(crate) enum News {
     Listening(String),
     /// What to try, each a shell line or several.
     Try(Vec<String>),
+    /// Another model is served from now on.
+    Swapped(Swapped),
+    /// The files changed, and the model did not; its hash.
+    Unchanged(String),
+    /// The files hold a model that can't be served; the one that still is, by its hash.
+    Kept {
+        /// What is wrong.
+        failure: Failure,
+        /// What is served.
+        model: String,
+    },
+    /// The data is served from elsewhere.
+    Moved(super::moving::Moved),
+    /// The data stays where it was.
+    NotMoved(Failure),
     /// It has ended; connections that were cut.
     Ended(usize),
 }
@@ -55,7 +93,9 @@ pub(crate) enum News {
 pub(crate) fn up(arguments: &Up, tell: &mut dyn FnMut(News)) -> Outcome<()> {
     let model = &arguments.model;
     let production = arguments.production || model.env.as_deref() == Some("production");
-    let designed = pipeline::design(&model.path, model.env.as_deref())?;
+    // What changes from here on is noticed.
+    let watch = Watch::new(&model.path, model.env.as_deref());
+    let designed = pipeline::design_to_run(&model.path, model.env.as_deref())?;
     let missing = environment::missing(&designed.architecture.model, &designed.home);
     check_environment(arguments, production, &missing, tell)?;
     let waiting = waiting::waiting(&designed.architecture.model);
@@ -66,14 +106,15 @@ pub(crate) fn up(arguments: &Up, tell: &mut dyn FnMut(News)) -> Outcome<()> {
     let log = Log::install(format, &arguments.logs.log).map_err(start_failure)?;
     let data = arguments.data.of(&designed.home);
     super::home::check(&data, &designed.architecture.domain.system)?;
-    let shares = descriptors::share(&designed.architecture, arguments.limits.threads);
+    let limits = &arguments.limits;
+    let mut shares = descriptors::share(&designed.architecture, limits.threads);
+    shares.database_connections = limits.database_connections;
     // Nothing is made where nothing could serve it.
     let config = config::server(arguments, &designed.architecture.settings, production, shares);
     let bound = runtime::http::bind(config).map_err(not_served)?;
     let running = Running::open(arguments, designed, production, shares, tell)?;
     let seeded = running.seed(arguments, tell)?;
-    let serving = Serving { arguments, production, bound, log };
-    running.serve(serving, seeded, tell)
+    running.serve(Serve { bound, log, watch }, seeded, tell)
 }
 
 fn not_served(why: NotServed) -> Failure {
@@ -123,29 +164,39 @@ fn check_environment(
     Ok(())
 }
 
-/// How it is served.
-struct Serving<'a> {
-    arguments: &'a Up,
-    production: bool,
+/// What serving begins with.
+struct Serve {
     bound: Bound,
     log: Log,
+    watch: Watch,
 }
 
-/// Everything that serves, before it listens.
-struct Running {
-    designed: Designed,
-    stores: Stores,
+/// Everything that serves.
+struct Running<'a> {
+    arguments: &'a Up,
+    production: bool,
+    shares: Shares,
+    home: Home,
+    replicas: Vec<Replica>,
     /// None in production.
     key: Option<Arc<DevelopmentKey>>,
-    callers: Arc<Callers>,
+    keys: Arc<dyn KeyStore>,
     backend: Arc<Backend>,
     site: Arc<Site>,
     metrics: Arc<Metrics>,
+    health: Arc<Health>,
+    /// What is served now, and may be swapped.
+    designed: Designed,
+    plan: Arc<Plan>,
+    callers: Arc<Callers>,
+    stores: Stores,
+    /// The directory that the data was in until it was moved; it stays locked.
+    left: Option<Arc<DataDirectory>>,
 }
 
-impl Running {
+impl<'a> Running<'a> {
     fn open(
-        arguments: &Up,
+        arguments: &'a Up,
         designed: Designed,
         production: bool,
         shares: Shares,
@@ -154,11 +205,12 @@ impl Running {
         let architecture = &designed.architecture;
         let data = arguments.data.of(&designed.home);
         let home = Home::of(&arguments.database, &data)?;
-        let quiet = |_: &str, _: &str, _: u64, _: u64| {};
-        for report in super::migrate::before_up(architecture, &home, production, &quiet)? {
+        for report in super::migrate::before_up(architecture, &home, production)? {
             tell(News::Migrated(report));
         }
-        let stores = Stores::open(architecture, &home, shares)?;
+        let metrics = Arc::new(Metrics::default());
+        let replicas = stores::replicas(&home, &arguments.replicas, &metrics)?;
+        let stores = Stores::open(architecture, &home, shares, &replicas)?;
         let key = match production {
             true => None,
             false => Some(Arc::new(DevelopmentKey::open(&data).map_err(start_failure)?)),
@@ -166,23 +218,61 @@ impl Running {
         let domain = Arc::new(architecture.domain.clone());
         let keys = super::key::store(&data, &arguments.database)?;
         super::home::claim(&data, &domain.system)?;
-        let callers = Callers::new(arguments, domain, key.clone(), keys).map_err(|cause| {
-            start_failure(cause).hint("`mainstay up --help` lists what tells callers apart")
-        })?;
+        let callers =
+            Callers::new(arguments, domain, key.clone(), Arc::clone(&keys)).map_err(|cause| {
+                start_failure(cause).hint("`mainstay up --help` lists what tells callers apart")
+            })?;
         let callers = Arc::new(callers);
-        let metrics = Arc::new(Metrics::default());
         let around = rest::Surroundings {
-            identify: Arc::clone(&callers) as _,
             clock: Arc::new(SystemClock),
             randomness: Arc::new(SystemRandomness),
             cursor_key: stores.cursor_key(&home)?,
             metrics: Arc::clone(&metrics),
         };
         let plan = Arc::new(runtime::plan::plan(architecture));
-        let backend = Arc::new(Backend::new(plan, stores.ports(), around));
+        let (ports, identify) = (stores.ports(), Arc::clone(&callers) as _);
+        let serving = Serving { plan: Arc::clone(&plan), stores: ports, identify };
+        let backend = Arc::new(Backend::new(serving, around));
         let api: Arc<dyn Service> = Arc::new(Rest::new(Arc::clone(&backend)));
-        let site = Arc::new(Site::new(architecture, api));
-        Ok(Self { stores, key, callers, backend, site, metrics, designed })
+        let site = Arc::new(Site::new(architecture, plan.fingerprint(), api));
+        let health = Arc::new(Health::new(vec![check(&backend), writes_check(&backend)]));
+        let running = Self {
+            arguments,
+            production,
+            shares,
+            home,
+            replicas,
+            key,
+            keys,
+            backend,
+            site,
+            metrics,
+            health,
+            designed,
+            plan,
+            callers,
+            stores,
+            left: None,
+        };
+        running.show_model();
+        running.show_store();
+        Ok(running)
+    }
+
+    /// Operators see which model is served.
+    fn show_model(&self) {
+        self.health.serves(self.plan.fingerprint());
+        self.metrics.serves(self.plan.fingerprint());
+    }
+
+    /// Operators see where the data is.
+    fn show_store(&self) {
+        let help = "What keeps the data that is served: 1 for that, 0 for what kept it before.";
+        for store in ["sqlite", "postgresql"] {
+            let labels = format!("store=\"{store}\"");
+            let gauge = self.metrics.gauge("mainstay_store_info", help, &labels);
+            gauge.set(i64::from(store == self.home.store()));
+        }
     }
 
     fn domain(&self) -> &Domain {
@@ -233,31 +323,31 @@ impl Running {
     }
 
     fn serve(
-        self,
-        serving: Serving<'_>,
+        mut self,
+        serving: Serve,
         seeded: Vec<String>,
         tell: &mut dyn FnMut(News),
     ) -> Outcome<()> {
-        let Serving { arguments, production, bound, log } = serving;
-        let health = Arc::new(Health::new(vec![self.check(), self.writes_check()]));
-        health.started();
+        let Serve { bound, log, watch } = serving;
+        self.health.started();
         let around = Surroundings {
             metrics: Arc::clone(&self.metrics),
-            health,
-            log: Some(log),
+            health: Arc::clone(&self.health),
+            log: Some(log.clone()),
             jwks: self.callers.authenticator.jwks().map(Into::into),
         };
         let site: Arc<dyn Service> = Arc::clone(&self.site) as _;
         let server = serve(bound, site, around).map_err(not_served)?;
         callers::warm(&self.callers);
         let url = server.url();
-        if let Some(fd) = arguments.ready_fd {
+        if let Some(fd) = self.arguments.ready_fd {
             announce(fd, &url).map_err(|cause| {
                 Failure::new(format!("can't write to file descriptor {fd}")).caused_by(cause)
             })?;
         }
+        tracing::info!(model = self.plan.fingerprint(), "serving");
         tell(News::Listening(url.clone()));
-        if !production {
+        if !self.production {
             let any = self.domain().tenancy.as_ref().map(|_| "acme".to_owned());
             let tenant = seeded.into_iter().next().or(any);
             tell(News::Try(suggest::lines(&suggest::Setting {
@@ -269,30 +359,60 @@ impl Running {
                 token: &|caller, tenant| self.token(caller, tenant),
             })));
         }
-        let cut = server.wait();
+        let events = Events::of(server)?;
+        #[cfg(unix)]
+        let _control = match &self.home {
+            Home::Directory(data) => control::Control::listen(data.path(), events.wishes()),
+            Home::Server(_) => None,
+        };
+        let cut = self.follow_until_the_end(&events, watch, tell);
         self.stores.close();
+        log.flush(LOG_PATIENCE);
         tell(News::Ended(cut));
         Ok(())
     }
 
-    /// Readiness needs every store.
-    fn check(&self) -> Check {
-        let backend = Arc::clone(&self.backend);
-        let look = move || {
-            let backend = Arc::clone(&backend);
-            let ready = async move { backend.ready().await.map_err(|why| format!("{why:?}")) };
-            futures::FutureExt::boxed(ready)
-        };
-        Check { name: "store", required: true, look: Box::new(look) }
+    /// Serves what the files of the model say, until the server ends; connections that were cut.
+    fn follow_until_the_end(
+        &mut self,
+        events: &Events,
+        mut watch: Watch,
+        tell: &mut dyn FnMut(News),
+    ) -> usize {
+        let watches = !self.arguments.no_watch && (self.arguments.watch || !self.production);
+        loop {
+            match events.next(if watches { watch.every() } else { IDLE }) {
+                Event::Ended(cut) => return cut,
+                Event::Wanted => {
+                    watch.reads();
+                    self.follow(tell);
+                }
+                #[cfg(unix)]
+                Event::Move(wish) => self.elsewhere(&wish, events, tell),
+                Event::Nothing if watches && watch.changed() => self.follow(tell),
+                Event::Nothing => {}
+            }
+        }
     }
+}
 
-    /// A store that only reads still serves; operators see that it does not write.
-    fn writes_check(&self) -> Check {
-        let backend = Arc::clone(&self.backend);
-        let look = move || {
-            let writes = backend.writes().map_err(|why| format!("{why:?}"));
-            futures::FutureExt::boxed(std::future::ready(writes))
-        };
-        Check { name: "writes", required: false, look: Box::new(look) }
-    }
+/// Readiness needs every store.
+fn check(backend: &Arc<Backend>) -> Check {
+    let backend = Arc::clone(backend);
+    let look = move || {
+        let backend = Arc::clone(&backend);
+        let ready = async move { backend.ready().await.map_err(|why| format!("{why:?}")) };
+        futures::FutureExt::boxed(ready)
+    };
+    Check { name: "store", required: true, look: Box::new(look) }
+}
+
+/// A store that only reads still serves; operators see that it does not write.
+fn writes_check(backend: &Arc<Backend>) -> Check {
+    let backend = Arc::clone(backend);
+    let look = move || {
+        let writes = backend.writes().map_err(|why| format!("{why:?}"));
+        futures::FutureExt::boxed(std::future::ready(writes))
+    };
+    Check { name: "writes", required: false, look: Box::new(look) }
 }

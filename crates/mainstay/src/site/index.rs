@@ -6,7 +6,7 @@ use serde_json::json;
 use std::fmt::Write as _;
 
 /// Title, summary and the way to each list, as HTML.
-pub(super) fn html(architecture: &Architecture) -> String {
+pub(super) fn html(architecture: &Architecture, model: &str) -> String {
     let domain = &architecture.domain;
     let title = escape(&domain.title);
     let mut page = format!(
@@ -27,17 +27,18 @@ pub(super) fn html(architecture: &Architecture) -> String {
         let _ =
             writeln!(page, "<tr><td>{name}</td><td><code>{path}</code></td><td>{about}</td></tr>");
     }
-    page.push_str("</table>\n</body>\n</html>\n");
+    let _ = writeln!(page, "</table>\n<p>model <code>{model}</code></p>\n</body>\n</html>");
     page
 }
 
 /// The same as JSON.
-pub(super) fn json(architecture: &Architecture) -> String {
+pub(super) fn json(architecture: &Architecture, model: &str) -> String {
     let resources: serde_json::Map<String, serde_json::Value> =
         lists(architecture).into_iter().map(|(name, path, _)| (name, json!(path))).collect();
     let index = json!({
         "system": architecture.domain.system,
         "title": architecture.domain.title,
+        "model": model,
         "docs": "/docs",
         "openapi": "/openapi.json",
         "resources": resources,

@@ -1,10 +1,15 @@
 //! The house and the running binary, from outside: one test binary for all of it.
 
+mod audit;
 mod cli;
 mod clinic;
+#[cfg(unix)]
+mod cluster;
+mod connections;
 mod crash;
 mod database;
 mod directories;
+mod erasure;
 mod floors;
 #[cfg(target_os = "linux")]
 mod full;
@@ -12,15 +17,30 @@ mod fuzz;
 mod golden;
 mod harness;
 mod house;
+mod leaving;
 mod links;
+mod live;
+mod living;
+mod migrate;
 mod migrations;
+#[cfg(unix)]
+mod misfortunes;
+#[cfg(unix)]
+mod moving;
+mod old_server;
 mod postgresql;
 mod races;
 mod references;
+#[cfg(unix)]
+mod replicas;
 mod scenes;
 mod schema;
 mod seeds;
 mod shop;
+mod swaps;
+mod tables;
 mod tenants;
 mod tidy;
 mod tour;
+mod transfers;
+mod unmanaged;

@@ -6,12 +6,12 @@ use crate::house::top;
 use std::process::{Command, Stdio};
 
 /// A fenced block: its language and text.
-struct Block {
-    language: String,
-    text: String,
+pub(crate) struct Block {
+    pub(crate) language: String,
+    pub(crate) text: String,
 }
 
-fn blocks(markdown: &str) -> Vec<Block> {
+pub(crate) fn blocks(markdown: &str) -> Vec<Block> {
     let mut blocks = Vec::new();
     let mut open: Option<Block> = None;
     for line in markdown.lines() {
@@ -43,7 +43,7 @@ fn matches(pattern: &str, line: &str) -> bool {
 
 /// Every line of the block stands in the output, in that order; a line that is `…` alone stands
 /// for any lines.
-fn assert_printed(expected: &str, printed: &str, what: &str) {
+pub(crate) fn assert_printed(expected: &str, printed: &str, what: &str) {
     let mut lines = printed.lines().map(str::trim_end);
     for pattern in expected.lines().filter(|line| line.trim() != "…") {
         let found = lines.any(|line| matches(pattern, line));

@@ -290,7 +290,7 @@ fn listed(
         rows_max: 1_000,
         children: &[],
     };
-    let bindings = Bindings { me: me.map(Arc::from), now: NOW, deadline: 0 };
+    let bindings = Bindings { me: me.map(Arc::from), now: NOW, ..Bindings::default() };
     let rows = wait(store.list(&None, &query, &bindings))?;
     Ok(rows.into_iter().map(|row| row.id).collect())
 }

@@ -6,29 +6,43 @@
 //! in every statement and by row-level security, which knows the tenant of the connection.
 
 mod address;
+mod audit;
 mod base;
 mod cells;
 mod commit;
+mod demand;
 mod elsewhere;
 mod error;
 mod keys;
 mod link;
+mod migrations;
 mod place;
 mod pool;
+mod presence;
 mod read;
 mod readers;
+mod replicas;
 mod schema;
 mod shared;
+mod sweep;
 mod system;
+mod transfer;
+mod wanted;
 mod write;
+mod writes;
 
 pub use address::Address;
+pub use audit::verify as verify_audit;
 pub use error::OpenError;
 pub use keys::PostgresKeys;
+pub use migrations::PostgresMigrations;
 pub use place::Apart;
+pub use replicas::Replica;
 pub use system::SYSTEM_TABLES;
+pub use transfer::PostgresTransfer;
 
 use crate::adapters::sql::list;
+use crate::ports::audit::{Kept, Query};
 use crate::ports::clock::Clock;
 use crate::ports::store::{
     Bindings, CommitError, ListQuery, Store, StoredAnswer, Tenant, Unavailable, WriteSet,
@@ -36,10 +50,11 @@ use crate::ports::store::{
 use crate::record::Record;
 use futures::FutureExt;
 use futures::future::BoxFuture;
+use ir::demand::Demand;
 use ir::domain::{Domain, FieldId, ResourceId};
 use ir::schema::Schema;
 use place::Places;
-use read::Read;
+use replicas::Ask;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -65,9 +80,15 @@ pub struct PostgresConfig {
     /// Statements that make the place of a tenant; [`crate::adapters::sql::dialect::TENANT`]
     /// stands for its schema.
     pub tenant_ddl: Vec<String>,
+    /// Tables of the database that somebody else makes, as they must be.
+    pub demands: Vec<Demand>,
     /// Spans are kept apart by looking under a lock, not by a constraint; always so where the
     /// server lacks the extension `btree_gist`.
     pub looks_for_overlaps: bool,
+    /// Copies that may lag, for reads that tolerate it.
+    pub replicas: Vec<Replica>,
+    /// The name of a move to here that whoever opens this is about to decide.
+    pub decided: Option<String>,
     /// The time.
     pub clock: Arc<dyn Clock>,
     /// Limits.
@@ -77,7 +98,8 @@ pub struct PostgresConfig {
 /// What bounds the store.
 #[derive(Debug, Clone, Copy)]
 pub struct PostgresLimits {
-    /// Connections that read from a database.
+    /// Connections that the threads that serve read from a database with; all others share one
+    /// more.
     pub read_connections_max: usize,
     /// Connections that write to a database.
     pub write_connections_max: usize,
@@ -93,13 +115,19 @@ pub struct PostgresLimits {
     pub patience_ms_max: u64,
     /// Databases of tenants held open.
     pub tenant_databases_max: usize,
+    /// Seconds that entries of the audit trail are kept.
+    pub audit_seconds_max: u64,
+    /// Databases of tenants that nobody uses, opened by one sweep for what has had its time.
+    pub swept_databases_max: u32,
+    /// Milliseconds that a migration waits for another to end.
+    pub migration_wait_ms_max: u64,
 }
 
 impl Default for PostgresLimits {
     fn default() -> Self {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         Self {
-            read_connections_max: (2 * cores).min(READ_CONNECTIONS_MAX),
+            read_connections_max: (4 * cores).min(READ_CONNECTIONS_MAX),
             write_connections_max: (8 * cores).min(WRITE_CONNECTIONS_MAX),
             write_waiting_max: 4_096,
             write_wait_ms_max: 2_000,
@@ -107,13 +135,43 @@ impl Default for PostgresLimits {
             attempts_max: 10,
             patience_ms_max: 5_000,
             tenant_databases_max: 16,
+            audit_seconds_max: u64::MAX,
+            swept_databases_max: 32,
+            migration_wait_ms_max: 20_000,
         }
+    }
+}
+
+impl PostgresLimits {
+    /// The least connections of a store: one that reads, the one of all others, one that writes.
+    pub const CONNECTIONS_MIN: usize = 3;
+
+    /// The same with so many connections in all. One write has a connection to itself, and reads
+    /// share theirs: two of three write, but each core has one that reads, as far as that goes.
+    #[must_use]
+    pub fn with_connections(self, all: usize) -> Self {
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        Self::shared_out(self, all, cores)
+    }
+
+    fn shared_out(self, all: usize, cores: usize) -> Self {
+        let all = all.max(Self::CONNECTIONS_MIN);
+        let reads = (all / 3).max(cores.min((all - 1) / 2)).max(1);
+        // One that no core has for its own would never be used.
+        let reads = if reads > cores { reads - reads % cores } else { reads };
+        Self { read_connections_max: reads, write_connections_max: all - 1 - reads, ..self }
+    }
+
+    /// Connections in all.
+    pub fn connections(&self) -> usize {
+        self.read_connections_max + 1 + self.write_connections_max
     }
 }
 
 /// A store on PostgreSQL.
 pub struct PostgresStore {
     places: Arc<Places>,
+    writes: writes::Writes,
     threads: Option<base::Threads>,
 }
 
@@ -123,14 +181,21 @@ impl PostgresStore {
     /// # Errors
     /// [`OpenError`], which says what is wrong and what to do about it.
     pub fn open(
-        config: PostgresConfig,
+        mut config: PostgresConfig,
         domain: Arc<Domain>,
         schema: Arc<Schema>,
     ) -> Result<Self, OpenError> {
         let threads = base::Threads::start()?;
+        let model = presence::fingerprint(&schema, &config.contexts);
+        let decided = config.decided.clone();
+        config.address = config.address.called(&presence::presence(&model, &config.service));
         let places = Places::open(config, domain, schema, &threads)?;
+        threads.wait(places.check_demands(true))?;
+        threads.wait(places.show())?;
+        threads.wait(transfer::check_whole(&places.home, decided.as_deref()))?;
         places.start_sweeping();
-        Ok(Self { places, threads: Some(threads) })
+        places.start_looking();
+        Ok(Self { places, writes: writes::Writes::default(), threads: Some(threads) })
     }
 
     /// A value that the database keeps for good: the one given first.
@@ -159,9 +224,15 @@ impl PostgresStore {
     /// Where the database can't be read.
     pub fn is_empty(&self) -> Result<bool, Unavailable> {
         match &self.threads {
-            Some(threads) => threads.wait(self.places.is_empty()),
+            Some(threads) => threads.wait(self.places.is_empty(true)),
             None => Err(Unavailable::Broken("the store is closed".to_owned())),
         }
+    }
+
+    /// Another store on the same database takes the place of this one: connections that are free go
+    /// at once, the others when they are, so that both have hardly more than one.
+    pub fn hand_over(&self) {
+        self.places.hand_over();
     }
 
     /// Lets go of the connections. Further commits are refused.
@@ -179,12 +250,14 @@ impl PostgresStore {
     ) -> Result<Vec<Record>, Unavailable> {
         let places = &self.places;
         let Some(place) = places.reading(tenant, resource).await? else { return Ok(Vec::new()) };
-        let read = Read { plan: &places.plan, resource, children };
+        let read = places.texts.read(&places.plan, resource, children);
         let (text, values) = read.by_ids(tenant.as_deref(), ids);
         let values: Vec<_> = values.iter().map(read::Value::parameter).collect();
         let session = places.session(tenant, bindings.deadline)?;
-        let rows = place.base.readers.read(&session, &place.text(&text), &values).await?;
-        read.decode(&rows)
+        let text = place.text(&text);
+        let ask = Ask { session: &session, text: &text, values: &values };
+        let rows = places.read(&place, (tenant, bindings), ask).await?;
+        read.found(ids, &rows)
     }
 
     async fn list_now(
@@ -198,12 +271,14 @@ impl PostgresStore {
         let Some(place) = places.reading(tenant, resource).await? else { return Ok(Vec::new()) };
         let statement = list::statement(&places.plan, query)
             .map_err(|refused| Unavailable::Broken(refused.to_string()))?;
-        let read = Read { plan: &places.plan, resource, children: query.children };
-        let (text, mut values) = read.page(&statement, tenant, bindings);
+        let read = places.texts.read(&places.plan, resource, query.children);
+        let (text, mut values) = read.page(&statement, query, tenant, bindings);
         let session = places.session(tenant, bindings.deadline)?;
         let text = elsewhere::fetched(places, &session, text, &mut values).await?;
         let values: Vec<_> = values.iter().map(read::Value::parameter).collect();
-        let rows = place.base.readers.read(&session, &place.text(&text), &values).await?;
+        let text = place.text(&text);
+        let ask = Ask { session: &session, text: &text, values: &values };
+        let rows = places.read(&place, (tenant, bindings), ask).await?;
         read.decode(&rows)
     }
 
@@ -224,15 +299,26 @@ impl PostgresStore {
         system::answer(&self.places.home.readers, &session, scope, now).await
     }
 
+    async fn audit_now(
+        &self,
+        tenant: &Tenant,
+        query: &Query,
+        bindings: &Bindings,
+    ) -> Result<Vec<Kept>, Unavailable> {
+        let session = self.places.session(tenant, bindings.deadline)?;
+        let Some(place) = self.places.answers(tenant).await? else { return Ok(Vec::new()) };
+        audit::page(&place.base.readers, &session, tenant.as_deref(), query).await
+    }
+
     async fn ready_now(&self) -> Result<(), Unavailable> {
         const PROBE: Duration = Duration::from_secs(2);
         let session = self.places.session_of(&None, PROBE.as_millis() as u64);
-        let text = "SELECT pg_is_in_recovery()";
-        let rows = self.places.home.readers.read(&session, text, &[]).await?;
-        match rows.first().is_some_and(|row| row.get(0)) {
-            true => Err(Unavailable::ReadOnly),
-            false => Ok(()),
-        }
+        let text = "SELECT pg_is_in_recovery() OR current_setting('transaction_read_only')::bool";
+        let readers = &self.places.home.readers;
+        let rows = readers.read_within(Duration::ZERO, &session, text, &[]).await?;
+        // One that only reads still serves.
+        self.writes.saw(rows.first().is_some_and(|row| row.get(0)));
+        Ok(())
     }
 }
 
@@ -280,15 +366,53 @@ impl Store for PostgresStore {
         set: WriteSet,
         bindings: &'a Bindings,
     ) -> BoxFuture<'a, Result<(), CommitError>> {
-        commit::commit(&self.places, set, bindings.clone()).boxed()
+        let commit = commit::commit(&self.places, set, bindings.clone());
+        commit.inspect(|done| self.writes.note(done)).boxed()
+    }
+
+    fn audit<'a>(
+        &'a self,
+        tenant: &'a Tenant,
+        query: &'a Query,
+        bindings: &'a Bindings,
+    ) -> BoxFuture<'a, Result<Vec<Kept>, Unavailable>> {
+        self.audit_now(tenant, query, bindings).boxed()
     }
 
     fn ready(&self) -> BoxFuture<'_, Result<(), Unavailable>> {
         self.ready_now().boxed()
     }
 
+    fn writes(&self) -> Result<(), Unavailable> {
+        self.writes.told()
+    }
+
+    fn position(&self) -> BoxFuture<'_, Option<u64>> {
+        self.places.position().boxed()
+    }
+
     fn knows<'a>(&'a self, tenant: &'a Tenant) -> BoxFuture<'a, Result<bool, Unavailable>> {
         self.places.knows(tenant).boxed()
+    }
+}
+
+#[cfg(test)]
+mod limits_tests {
+    use super::PostgresLimits;
+
+    #[test]
+    fn connections_are_shared_out_to_the_last_and_none_goes_without() {
+        for cores in [1, 2, 4, 16, 64] {
+            for all in 0..200 {
+                let limits = PostgresLimits::default().shared_out(all, cores);
+                let (reads, writes) = (limits.read_connections_max, limits.write_connections_max);
+                assert_eq!(limits.connections(), all.max(PostgresLimits::CONNECTIONS_MIN));
+                assert!(reads >= 1 && writes >= 1, "{reads} and {writes} of {all}");
+                assert!(reads <= writes, "{reads} and {writes} of {all} on {cores} cores");
+            }
+        }
+        let limits = PostgresLimits::default().shared_out(24, 2);
+        assert_eq!((limits.read_connections_max, limits.write_connections_max), (8, 15));
     }
 }
 

@@ -6,12 +6,14 @@
 
 pub mod compare;
 pub mod condition;
+pub mod demand;
 pub mod dialect;
-pub(crate) mod differences;
+pub(crate) mod journal;
 pub mod list;
 pub mod plan;
 pub mod shape;
 pub mod term;
+pub(crate) mod transfer;
 
 #[cfg(test)]
 mod tests;

@@ -6,8 +6,10 @@
 //! snapshot per call; what turns out to be long moves to a thread for long reads. Everything a
 //! call may wait for or grow to has a limit in [`SqliteConfig`].
 
+mod audit;
 mod backup;
 mod counters;
+mod demand;
 mod directory;
 mod error;
 mod fair;
@@ -21,19 +23,23 @@ mod read;
 mod readers;
 mod schema;
 mod system;
+mod transfer;
 mod write;
 mod writer;
 
+pub use audit::verify as verify_audit;
 pub use backup::{BackupError, Copied, backup, restore};
-pub use directory::DataDirectory;
+pub use directory::{CONTROL, DataDirectory, leave, leave_by, moved, moved_by, stay};
 pub use error::OpenError;
 pub use keys::SqliteKeys;
 pub use migrations::SqliteMigrations;
 pub use owner::{claim, owner};
 pub use system::SYSTEM_TABLES;
+pub use transfer::SqliteTransfer;
 pub use writer::WriterFigures;
 
 use crate::adapters::sql::{dialect::Sqlite, list, plan::Plan};
+use crate::ports::audit::{Kept, Query};
 use crate::ports::clock::Clock;
 use crate::ports::store::{
     Bindings, CommitError, ListQuery, Store, StoredAnswer, Tenant, Unavailable, WriteSet,
@@ -41,11 +47,14 @@ use crate::ports::store::{
 use crate::record::Record;
 use futures::FutureExt;
 use futures::future::BoxFuture;
+use ir::demand::Demand;
 use ir::domain::{Domain, FieldId, ResourceId};
 use ir::schema::Schema;
 use layout::{File, Layout};
 use readers::Readers;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use tokio::sync::Semaphore;
 
 /// Where and how large.
 #[derive(Clone)]
@@ -61,6 +70,8 @@ pub struct SqliteConfig {
     /// A table that none of them makes is another service's. With a file per tenant they may not
     /// refer from a tenant's table to a shared one: the store itself looks after that.
     pub ddl: Vec<String>,
+    /// Tables of the service's file that somebody else makes, as they must be.
+    pub demands: Vec<Demand>,
     /// The time.
     pub clock: Arc<dyn Clock>,
     /// Limits.
@@ -95,6 +106,8 @@ pub struct SqliteLimits {
     pub lock_wait_ms_max: u32,
     /// Pages of 4 KiB that a file may have; the disk is full for it then.
     pub file_pages_max: u32,
+    /// Seconds that entries of the audit trail are kept; as long as there are files at the most.
+    pub audit_seconds_max: u64,
 }
 
 impl Default for SqliteLimits {
@@ -112,6 +125,7 @@ impl Default for SqliteLimits {
             counters_max: 65_536,
             lock_wait_ms_max: 2_000,
             file_pages_max: u32::MAX - 1,
+            audit_seconds_max: u64::MAX,
         }
     }
 }
@@ -123,7 +137,12 @@ pub struct SqliteStore {
     readers: Arc<Readers>,
     slow: read::SlowLane,
     writers: writer::Writers,
+    /// Turns at reading the audit trail.
+    trail: Arc<Semaphore>,
 }
+
+/// Reads of the audit trail at a time.
+const TRAIL_READS_MAX: usize = 2;
 
 impl SqliteStore {
     /// Opens the files, makes or extends their tables and starts the writer.
@@ -141,7 +160,8 @@ impl SqliteStore {
         let readers = Arc::new(Readers::new(Arc::clone(&layout)));
         let writers = writer::Writers::start(Arc::clone(&layout))?;
         let slow = read::SlowLane::start(&layout, &readers)?;
-        Ok(Self { plan, layout, readers, slow, writers })
+        let trail = Arc::new(Semaphore::new(TRAIL_READS_MAX));
+        Ok(Self { plan, layout, readers, slow, writers, trail })
     }
 
     /// The issuer whose subjects are stored bare: the one given first, for good.
@@ -177,6 +197,12 @@ impl SqliteStore {
     /// What the writers have done since the store was opened.
     pub fn figures(&self) -> WriterFigures {
         self.writers.figures()
+    }
+
+    /// Another store on the same files takes the place of this one: what ends it, or is still asked
+    /// of it, is to keep the other from nothing.
+    pub fn hand_over(&self) {
+        self.layout.handed_over.store(true, Ordering::Relaxed);
     }
 
     /// Writes what is buffered, moves the journals into the files and stops the writer. Further
@@ -222,6 +248,29 @@ impl SqliteStore {
             Err(Unavailable::Busy) => self.slow.run(file, page, bindings.deadline).await,
             answered => answered,
         }
+    }
+}
+
+impl SqliteStore {
+    /// A trail may be long and what is looked for rare: it is read beside the calls, by few.
+    async fn audit_now(
+        &self,
+        tenant: &Tenant,
+        query: &Query,
+        bindings: &Bindings,
+    ) -> Result<Vec<Kept>, Unavailable> {
+        let broken = |what: &str| Unavailable::Broken(what.to_owned());
+        let turn = Arc::clone(&self.trail).acquire_owned().await;
+        let turn = turn.map_err(|_| broken("the store is closed"))?;
+        let (file, readers) = (self.layout.answers(tenant)?, Arc::clone(&self.readers));
+        let (tenant, query, deadline) = (tenant.clone(), query.clone(), bindings.deadline);
+        let read = move || {
+            let _turn = turn;
+            let page = |link: &link::Link| audit::page(link, tenant.as_deref(), &query);
+            readers.with(&file, deadline, None, page, Vec::new)
+        };
+        let read = tokio::task::spawn_blocking(read).await;
+        read.unwrap_or_else(|_| Err(broken("a read of the audit trail failed")))
     }
 }
 
@@ -271,6 +320,15 @@ impl Store for SqliteStore {
         bindings: &'a Bindings,
     ) -> BoxFuture<'a, Result<(), CommitError>> {
         self.writers.commit(set, bindings).boxed()
+    }
+
+    fn audit<'a>(
+        &'a self,
+        tenant: &'a Tenant,
+        query: &'a Query,
+        bindings: &'a Bindings,
+    ) -> BoxFuture<'a, Result<Vec<Kept>, Unavailable>> {
+        self.audit_now(tenant, query, bindings).boxed()
     }
 
     fn ready(&self) -> BoxFuture<'_, Result<(), Unavailable>> {

@@ -11,7 +11,16 @@ use std::borrow::Cow;
 /// True where some grant speaks of the caller and its condition holds in the scope. A fault in a
 /// condition denies.
 pub(crate) fn allows(call: &Call, grants: &[Grant], scope: &dyn Scope) -> bool {
-    grants.iter().any(|grant| {
+    allowing(call, grants, scope).is_some()
+}
+
+/// The first grant that allows it.
+pub(crate) fn allowing<'g>(
+    call: &Call,
+    grants: &'g [Grant],
+    scope: &dyn Scope,
+) -> Option<&'g Grant> {
+    grants.iter().find(|grant| {
         call.is(&grant.caller)
             && grant.when.as_ref().is_none_or(|when| holds(when, scope).unwrap_or(false))
     })

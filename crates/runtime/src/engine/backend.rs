@@ -1,4 +1,7 @@
 //! What serves: the engine of the present plan, and what outlives it.
+//!
+//! [`Backend::live`] is the one point through which a call finds plan, stores and callers: it holds
+//! what it got there from its beginning to its end, whatever is swapped in meanwhile.
 
 use super::seal::CursorKey;
 use super::{Engine, Shared};
@@ -9,10 +12,17 @@ use crate::ports::clock::{Clock, Randomness};
 use crate::ports::store::{Store, Tenant, Unavailable};
 use crate::problem::Problem;
 use crate::telemetry::metrics::{Metrics, OperationId};
-use arc_swap::ArcSwap;
+use arc_swap::ArcSwapOption;
 use futures::future::BoxFuture;
 use std::collections::BTreeSet;
+use std::pin::pin;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+use tokio::sync::Notify;
+
+/// Between two looks whether the calls of a former plan have ended.
+const LOOK_EVERY: Duration = Duration::from_millis(2);
 
 /// Tells who calls, and for which tenant.
 pub trait Identify: Send + Sync {
@@ -35,10 +45,18 @@ pub struct Identity {
     pub tenant: Tenant,
 }
 
-/// What a backend is made of beside plan and stores.
-pub struct Surroundings {
-    /// Proves callers.
+/// What a swap changes together.
+pub struct Serving {
+    /// What to serve.
+    pub plan: Arc<Plan>,
+    /// One store for each of its services, in their order.
+    pub stores: Vec<Arc<dyn Store>>,
+    /// Proves callers in terms of the plan.
     pub identify: Arc<dyn Identify>,
+}
+
+/// What a backend is made of beside what it serves.
+pub struct Surroundings {
     /// Tells the time.
     pub clock: Arc<dyn Clock>,
     /// Gives random bytes.
@@ -51,11 +69,14 @@ pub struct Surroundings {
 
 /// The engine of the present plan, and what outlives it.
 pub struct Backend {
-    live: ArcSwap<Live>,
+    /// None while calls wait for what comes next.
+    live: ArcSwapOption<Live>,
+    /// Told when there is something to serve again.
+    opened: Notify,
     shared: Arc<Shared>,
     metrics: Arc<Metrics>,
-    /// Proves callers.
-    pub(crate) identify: Arc<dyn Identify>,
+    /// Plans that were served.
+    served: AtomicU64,
     /// Seals cursors.
     pub(crate) cursor_key: CursorKey,
     /// Idempotency keys whose calls are running.
@@ -68,31 +89,84 @@ pub(crate) struct Live {
     pub(crate) engine: Engine,
     /// By index of the plan's operations.
     pub(crate) operations: Vec<OperationId>,
+    /// Proves callers.
+    pub(crate) identify: Arc<dyn Identify>,
+    /// Which of those that were served by this process: callers are known in its terms.
+    pub(crate) number: u64,
+}
+
+/// What was served until a swap or a pause. Its stores may be closed once its calls have ended.
+pub struct Former(Option<Arc<Live>>);
+
+impl Former {
+    /// Waits until no call holds it any more; false where that takes longer than `most`.
+    pub fn ended(&self, most: Duration) -> bool {
+        let Some(live) = &self.0 else { return true };
+        let until = Instant::now() + most;
+        // Whoever loads from now on finds something else, so the count only falls.
+        while Arc::strong_count(live) > 1 {
+            if Instant::now() >= until {
+                return false;
+            }
+            std::thread::sleep(LOOK_EVERY);
+        }
+        true
+    }
 }
 
 impl Backend {
     /// Serves a plan over one store for each of its services.
-    pub fn new(plan: Arc<Plan>, stores: Vec<Arc<dyn Store>>, around: Surroundings) -> Self {
+    pub fn new(serving: Serving, around: Surroundings) -> Self {
         let shared = Arc::new(Shared::new(around.clock, around.randomness));
-        let live = Live::new(plan, stores, &shared, &around.metrics);
-        Self {
-            live: ArcSwap::from_pointee(live),
+        let backend = Self {
+            live: ArcSwapOption::empty(),
+            opened: Notify::new(),
             shared,
             metrics: around.metrics,
-            identify: around.identify,
+            served: AtomicU64::new(0),
             cursor_key: CursorKey::new(&around.cursor_key),
             running: Running::default(),
+        };
+        backend.swap(serving);
+        backend
+    }
+
+    /// Serves something else from now on, to calls that waited too; calls that run keep what they
+    /// began with, which is answered with.
+    pub fn swap(&self, serving: Serving) -> Former {
+        let number = self.served.fetch_add(1, Ordering::Relaxed);
+        let live = Live::new(serving, number, &self.shared, &self.metrics);
+        let former = self.live.swap(Some(Arc::new(live)));
+        self.opened.notify_waiters();
+        Former(former)
+    }
+
+    /// Lets calls wait, until their deadlines, for the next [`Backend::swap`] or
+    /// [`Backend::resume`]. Calls that run go on.
+    pub fn pause(&self) -> Former {
+        Former(self.live.swap(None))
+    }
+
+    /// Goes on with what was served before a pause.
+    pub fn resume(&self, former: Former) {
+        self.live.store(former.0);
+        self.opened.notify_waiters();
+    }
+
+    /// What is served now, for the whole of a call.
+    pub(crate) async fn live(&self) -> Arc<Live> {
+        loop {
+            if let Some(live) = self.live.load_full() {
+                return live;
+            }
+            let mut opened = pin!(self.opened.notified());
+            // Listens before it looks again: what is opened in between is not missed.
+            opened.as_mut().enable();
+            if let Some(live) = self.live.load_full() {
+                return live;
+            }
+            opened.await;
         }
-    }
-
-    /// Serves another plan from now on; calls that run keep the one they began with.
-    pub fn swap(&self, plan: Arc<Plan>, stores: Vec<Arc<dyn Store>>) {
-        self.live.store(Arc::new(Live::new(plan, stores, &self.shared, &self.metrics)));
-    }
-
-    /// What is served now.
-    pub(crate) fn live(&self) -> Arc<Live> {
-        self.live.load_full()
     }
 
     /// The time in microseconds since 1970.
@@ -105,7 +179,8 @@ impl Backend {
     /// # Errors
     /// The first that cannot.
     pub async fn ready(&self) -> Result<(), Unavailable> {
-        let live = self.live();
+        // Who pauses it for a moment looks after the stores.
+        let Some(live) = self.live.load_full() else { return Ok(()) };
         for store in live.engine.stores() {
             store.ready().await?;
         }
@@ -117,23 +192,21 @@ impl Backend {
     /// # Errors
     /// The first that could not.
     pub fn writes(&self) -> Result<(), Unavailable> {
-        self.live().engine.stores().iter().try_for_each(|store| store.writes())
+        let Some(live) = self.live.load_full() else { return Ok(()) };
+        live.engine.stores().iter().try_for_each(|store| store.writes())
     }
 }
 
 impl Live {
-    fn new(
-        plan: Arc<Plan>,
-        stores: Vec<Arc<dyn Store>>,
-        shared: &Arc<Shared>,
-        metrics: &Metrics,
-    ) -> Self {
+    fn new(serving: Serving, number: u64, shared: &Arc<Shared>, metrics: &Metrics) -> Self {
+        let Serving { plan, stores, identify } = serving;
         let operations = plan
             .operations
             .iter()
             .map(|operation| metrics.operation(&operation.id, operation.method, &operation.path))
             .collect();
-        Self { engine: Engine::new(plan, stores, Arc::clone(shared)), operations }
+        let engine = Engine::new(plan, stores, Arc::clone(shared));
+        Self { engine, operations, identify, number }
     }
 }
 

@@ -1,6 +1,6 @@
 //! Plain writes: create, replace, update, delete.
 
-use super::access::{allows, concerns, denied};
+use super::access::{allowing, allows, concerns, denied};
 use super::body::{Draft, Mode, Reader, Ruled};
 use super::faults::Faults;
 use super::reference::Said;
@@ -98,7 +98,7 @@ pub(crate) struct Done {
     pub(crate) record: Option<Record>,
 }
 
-impl Unit<'_> {
+impl<'e> Unit<'e> {
     /// Does one write in this unit.
     ///
     /// # Errors
@@ -109,6 +109,7 @@ impl Unit<'_> {
             Some(Row::Id(id)) => id,
             Some(Row::Made(at)) => self.made.get(at).copied().flatten().ok_or_else(not_found)?,
         };
+        (self.doing, self.why) = (write.verb, None);
         let done = match write.verb {
             Verb::Create => self.create(write).await?,
             Verb::Replace | Verb::Update => self.change(write, id).await?,
@@ -205,17 +206,18 @@ impl Unit<'_> {
         &mut self,
         resource: ResourceId,
         record: &Record,
-        grants: &[Grant],
+        grants: &'e [Grant],
         needs: &Needs,
         what: &str,
     ) -> Result<(), Failure> {
         self.follow(resource, &[record], needs).await?;
         let plan = &self.engine.plan;
         let scope = RowScope::new(plan, &self.call.bindings, &self.rows, resource, record);
-        if allows(self.call, grants, &scope) {
-            return Ok(());
-        }
-        Err(self.may_not(resource, grants, what))
+        let Some(why) = allowing(self.call, grants, &scope) else {
+            return Err(self.may_not(resource, grants, what));
+        };
+        self.why = Some(why);
+        Ok(())
     }
 
     fn may_not(&self, resource: ResourceId, grants: &[Grant], what: &str) -> Failure {

@@ -1,6 +1,6 @@
 //! Commands: guard, transition, effect and event of one row, in one step.
 
-use super::access::{allows, denied};
+use super::access::{allowing, denied};
 use super::body::Reader;
 use super::change::{Body, Done, Write, read_json};
 use super::reference::Said;
@@ -34,7 +34,8 @@ impl Unit<'_> {
         let old = old.ok_or_else(not_found)?;
         self.look(resource, &[id], true).await?;
         self.follow(resource, &[&old], &plan.by).await?;
-        if !allows(call, &command.by, &self.scope(resource, &old)) {
+        self.why = allowing(call, &command.by, &self.scope(resource, &old));
+        if self.why.is_none() {
             if !self.sees(resource, id) {
                 return Err(not_found());
             }

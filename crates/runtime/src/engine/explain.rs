@@ -76,7 +76,7 @@ impl Unit<'_> {
             _ => None,
         };
         let record = match id {
-            Some(id) => Some(self.get(resource, id).await?),
+            Some(id) => Some(self.get(resource, id, &plan.child_fields).await?),
             None => None,
         };
         if let Some(record) = &record {

@@ -42,16 +42,20 @@ pub(crate) struct Page {
 }
 
 impl Unit<'_> {
-    /// One row with its children.
+    /// One row with children of those fields, which are all that its rules read.
     ///
     /// # Errors
     /// 404 where there is none, or the caller may not know of it.
-    pub(crate) async fn get(&mut self, resource: ResourceId, id: u128) -> Result<Record, Failure> {
+    pub(crate) async fn get(
+        &mut self,
+        resource: ResourceId,
+        id: u128,
+        children: &[FieldId],
+    ) -> Result<Record, Failure> {
         let (engine, call) = (self.engine, self.call);
         let plan = engine.plan.resource(resource);
         let store = engine.store(resource);
-        let read =
-            store.get(&call.tenant, resource, &[id], &plan.child_fields, &call.bindings).await?;
+        let read = store.get(&call.tenant, resource, &[id], children, &call.bindings).await?;
         let record = read.into_iter().next().ok_or_else(not_found)?;
         if !call.is_system() {
             self.follow(resource, &[&record], &plan.rules.read).await?;

@@ -1,14 +1,16 @@
 //! A unit of work: what one call reads and changes, before anything is committed.
 
+use super::change::Verb;
 use super::represent;
 use super::rows::Rows;
 use super::{Engine, Failure};
 use crate::plan::resource::EventPlan;
+use crate::ports::audit::Entry;
 use crate::ports::store::{ChildChange, OutboxRow, StoredAnswer, Write, WriteSet};
 use crate::record::Record;
 use crate::request::Call;
 use crate::telemetry::trace::TraceContext;
-use ir::domain::{Change, FieldId, Kind, ResourceId};
+use ir::domain::{Change, FieldId, Grant, Kind, ResourceId};
 use std::time::Duration;
 use tokio::sync::{Mutex, MutexGuard};
 
@@ -24,8 +26,14 @@ pub(crate) struct Unit<'e> {
     pub(crate) made: Vec<Option<u128>>,
     /// Where each write came from.
     pub(crate) marks: Vec<Mark>,
-    writes: Vec<Write>,
+    pub(super) writes: Vec<Write>,
     outbox: Vec<OutboxRow>,
+    /// What the audit trail says of the writes.
+    pub(super) audit: Vec<Entry>,
+    /// What is being done.
+    pub(super) doing: Verb,
+    /// The rule that allowed it.
+    pub(super) why: Option<&'e Grant>,
 }
 
 /// Where a write came from, for the problem where the store refuses it.
@@ -54,6 +62,9 @@ impl<'e> Unit<'e> {
             marks: Vec::new(),
             writes: Vec::new(),
             outbox: Vec::new(),
+            audit: Vec::new(),
+            doing: Verb::Create,
+            why: None,
         }
     }
 
@@ -66,6 +77,7 @@ impl<'e> Unit<'e> {
     pub(crate) fn insert(&mut self, resource: ResourceId, record: Record) {
         self.mark(resource, &record, false);
         self.publish(resource, Change::Created, &record);
+        self.trace(resource, record.id, None, Some(&record));
         self.rows.put(resource, record.id, Some(record.clone()));
         self.writes.push(Write::Insert { resource, record });
     }
@@ -79,6 +91,7 @@ impl<'e> Unit<'e> {
         conditional: bool,
     ) {
         self.mark(resource, &record, conditional);
+        self.trace(resource, record.id, Some(old), Some(&record));
         let mut children = Vec::new();
         for (field, rows) in &record.children {
             let there = old.children_of(*field);
@@ -90,13 +103,17 @@ impl<'e> Unit<'e> {
             children.push((*field, ChildChange { removed, put: rows.clone() }));
         }
         self.rows.put(resource, record.id, Some(record.clone()));
-        self.writes.push(Write::Update { resource, record, expected: old.version, children });
+        let pairs = old.values.iter().zip(&record.values).enumerate();
+        let fields = pairs.filter(|(_, (old, new))| old != new).map(|(at, _)| FieldId::of(at));
+        let (fields, expected) = (fields.collect(), old.version);
+        self.writes.push(Write::Update { resource, record, fields, expected, children });
     }
 
     /// A row that goes.
     pub(crate) fn delete(&mut self, resource: ResourceId, old: &Record, conditional: bool) {
         self.mark(resource, old, conditional);
         self.publish(resource, Change::Deleted, old);
+        self.trace(resource, old.id, Some(old), None);
         self.rows.put(resource, old.id, None);
         self.writes.push(Write::Delete { resource, id: old.id, expected: old.version });
     }
@@ -157,6 +174,7 @@ impl<'e> Unit<'e> {
             writes: self.writes,
             answer,
             outbox: self.outbox,
+            audit: self.audit,
         };
         (set, self.marks)
     }

@@ -103,6 +103,9 @@ pub fn unmark(request: &mut HeaderMap) -> Option<Coding> {
 }
 
 fn unmark_header(request: &mut HeaderMap, name: &HeaderName) -> Option<Coding> {
+    if !request.contains_key(name) {
+        return None;
+    }
     let suffixes = CODINGS.map(|coding| (coding, format!("-{}\"", coding.name())));
     let find = |text: &str| {
         let at = |(coding, suffix): &(Coding, String)| Some((text.find(suffix)?, *coding));

@@ -12,13 +12,14 @@ use std::time::Duration;
 /// Headers that a page may send.
 const ALLOWED: &str = "authorization, content-type, idempotency-key, if-match, if-none-match, \
                        prefer, traceparent, tracestate, x-api-key, x-request-timeout, x-tenant, \
-                       api-version";
+                       api-version, mainstay-position";
 /// Methods that a page may use.
 const METHODS: &str = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS";
 /// Headers of the answer that a page may read beside the safe ones.
 const EXPOSED: &str = "etag, location, link, retry-after, ratelimit, ratelimit-policy, \
                        idempotent-replayed, idempotency-expires, deprecation, sunset, \
-                       server-timing, traceparent, www-authenticate, allow, accept-patch";
+                       server-timing, traceparent, www-authenticate, allow, accept-patch, \
+                       mainstay-position";
 
 /// Which pages may call. Tokens travel in `Authorization`, so credentials of the browser (cookies)
 /// are never allowed unless asked for.

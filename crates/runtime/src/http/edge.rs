@@ -221,7 +221,7 @@ impl Edge {
         let mut request = request(arrival, deadline);
         let mut held = None;
         if body.as_ref().is_some_and(|body| !body.is_end_stream()) {
-            match self.take_in(arrival, channel, &mut request, body).await? {
+            match self.take_in(arrival, channel, &mut request, body).boxed().await? {
                 Intake::Answered(response) => return Ok(*response),
                 Intake::Whole(bytes) => held = Some(bytes),
             }
@@ -415,7 +415,10 @@ fn request(arrival: &mut Arrival, deadline: Instant) -> Request {
         body: Bytes::new(),
         client: arrival.origin.client,
         secure: arrival.origin.secure,
-        host: host.and_then(bare_host).and_then(|host| HeaderValue::from_str(host).ok()),
+        host: host.and_then(|host| match bare_host(host)? {
+            bare if bare.len() == host.len() => Some(host.clone()),
+            bare => HeaderValue::from_str(bare).ok(),
+        }),
         trace: arrival.trace.clone(),
         received: arrival.received,
         deadline,

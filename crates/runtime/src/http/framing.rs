@@ -36,17 +36,14 @@ pub(super) fn head(
         line_ends(bytes, scanned)?;
         return incomplete(bytes, limits).map(|()| None);
     };
-    let mut lines = bytes[..end].split(|byte| *byte == b'\n').map(|line| {
-        // The last line was cut in front of its CR LF.
-        line.strip_suffix(b"\r").unwrap_or(line)
-    });
+    let mut lines = lines(&bytes[..end]);
     let first = lines.next().unwrap_or_default();
     check_line(first)?;
     let target = first.split(|byte| *byte == b' ').nth(1).unwrap_or_default();
     if target.len() > limits.target_bytes_max {
         return Err(too_long());
     }
-    if target.contains(&b'#') {
+    if memchr::memchr(b'#', target).is_some() {
         return Err(malformed("the request target holds a fragment"));
     }
     if end - first.len() > limits.header_bytes_max {
@@ -55,6 +52,25 @@ pub(super) fn head(
     line_ends(&bytes[..end], 0)?;
     let framing = fields(lines, limits, first.ends_with(b" HTTP/1.0"))?;
     Ok(Some((end + 4, framing)))
+}
+
+/// The lines of a head without their ends; the last one was cut in front of its CR LF.
+fn lines(head: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let mut rest = Some(head);
+    std::iter::from_fn(move || {
+        let bytes = rest?;
+        let line = match memchr::memchr(b'\n', bytes) {
+            Some(at) => {
+                rest = Some(&bytes[at + 1..]);
+                &bytes[..at]
+            }
+            None => {
+                rest = None;
+                bytes
+            }
+        };
+        Some(line.strip_suffix(b"\r").unwrap_or(line))
+    })
 }
 
 fn fields<'a>(
@@ -66,7 +82,7 @@ fn fields<'a>(
     for line in lines {
         check_line(line)?;
         count += 1;
-        let Some(colon) = line.iter().position(|byte| *byte == b':') else {
+        let Some(colon) = memchr::memchr(b':', line) else {
             return Err(malformed("a header line has no colon"));
         };
         let (name, value) = (&line[..colon], line[colon + 1..].trim_ascii());
@@ -99,18 +115,19 @@ fn fields<'a>(
 }
 
 fn check_line(line: &[u8]) -> Result<(), Refusal> {
-    match line.iter().any(|byte| matches!(byte, b'\r' | 0)) {
-        true => Err(malformed("a line holds CR or NUL")),
-        false => Ok(()),
+    match memchr::memchr2(b'\r', 0, line) {
+        Some(_) => Err(malformed("a line holds CR or NUL")),
+        None => Ok(()),
     }
 }
 
 /// A line ends in CR LF (RFC 9112, 2.2). Said as soon as it is seen: a head whose lines end in LF
 /// alone would never end. The first `scanned` bytes were looked at before.
 fn line_ends(bytes: &[u8], scanned: usize) -> Result<(), Refusal> {
-    let lone = |pair: &[u8]| pair[1] == b'\n' && pair[0] != b'\r';
-    let lone = bytes[scanned.saturating_sub(1)..].windows(2).any(lone);
-    match lone || bytes.first() == Some(&b'\n') {
+    let from = scanned.saturating_sub(1);
+    let mut ends = memchr::memchr_iter(b'\n', &bytes[from..]).map(|at| from + at);
+    // What was looked at before is not looked at again.
+    match ends.any(|at| at == 0 || (at >= scanned && bytes[at - 1] != b'\r')) {
         true => Err(malformed("a line ends in LF without CR")),
         false => Ok(()),
     }
@@ -138,7 +155,7 @@ fn too_large() -> Refusal {
 }
 
 fn find(bytes: &[u8], pattern: &[u8]) -> Option<usize> {
-    bytes.windows(pattern.len()).position(|window| window == pattern)
+    memchr::memmem::find(bytes, pattern)
 }
 
 fn decimal(text: &[u8]) -> Option<u64> {

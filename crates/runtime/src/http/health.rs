@@ -37,6 +37,8 @@ pub struct Health {
     states: Mutex<Vec<State>>,
     started: AtomicBool,
     leaving: AtomicBool,
+    /// Hash of the model that is served; empty where nobody said.
+    model: Mutex<String>,
 }
 
 #[derive(Debug, Clone, Default)]
@@ -70,7 +72,13 @@ impl Health {
     pub fn new(checks: Vec<Check>) -> Self {
         let states = Mutex::new(vec![State::default(); checks.len()]);
         let started = AtomicBool::new(false);
-        Self { checks, states, started, leaving: AtomicBool::new(false) }
+        let (leaving, model) = (AtomicBool::new(false), Mutex::default());
+        Self { checks, states, started, leaving, model }
+    }
+
+    /// Says which model is served from now on, by its hash; the verbose answers name it.
+    pub fn serves(&self, model: &str) {
+        model.clone_into(&mut self.model.lock().unwrap_or_else(PoisonError::into_inner));
     }
 
     /// Says that what must be done once at the start (migrations, plan) is done.
@@ -163,6 +171,7 @@ impl Health {
         serde_json::json!({
             "started": self.started.load(Relaxed),
             "leaving": self.leaving.load(Relaxed),
+            "model": *self.model.lock().unwrap_or_else(PoisonError::into_inner),
             "checks": checks,
         })
     }

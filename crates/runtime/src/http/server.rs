@@ -141,7 +141,10 @@ pub fn serve(
             cut: server.cut.clone(),
         };
         let thread = std::thread::Builder::new().name(format!("serve-{index}"));
-        let started = thread.spawn(move || worker.run());
+        let started = thread.spawn(move || {
+            crate::worker::serves(index);
+            worker.run();
+        });
         let fault = |error| NotServed::Thread(format!("cannot start a thread: {error}"));
         server.threads.push(started.map_err(fault)?);
     }

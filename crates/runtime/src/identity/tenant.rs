@@ -79,11 +79,13 @@ pub fn resolve(
 }
 
 fn by_host(tenancy: &Tenancy, development: bool, host: &str) -> Option<Arc<str>> {
-    let host = host.strip_suffix('.').unwrap_or(host).to_ascii_lowercase();
+    let host = host.strip_suffix('.').unwrap_or(host);
     let between = |before: &str, after: &str| {
-        let label = host.strip_prefix(&before.to_ascii_lowercase())?;
-        let label = label.strip_suffix(&after.to_ascii_lowercase())?;
-        is_name(label).then(|| Arc::from(label))
+        let (first, rest) = host.split_at_checked(before.len())?;
+        let (label, last) = rest.split_at_checked(rest.len().checked_sub(after.len())?)?;
+        let same = first.eq_ignore_ascii_case(before) && last.eq_ignore_ascii_case(after);
+        let label = same.then(|| label.to_ascii_lowercase())?;
+        is_name(&label).then(|| Arc::from(label))
     };
     let pattern = tenancy.host.as_ref();
     pattern

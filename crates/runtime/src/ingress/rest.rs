@@ -1,5 +1,6 @@
 //! REST: a request is routed, its caller known, its operation allowed to be asked for, then done.
 
+mod audit;
 mod batch;
 mod cursor;
 mod etag;
@@ -7,6 +8,7 @@ mod explain;
 mod keys;
 mod list;
 mod negotiate;
+mod position;
 mod query;
 mod read;
 mod write;
@@ -14,7 +16,7 @@ mod write;
 #[cfg(test)]
 mod tests;
 
-pub use crate::engine::backend::{Backend, Identify, Identity, Surroundings};
+pub use crate::engine::backend::{Backend, Former, Identify, Identity, Serving, Surroundings};
 
 use crate::engine::access::unauthenticated;
 use crate::engine::backend::Live;
@@ -23,7 +25,7 @@ use crate::http::{Request, Response, Service};
 use crate::identity::{Who, tenant};
 use crate::json::literal::read_uuid;
 use crate::plan::OperationPlan;
-use crate::plan::router::{Endpoint, Found};
+use crate::plan::router::{Endpoint, Found, Own};
 use crate::ports::store::Bindings;
 use crate::problem::{Problem, kinds};
 use crate::request::Call;
@@ -49,7 +51,7 @@ impl Rest {
 impl Service for Rest {
     fn call(&self, request: Request) -> BoxFuture<'_, Response> {
         async move {
-            let live = self.backend.live();
+            let live = self.backend.live().await;
             answer(&self.backend, &live, request).await
         }
         .boxed()
@@ -57,7 +59,7 @@ impl Service for Rest {
 
     fn turn_away<'a>(&'a self, request: &'a mut Request) -> BoxFuture<'a, Option<Response>> {
         async move {
-            let live = self.backend.live();
+            let live = self.backend.live().await;
             turned_away(&self.backend, &live, request).await
         }
         .boxed()
@@ -82,21 +84,29 @@ pub(crate) struct Asked<'a> {
     pub(crate) segment: Option<&'a str>,
 }
 
+/// Who calls, as the plan of that number knows callers: another may be served by the time the body
+/// has come.
+#[derive(Clone)]
+struct Known {
+    identity: Identity,
+    by: u64,
+}
+
 async fn answer(backend: &Backend, live: &Live, mut request: Request) -> Response {
-    let known = request.known.remove::<Identity>();
+    let known = request.known.remove::<Known>().filter(|known| known.by == live.number);
     let Some(found) = live.engine.plan.router.find(request.path()) else {
         return (*not_found()).into();
     };
     let identity = match known {
-        Some(identity) => Ok(identity),
-        None => backend.identify.identify(&request).await,
+        Some(known) => Ok(known.identity),
+        None => live.identify.identify(&request).await,
     };
     let call = match identity {
         Ok(identity) => call(backend, &request, identity),
         Err(problem) => return (*problem).into(),
     };
-    if found.endpoint.explain {
-        let done = explain(backend, live, &request, &call).await;
+    if let Some(own) = found.endpoint.own {
+        let done = answer_own(backend, live, &request, &call, own).boxed().await;
         return done.unwrap_or_else(|problem| (*problem).into());
     }
     let asked = match Asked::of(backend, live, &request, &call, found) {
@@ -112,11 +122,11 @@ async fn turned_away(backend: &Backend, live: &Live, request: &mut Request) -> O
     let Some(found) = live.engine.plan.router.find(request.path()) else {
         return Some((*not_found()).into());
     };
-    let identity = match backend.identify.identify(request).await {
+    let identity = match live.identify.identify(request).await {
         Ok(identity) => identity,
         Err(problem) => return Some((*problem).into()),
     };
-    if !found.endpoint.explain {
+    if found.endpoint.own.is_none() {
         let call = call(backend, request, identity.clone());
         match Asked::of(backend, live, request, &call, found) {
             Ok(asked) => {
@@ -127,7 +137,7 @@ async fn turned_away(backend: &Backend, live: &Live, request: &mut Request) -> O
             Err(response) => return Some(*response),
         }
     }
-    request.known.insert(identity);
+    request.known.insert(Known { identity, by: live.number });
     None
 }
 
@@ -139,6 +149,7 @@ fn call(backend: &Backend, request: &Request, identity: Identity) -> Call {
             me: identity.principal.as_ref().map(|principal| Arc::clone(&principal.me)),
             now,
             deadline: now.saturating_add(left),
+            fresh: position::fresh(&backend.cursor_key, request),
         },
         principal: identity.principal,
         tenant: identity.tenant,
@@ -162,18 +173,22 @@ fn operation(endpoint: &Endpoint, method: &Method, call: &Call) -> Result<Option
     }
 }
 
-async fn explain(
+async fn answer_own(
     backend: &Backend,
     live: &Live,
     request: &Request,
     call: &Call,
+    own: Own,
 ) -> Result<Response, Failure> {
     if request.method != Method::GET && request.method != Method::HEAD {
         let problem = problem(kinds::METHOD_NOT_ALLOWED);
         return Err(Box::new(problem.header(header::ALLOW, "GET, HEAD")));
     }
     negotiate::acceptable(request)?;
-    explain::explain(backend, live, request, call).await
+    match own {
+        Own::Explain => explain::explain(backend, live, request, call).await,
+        Own::Audit => audit::list(backend, live, request, call).await,
+    }
 }
 
 impl<'a> Asked<'a> {
@@ -211,16 +226,19 @@ impl<'a> Asked<'a> {
         if !self.redirects() {
             negotiate::acceptable(self.request)?;
         }
-        match self.operation.kind {
-            OperationKind::List => self.list().await,
-            OperationKind::Get => self.get().await,
-            OperationKind::Route(route) => self.route(route).await,
-            OperationKind::Create | OperationKind::Replace | OperationKind::Update => {
-                self.write().await
-            }
-            OperationKind::Delete | OperationKind::Command(_) => self.write().await,
-            OperationKind::Batch => self.batch().await,
-        }
+        // The state of a write is several times that of a read, which would be copied with it.
+        let written = match self.operation.kind {
+            OperationKind::List => return self.list().await,
+            OperationKind::Get => return self.get().await,
+            OperationKind::Route(route) => return self.route(route).boxed().await,
+            OperationKind::Create
+            | OperationKind::Replace
+            | OperationKind::Update
+            | OperationKind::Delete
+            | OperationKind::Command(_) => self.write().boxed().await,
+            OperationKind::Batch => self.batch().boxed().await,
+        };
+        Ok(self.positioned(written?).boxed().await)
     }
 
     /// A redirect has no form to choose: it is followed for pages and images alike.

@@ -130,6 +130,14 @@ pub(crate) fn decimal(out: &mut Vec<u8>, units: i64, scale: u8, shown: u8) {
     }
 }
 
+/// `units / 10^digits` with all those digits behind the point.
+pub(crate) fn fixed(out: &mut Vec<u8>, units: u64, digits: u32) {
+    let one = 10_u64.pow(digits);
+    unsigned(out, units / one, 1);
+    out.push(b'.');
+    unsigned(out, units % one, digits as usize);
+}
+
 const HEX: &[u8; 16] = b"0123456789abcdef";
 
 /// `0190a5c4-…` in lower case.

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 pub(crate) type Path = Vec<FieldId>;
 
 /// Visits an expression and all in it; `within` is the children field whose rows are in scope.
-fn walk<'a>(
+pub(crate) fn walk<'a>(
     expr: &'a Expr,
     within: Option<FieldId>,
     visit: &mut dyn FnMut(&'a Expr, Option<FieldId>),

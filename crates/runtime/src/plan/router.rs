@@ -10,6 +10,18 @@ const METHODS: [&str; 5] = ["GET", "POST", "PUT", "PATCH", "DELETE"];
 /// Where `GET` tells a caller why something is allowed or denied to it.
 pub(crate) const EXPLAIN: &str = "/v1/explain";
 
+/// Where `GET` tells what was done, to whom the model allows it.
+pub(crate) const AUDIT: &str = "/v1/audit";
+
+/// What the backend answers by itself, beside the operations of a contract.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Own {
+    /// [`EXPLAIN`]
+    Explain,
+    /// [`AUDIT`]
+    Audit,
+}
+
 /// The paths of a contract.
 #[derive(Debug, Clone)]
 pub(crate) struct Router {
@@ -26,8 +38,8 @@ pub(crate) struct Endpoint {
     pub(crate) allow: String,
     /// Every operation is the system's own: the path is not there for others.
     pub(crate) internal: bool,
-    /// It is [`EXPLAIN`].
-    pub(crate) explain: bool,
+    /// It is the backend's own.
+    pub(crate) own: Option<Own>,
 }
 
 /// A path that was found.
@@ -41,7 +53,7 @@ pub(crate) struct Found<'r, 'p> {
 impl Router {
     /// Of all operations. Two paths that cannot stand side by side are a fault that the check of
     /// the model finds; here the first one stays.
-    pub(crate) fn of(contract: &Contract) -> Self {
+    pub(crate) fn of(contract: &Contract, audited: bool) -> Self {
         let mut router = Self { paths: matchit::Router::new(), endpoints: Vec::new() };
         let mut known: Vec<&str> = Vec::new();
         for (at, operation) in contract.operations.iter().enumerate() {
@@ -65,10 +77,13 @@ impl Router {
         for endpoint in &mut router.endpoints {
             endpoint.allow = endpoint.allowed();
         }
-        let explain =
-            Endpoint { allow: "GET, HEAD".to_owned(), explain: true, ..Endpoint::default() };
-        if router.paths.insert(EXPLAIN, router.endpoints.len()).is_ok() {
-            router.endpoints.push(explain);
+        let own = [(EXPLAIN, Own::Explain)].into_iter();
+        for (path, own) in own.chain(audited.then_some((AUDIT, Own::Audit))) {
+            let own =
+                Endpoint { allow: "GET, HEAD".to_owned(), own: Some(own), ..Endpoint::default() };
+            if router.paths.insert(path, router.endpoints.len()).is_ok() {
+                router.endpoints.push(own);
+            }
         }
         router
     }

@@ -1,6 +1,7 @@
 //! What every store must do, as tests that run on each of them: `store_conformance!` makes one
 //! test of each sentence here for a way of opening a store.
 
+pub(crate) mod audit;
 pub(crate) mod children;
 pub(crate) mod constraints;
 pub(crate) mod lists;
@@ -11,7 +12,8 @@ pub(crate) mod values;
 
 use crate::fixture::store::{AREA, Layout, PART, SLOT, THING, UNIT, part, thing};
 use crate::ports::store::{
-    Bindings, ChildChange, CommitError, ListQuery, Store, Tenant, Unavailable, Write, WriteSet,
+    Bindings, ChildChange, CommitError, Fresh, ListQuery, Store, Tenant, Unavailable, Write,
+    WriteSet,
 };
 use crate::record::Record;
 use ir::domain::{FieldId, ResourceId};
@@ -121,7 +123,7 @@ impl Bench {
 }
 
 fn bindings() -> Bindings {
-    Bindings { me: Some(Arc::from("alice")), now: NOW, deadline: 0 }
+    Bindings { me: Some(Arc::from("alice")), now: NOW, deadline: 0, fresh: Fresh::Newest }
 }
 
 fn ids(rows: &[Record]) -> Vec<u128> {
@@ -191,14 +193,19 @@ fn changed(record: &Record, fields: &[(FieldId, Value)]) -> Record {
 }
 
 fn update(resource: ResourceId, record: Record) -> Write {
-    let expected = record.version - 1;
-    Write::Update { resource, record, expected, children: Vec::new() }
+    let (expected, fields) = (record.version - 1, all_fields(&record));
+    Write::Update { resource, record, fields, expected, children: Vec::new() }
 }
 
 fn update_parts(record: Record, removed: &[u128], put: Vec<Record>) -> Write {
-    let expected = record.version - 1;
+    let (expected, fields) = (record.version - 1, all_fields(&record));
     let change = ChildChange { removed: removed.to_vec(), put };
-    Write::Update { resource: THING, record, expected, children: vec![(thing::PARTS, change)] }
+    let children = vec![(thing::PARTS, change)];
+    Write::Update { resource: THING, record, fields, expected, children }
+}
+
+fn all_fields(record: &Record) -> Vec<FieldId> {
+    (0..record.values.len()).map(FieldId::of).collect()
 }
 
 fn delete(resource: ResourceId, id: u128, expected: i64) -> Write {
@@ -248,6 +255,8 @@ macro_rules! store_conformance {
             sets: a_stale_version_is_a_conflict,
             sets: a_set_is_written_whole_or_not_at_all,
             sets: an_answer_is_kept_once_with_its_effect,
+            sets: an_answer_that_is_there_keeps_a_row_with_parts_away,
+            sets: a_change_that_is_refused_is_not_reported,
             sets: an_expired_answer_makes_room,
             sets: a_set_sees_its_own_changes,
             sets: one_failing_set_spoils_no_other,
@@ -255,6 +264,10 @@ macro_rules! store_conformance {
             sets: counters_are_raised_without_a_new_version,
             sets: what_was_acknowledged_is_there_after_a_restart,
             sets: a_set_after_its_deadline_is_not_written,
+            audit: an_entry_is_there_with_its_change_and_without_it_is_not,
+            audit: many_writers_make_one_chain,
+            audit: a_trail_is_read_in_pages_and_by_what_is_asked,
+            audit: trails_of_tenants_never_meet,
             tenants: tenants_never_meet,
             tenants: a_call_without_a_tenant_reads_nothing,
             tenants: shared_rows_are_seen_by_every_tenant,

@@ -22,6 +22,10 @@ pub struct Found {
     pub structure: BTreeMap<String, Vec<String>>,
     /// It is known to serve the model already.
     pub serves: bool,
+    /// The model is the last that it was told to serve; others that it serves are former ones.
+    pub latest: bool,
+    /// It serves a former model too.
+    pub window: bool,
     /// The step that was broken off.
     pub underway: Option<String>,
     /// The number of the next step in the journal.
@@ -39,16 +43,35 @@ pub struct Broken {
     pub examples: Vec<String>,
 }
 
-/// Told while a step runs: how far, of how much.
+/// Told while a step runs: rows that it changed, of how many.
 pub type Progress<'a> = &'a (dyn Fn(u64, u64) + Sync);
 
 /// Changes the tables of a store.
 pub trait Migrations: Send + Sync {
+    /// Keeps everybody else from changing tables, for as long as this lives; waits a while for
+    /// whoever does. What was read before may be outdated then.
+    ///
+    /// # Errors
+    /// Who does not let go, in words.
+    fn hold(&self) -> Result<(), String>;
+
+    /// The processes that use the data with another model, a line each.
+    ///
+    /// # Errors
+    /// What went wrong, in words.
+    fn others(&self) -> Result<Vec<String>, String>;
+
     /// All databases, the service's last: it vouches for those of tenants.
     ///
     /// # Errors
     /// What went wrong, in words.
     fn bases(&self) -> Result<Vec<Base>, String>;
+
+    /// Looks whether the tables that somebody else makes are as the model needs them.
+    ///
+    /// # Errors
+    /// What they lack, in words, with what would mend it.
+    fn check_demands(&self) -> Result<(), String>;
 
     /// Reads what a database remembers.
     ///
@@ -68,11 +91,17 @@ pub trait Migrations: Send + Sync {
     /// What went wrong, in words; what is not whole is taken up again by the next call.
     fn apply(&self, base: &Base, step: &ScriptStep, tell: Progress<'_>) -> Result<(), String>;
 
-    /// Notes that the database serves the model.
+    /// Takes back what was carried out of a step that was broken off; nothing where it was not.
+    ///
+    /// # Errors
+    /// What went wrong, in words: also that nothing takes that step back.
+    fn abandon(&self, base: &Base, step: &ScriptStep) -> Result<(), String>;
+
+    /// Notes that the database serves the model; `beside`: those that it served go on.
     ///
     /// # Errors
     /// What went wrong, in words.
-    fn serve(&self, base: &Base) -> Result<(), String>;
+    fn serve(&self, base: &Base, beside: bool) -> Result<(), String>;
 
     /// Takes the last step of the journal back; its name, or none where there is none.
     ///

@@ -4,6 +4,7 @@
 //! acknowledgement comes after the fsync. No hook and no user code ever runs inside a transaction,
 //! so commits can be grouped and pipelined.
 
+use super::audit;
 use crate::record::Record;
 use futures::future::BoxFuture;
 use ir::domain::{FieldId, ResourceId};
@@ -25,6 +26,22 @@ pub struct Bindings {
     pub now: i64,
     /// Microseconds since 1970 after which the store stops working on the call; 0: never.
     pub deadline: i64,
+    /// What its reads may miss.
+    pub fresh: Fresh,
+}
+
+/// What a read may miss.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Fresh {
+    /// Nothing that was committed before.
+    #[default]
+    Newest,
+    /// What others wrote lately: it has what the caller and its tenant wrote in this process, and
+    /// whatever was written before a position.
+    Own {
+        /// Of [`Store::position`]; 0 where the caller knows none.
+        after: u64,
+    },
 }
 
 /// A page of rows in a total order.
@@ -62,6 +79,9 @@ pub enum Write {
         resource: ResourceId,
         /// The row as it is to be (its `version` already the new one); children unused here.
         record: Record,
+        /// Fields whose values are others than were read, in the order of their ids; a store may
+        /// leave the others as they are.
+        fields: Vec<FieldId>,
         /// The version that was read.
         expected: i64,
         /// Children fields that change: rows that go, rows that are put (by id: new or replaced),
@@ -146,6 +166,8 @@ pub struct WriteSet {
     pub answer: Option<StoredAnswer>,
     /// Events caused.
     pub outbox: Vec<OutboxRow>,
+    /// What the audit trail says of it.
+    pub audit: Vec<audit::Entry>,
 }
 
 /// Why a commit did not happen; nothing of the set was written. `write` is the index of the change.
@@ -248,12 +270,26 @@ pub trait Store: Send + Sync {
         bindings: &'a Bindings,
     ) -> BoxFuture<'a, Result<(), CommitError>>;
 
+    /// A page of a tenant's audit trail, newest first; of what tenants share where none is named.
+    fn audit<'a>(
+        &'a self,
+        tenant: &'a Tenant,
+        query: &'a audit::Query,
+        bindings: &'a Bindings,
+    ) -> BoxFuture<'a, Result<Vec<audit::Kept>, Unavailable>>;
+
     /// True where it can serve; for `/readyz`.
     fn ready(&self) -> BoxFuture<'_, Result<(), Unavailable>>;
 
     /// True where a tenant has a place for its rows already, or needs none of its own: the first
     /// commit makes it.
     fn knows<'a>(&'a self, tenant: &'a Tenant) -> BoxFuture<'a, Result<bool, Unavailable>>;
+
+    /// A position that everything committed so far is before, where reads may be answered by copies
+    /// that lag: a caller who takes it to another process finds there what it wrote here.
+    fn position(&self) -> BoxFuture<'_, Option<u64>> {
+        Box::pin(std::future::ready(None))
+    }
 
     /// Whether the last commit could be written, as far as the store had to do with it. Reads are
     /// answered either way.

@@ -1,13 +1,15 @@
 //! Logs: one line per event, JSON where a program reads it. Access lines name the operation and
 //! its route, never the path, the query, a header, a subject or an address.
 
+mod gather;
+
 use super::trace::TraceId;
-use jiff::Timestamp;
-use std::fmt::Write as _;
+use crate::json::{time, write};
+use gather::Gather;
+use std::cell::RefCell;
 use std::io::Write;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::time::Duration;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::MakeWriter;
@@ -28,16 +30,26 @@ pub enum Format {
 /// Takes lines without waiting and writes them on a thread of its own.
 #[derive(Debug, Clone)]
 pub struct Log {
-    sender: SyncSender<Vec<u8>>,
+    near: Arc<Near>,
     dropped: Arc<AtomicU64>,
     format: Format,
+}
+
+/// The end that lines are brought to: the thread ends with it.
+#[derive(Debug)]
+struct Near(Arc<Gather>);
+
+impl Drop for Near {
+    fn drop(&mut self) {
+        self.0.close();
+    }
 }
 
 /// One answered request.
 #[derive(Debug, Clone, Copy)]
 pub struct Access<'a> {
-    /// When it was answered.
-    pub at: Timestamp,
+    /// When it was answered, in microseconds since 1970.
+    pub at: i64,
     /// Its trace.
     pub trace: TraceId,
     /// HTTP method.
@@ -68,9 +80,10 @@ impl Log {
     /// # Errors
     /// When the thread cannot be made.
     pub fn to(out: Box<dyn Write + Send>, format: Format) -> std::io::Result<Self> {
-        let (sender, lines) = sync_channel(LINES_MAX);
-        std::thread::Builder::new().name("log".into()).spawn(move || write_out(out, &lines))?;
-        Ok(Self { sender, dropped: Arc::default(), format })
+        let gather = Arc::new(Gather::default());
+        let lines = Arc::clone(&gather);
+        std::thread::Builder::new().name("log".into()).spawn(move || lines.write_to(out))?;
+        Ok(Self { near: Arc::new(Near(gather)), dropped: Arc::default(), format })
     }
 
     /// A log to standard error that also takes the events of the `tracing` macros, filtered by
@@ -93,11 +106,15 @@ impl Log {
 
     /// Writes a line for an answered request.
     pub fn access(&self, access: &Access<'_>) {
-        let line = match self.format {
-            Format::Text => text(access),
-            Format::Json => json(access),
-        };
-        self.line(line.into_bytes());
+        thread_local!(static LINE: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) });
+        LINE.with_borrow_mut(|line| {
+            line.clear();
+            match self.format {
+                Format::Text => text(line, access),
+                Format::Json => json(line, access),
+            }
+            self.line(line, false);
+        });
     }
 
     /// Lines that were dropped because the writer was too slow.
@@ -105,66 +122,86 @@ impl Log {
         self.dropped.load(Relaxed)
     }
 
-    fn line(&self, line: Vec<u8>) {
-        match self.sender.try_send(line) {
-            Ok(()) | Err(TrySendError::Disconnected(_)) => {}
-            Err(TrySendError::Full(_)) => {
-                self.dropped.fetch_add(1, Relaxed);
-            }
+    /// Waits until all lines are written, or so long: for the end of the process.
+    pub fn flush(&self, most: Duration) {
+        self.near.0.flush(most);
+    }
+
+    fn line(&self, line: &[u8], urgent: bool) {
+        if !self.near.0.put(line, urgent) {
+            self.dropped.fetch_add(1, Relaxed);
         }
     }
 }
 
-fn write_out(mut out: Box<dyn Write + Send>, lines: &Receiver<Vec<u8>>) {
-    while let Ok(line) = lines.recv() {
-        let mut batch = line;
-        while batch.len() < 64 << 10 {
-            match lines.try_recv() {
-                Ok(more) => batch.extend_from_slice(&more),
-                Err(_) => break,
-            }
-        }
-        // Nobody is left to be told when standard error is gone.
-        let _ = out.write_all(&batch).and_then(|()| out.flush());
-    }
-}
-
-fn text(access: &Access<'_>) -> String {
+fn text(out: &mut Vec<u8>, access: &Access<'_>) {
     let Access { at, trace, method, operation, status, problem, took, .. } = access;
-    let ms = took.as_secs_f64() * 1e3;
-    let problem = problem.map(|slug| format!(" {slug}")).unwrap_or_default();
-    format!("{at:.3}  {method} {operation} {status}{problem} {ms:.1} ms trace={trace}\n")
+    instant(out, *at, 3);
+    for part in ["  ", method, " ", operation, " "] {
+        out.extend_from_slice(part.as_bytes());
+    }
+    write::unsigned(out, u64::from(*status), 1);
+    if let Some(slug) = problem {
+        out.push(b' ');
+        out.extend_from_slice(slug.as_bytes());
+    }
+    out.push(b' ');
+    let tenths = (took.as_micros() + 50) / 100;
+    write::fixed(out, u64::try_from(tenths).unwrap_or(u64::MAX), 1);
+    out.extend_from_slice(b" ms trace=");
+    trace.write(out);
+    out.push(b'\n');
 }
 
-fn json(access: &Access<'_>) -> String {
-    let mut line = String::with_capacity(320);
-    let quoted = |text: &str| serde_json::to_string(text).expect("text serialises");
-    let ms = access.took.as_secs_f64() * 1e3;
-    let _ = write!(
-        line,
-        "{{\"timestamp\":\"{:.6}\",\"level\":\"INFO\",\"message\":\"request\",\"trace_id\":\"{}\",\
-         \"method\":{},\"operation\":{},\"route\":{},\"status\":{},\"duration_ms\":{ms:.3},\
-         \"request_bytes\":{},\"http\":\"{}\"",
-        access.at,
-        access.trace,
-        quoted(access.method),
-        quoted(access.operation),
-        quoted(access.route),
-        access.status,
-        access.request_bytes,
-        access.version,
-    );
+fn json(out: &mut Vec<u8>, access: &Access<'_>) {
+    out.extend_from_slice(b"{\"timestamp\":\"");
+    instant(out, access.at, 6);
+    out.extend_from_slice(b"\",\"level\":\"INFO\",\"message\":\"request\",\"trace_id\":\"");
+    access.trace.write(out);
+    out.push(b'"');
+    for (name, value) in [
+        (&b",\"method\":"[..], access.method),
+        (b",\"operation\":", access.operation),
+        (b",\"route\":", access.route),
+    ] {
+        out.extend_from_slice(name);
+        write::text(out, value);
+    }
+    out.extend_from_slice(b",\"status\":");
+    write::unsigned(out, u64::from(access.status), 1);
+    out.extend_from_slice(b",\"duration_ms\":");
+    milliseconds(out, access.took);
+    out.extend_from_slice(b",\"request_bytes\":");
+    write::unsigned(out, access.request_bytes as u64, 1);
+    out.extend_from_slice(b",\"http\":");
+    write::text(out, access.version);
     if let Some(bytes) = access.response_bytes {
-        let _ = write!(line, r#","response_bytes":{bytes}"#);
+        out.extend_from_slice(b",\"response_bytes\":");
+        write::unsigned(out, bytes as u64, 1);
     }
-    if let Some(slug) = access.problem {
-        let _ = write!(line, r#","problem":{}"#, quoted(slug));
+    for (name, value) in [(&b",\"problem\":"[..], access.problem), (b",\"tenant\":", access.tenant)]
+    {
+        if let Some(value) = value {
+            out.extend_from_slice(name);
+            write::text(out, value);
+        }
     }
-    if let Some(tenant) = access.tenant {
-        let _ = write!(line, r#","tenant":{}"#, quoted(tenant));
-    }
-    line.push_str("}\n");
-    line
+    out.extend_from_slice(b"}\n");
+}
+
+/// `1.234`
+pub(crate) fn milliseconds(out: &mut Vec<u8>, took: Duration) {
+    write::fixed(out, u64::try_from(took.as_micros()).unwrap_or(u64::MAX), 3);
+}
+
+/// RFC 3339 with so many digits of the second.
+fn instant(out: &mut Vec<u8>, micros: i64, digits: u32) {
+    let (seconds, rest) = (micros.div_euclid(1_000_000), micros.rem_euclid(1_000_000));
+    time::write_timestamp(out, seconds * 1_000_000);
+    out.pop();
+    out.push(b'.');
+    write::unsigned(out, rest.unsigned_abs() / 10_u64.pow(6 - digits), digits as usize);
+    out.push(b'Z');
 }
 
 /// Hands the lines of `tracing` to the log.
@@ -197,7 +234,7 @@ impl Write for LineWriter<'_> {
 impl Drop for LineWriter<'_> {
     fn drop(&mut self) {
         if !self.line.is_empty() {
-            self.log.line(std::mem::take(&mut self.line));
+            self.log.line(&self.line, true);
         }
     }
 }
@@ -206,10 +243,11 @@ impl Drop for LineWriter<'_> {
 mod tests {
     use super::*;
     use expect_test::expect;
+    use std::sync::mpsc::{Receiver, sync_channel};
 
     fn access() -> Access<'static> {
         Access {
-            at: Timestamp::from_microsecond(1_700_000_000_123_456).unwrap(),
+            at: 1_700_000_000_123_456,
             trace: TraceId([0xab; 16]),
             method: "GET",
             operation: "listProducts",
@@ -224,15 +262,21 @@ mod tests {
         }
     }
 
+    fn written(write: fn(&mut Vec<u8>, &Access<'_>)) -> String {
+        let mut out = Vec::new();
+        write(&mut out, &access());
+        String::from_utf8(out).unwrap()
+    }
+
     #[test]
     fn an_access_line_is_json_or_text() {
         expect![[r#"
             {"timestamp":"2023-11-14T22:13:20.123456Z","level":"INFO","message":"request","trace_id":"abababababababababababababababab","method":"GET","operation":"listProducts","route":"/v1/products","status":429,"duration_ms":1.234,"request_bytes":0,"http":"1.1","response_bytes":512,"problem":"too-many-requests","tenant":"ac\"me"}
-        "#]].assert_eq(&json(&access()));
+        "#]].assert_eq(&written(json));
         expect![[r#"
             2023-11-14T22:13:20.123Z  GET listProducts 429 too-many-requests 1.2 ms trace=abababababababababababababababab
-        "#]].assert_eq(&text(&access()));
-        let value: serde_json::Value = serde_json::from_str(&json(&access())).unwrap();
+        "#]].assert_eq(&written(text));
+        let value: serde_json::Value = serde_json::from_str(&written(json)).unwrap();
         assert_eq!(value["tenant"], "ac\"me");
     }
 
@@ -255,5 +299,30 @@ mod tests {
         }
         assert!(log.dropped() > 0);
         drop(release);
+    }
+
+    #[test]
+    fn what_was_brought_is_written_when_the_log_is_flushed() {
+        #[derive(Clone, Default)]
+        struct Kept(Arc<std::sync::Mutex<Vec<u8>>>);
+        impl Write for Kept {
+            fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+                self.0.lock().unwrap().extend_from_slice(bytes);
+                Ok(bytes.len())
+            }
+            fn flush(&mut self) -> std::io::Result<()> {
+                Ok(())
+            }
+        }
+        let kept = Kept::default();
+        let log = Log::to(Box::new(kept.clone()), Format::Text).unwrap();
+        for round in 1..=50 {
+            for _ in 0..20 {
+                log.access(&access());
+            }
+            log.flush(Duration::from_secs(10));
+            let lines = kept.0.lock().unwrap().iter().filter(|byte| **byte == b'\n').count();
+            assert_eq!(lines, round * 20);
+        }
     }
 }

@@ -34,6 +34,8 @@ pub struct Metrics {
     connections: AtomicI64,
     accepted: AtomicU64,
     named: Mutex<Vec<Named>>,
+    /// Hash of the model that is served; empty where nobody said.
+    model: Mutex<String>,
 }
 
 struct Named {
@@ -61,6 +63,7 @@ impl Default for Metrics {
             connections: AtomicI64::new(0),
             accepted: AtomicU64::new(0),
             named: Mutex::new(Vec::new()),
+            model: Mutex::default(),
         }
     }
 }
@@ -88,6 +91,11 @@ impl Metrics {
     pub fn name(&self, operation: OperationId) -> (&str, &str) {
         let series = self.series(operation);
         (&series.name, &series.route)
+    }
+
+    /// Says which model is served from now on, by its hash.
+    pub fn serves(&self, model: &str) {
+        model.clone_into(&mut self.model.lock().unwrap_or_else(PoisonError::into_inner));
     }
 
     /// Counts an answer.
@@ -195,6 +203,12 @@ impl Metrics {
         for (name, kind, help, value) in numbers {
             header(&mut out, name, kind, help);
             let _ = writeln!(out, "{name} {value}");
+        }
+        let model = self.model.lock().unwrap_or_else(PoisonError::into_inner);
+        if !model.is_empty() {
+            let name = "mainstay_model_info";
+            header(&mut out, name, "gauge", "The model that is served, by its hash.");
+            let _ = writeln!(out, "{name}{{hash=\"{model}\"}} 1");
         }
         self.write_named(&mut out);
         out

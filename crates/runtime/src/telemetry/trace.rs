@@ -4,6 +4,9 @@ use ring::rand::{SecureRandom, SystemRandom};
 use std::cell::Cell;
 use std::fmt;
 
+/// Bytes of a `traceparent` of ours.
+const TRACEPARENT_BYTES: usize = 55;
+
 /// Id of a trace; never zero. Prints as 32 hex digits.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct TraceId(pub [u8; 16]);
@@ -45,8 +48,13 @@ impl TraceContext {
 
     /// The `traceparent` to hand on.
     pub fn traceparent(&self) -> String {
-        let flags = u8::from(self.sampled);
-        format!("00-{}-{}-{flags:02x}", self.trace_id, self.span_id)
+        let mut out = Vec::with_capacity(TRACEPARENT_BYTES);
+        out.extend_from_slice(b"00-");
+        self.trace_id.write(&mut out);
+        out.push(b'-');
+        hex_digits(&mut out, &self.span_id.0);
+        out.extend_from_slice(if self.sampled { b"-01" } else { b"-00" });
+        String::from_utf8(out).unwrap_or_default()
     }
 }
 
@@ -98,6 +106,22 @@ fn random() -> u64 {
         let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
         (mixed ^ (mixed >> 31)).max(1)
     })
+}
+
+impl TraceId {
+    /// Writes its 32 digits.
+    pub(crate) fn write(&self, out: &mut Vec<u8>) {
+        hex_digits(out, &self.0);
+    }
+}
+
+/// Two lower-case digits a byte.
+fn hex_digits(out: &mut Vec<u8>, bytes: &[u8]) {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    for byte in bytes {
+        out.push(DIGITS[usize::from(byte >> 4)]);
+        out.push(DIGITS[usize::from(byte & 15)]);
+    }
 }
 
 impl fmt::Display for TraceId {

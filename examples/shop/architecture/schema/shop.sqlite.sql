@@ -90,7 +90,8 @@ CREATE TABLE IF NOT EXISTS "mainstay_idempotency" (
   "status" INTEGER NOT NULL,
   "headers" TEXT NOT NULL,
   "body" BLOB NOT NULL,
-  "expires" INTEGER NOT NULL
+  "expires" INTEGER NOT NULL,
+  "tenant" TEXT
 ) STRICT;
 
 -- deletion of answers whose time is over
@@ -109,3 +110,49 @@ CREATE TABLE IF NOT EXISTS "mainstay_outbox" (
   "data" TEXT NOT NULL,
   "trace" TEXT
 ) STRICT;
+
+-- who did what, in the transaction of the change, each entry chained to the one before
+CREATE TABLE IF NOT EXISTS "mainstay_audit" (
+  "chain" TEXT NOT NULL,
+  "number" INTEGER NOT NULL,
+  "tenant" TEXT,
+  "id" BLOB NOT NULL UNIQUE CHECK (length("id") = 16),
+  "time" INTEGER NOT NULL,
+  "who" TEXT NOT NULL,
+  "operation" TEXT NOT NULL,
+  "resource" TEXT NOT NULL,
+  "row_id" BLOB CHECK (length("row_id") = 16),
+  "body" TEXT NOT NULL,
+  "previous" BLOB NOT NULL CHECK (length("previous") = 32),
+  "hash" BLOB NOT NULL CHECK (length("hash") = 32),
+  PRIMARY KEY ("chain", "number"),
+  UNIQUE ("chain", "id")
+) STRICT;
+
+-- where each chain ends, and where retention cut it off
+CREATE TABLE IF NOT EXISTS "mainstay_audit_chains" (
+  "chain" TEXT NOT NULL PRIMARY KEY,
+  "tenant" TEXT,
+  "number" INTEGER NOT NULL,
+  "hash" BLOB NOT NULL CHECK (length("hash") = 32),
+  "removed" INTEGER NOT NULL,
+  "removed_hash" BLOB NOT NULL CHECK (length("removed_hash") = 32)
+) STRICT;
+
+-- nobody changes an entry
+CREATE TRIGGER IF NOT EXISTS "mainstay_audit_unchanged"
+BEFORE UPDATE ON "mainstay_audit"
+BEGIN
+  SELECT RAISE(ABORT, 'the audit trail is append-only');
+END;
+
+-- nothing but retention removes one (it says first how far it goes), or the end of its chain
+CREATE TRIGGER IF NOT EXISTS "mainstay_audit_kept"
+BEFORE DELETE ON "mainstay_audit"
+WHEN EXISTS (
+  SELECT 1 FROM "mainstay_audit_chains"
+  WHERE "chain" = OLD."chain" AND "removed" < OLD."number"
+)
+BEGIN
+  SELECT RAISE(ABORT, 'the audit trail is append-only');
+END;

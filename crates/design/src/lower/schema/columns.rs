@@ -5,7 +5,7 @@ use super::nullable::may_be_null;
 use super::{CREATED_AT, ID, POSITION, ROW_VERSION, UPDATED_AT, snake};
 use ir::domain::{Domain, Field, FieldId, Kind, Resource, ResourceId, Source};
 use ir::model::{At, FieldType};
-use ir::schema::{Check, Column, Literal, Part, Storage};
+use ir::schema::{Check, Column, Giver, Literal, Part, Storage};
 use ir::value::{MONEY_UNITS, Value};
 
 /// What a table has beside its fields.
@@ -35,6 +35,7 @@ struct Shape {
     check: Option<Check>,
     was: Option<String>,
     fill: Option<Literal>,
+    giver: Giver,
 }
 
 /// Columns while they are gathered; every name is taken once.
@@ -90,8 +91,8 @@ impl Columns {
             name = format!("{wished}_{number}");
             number += 1;
         }
-        let Shape { nullable, field, check, was, fill } = shape;
-        self.taken.push(Column { name, storage, nullable, field, check, was, fill });
+        let Shape { nullable, field, check, was, fill, giver } = shape;
+        self.taken.push(Column { name, storage, nullable, field, check, was, fill, giver });
     }
 
     fn field(&mut self, id: FieldId, field: &Field, wished: Wished<'_>) {
@@ -99,7 +100,8 @@ impl Columns {
         let mut push = |end: &str, storage, part, check| {
             let was = was.map(|was| format!("{was}{end}"));
             let fill = fill(field, part);
-            let shape = Shape { nullable, field: Some((id, part)), check, was, fill };
+            let giver = giver(&field.source);
+            let shape = Shape { nullable, field: Some((id, part)), check, was, fill, giver };
             self.push(&format!("{name}{end}"), storage, shape);
         };
         match &field.declared {
@@ -120,6 +122,15 @@ impl Columns {
         if field.search {
             push("_search", Storage::Text, Part::Search, None);
         }
+    }
+}
+
+fn giver(source: &Source) -> Giver {
+    match source {
+        Source::Computed(_) => Giver::Computed,
+        Source::Copied(..) => Giver::Copied,
+        Source::Client | Source::Default(_) | Source::State => Giver::Writer,
+        Source::Caller | Source::Counted => Giver::Writer,
     }
 }
 

@@ -19,8 +19,18 @@ use ir::quantity::{Computed, Grade, Unit};
 pub(super) const RULE: Rule =
     Rule { id: "D051", name: "pools", stage: Stage::Capacity, each: false, decide };
 
-/// Connections below which a pool is not worth shrinking.
-const LEAST: u32 = 4;
+/// Connections below which a pool is not worth shrinking: they idle cheaply, and are there when a
+/// disk that syncs slowly, or a node that carries the load of another, keeps more of them busy.
+const LEAST: f64 = 24.0;
+/// What many nodes are shrunk to at most.
+const FEWEST: f64 = 4.0;
+/// Connections that a server takes as it comes (100), less what administrators and probes need.
+const USUAL: f64 = 90.0;
+
+/// The floor of a node: all of them fit into a server as it comes, where that is enough.
+fn least(nodes: f64) -> f64 {
+    (USUAL / nodes.max(1.0)).floor().clamp(FEWEST, LEAST)
+}
 
 fn decide(draft: &Draft<'_>) -> Vec<Decision> {
     let choice = RULE
@@ -79,9 +89,10 @@ fn server(choice: Choice, draft: &Draft<'_>) -> Choice {
     let times = times(draft);
     let rate = queries(draft);
     let (flight, all) = sizing::pool(&rate, &Term::from(&times));
-    let each = (f64::from(all) / replicas.value).ceil().max(f64::from(LEAST));
+    let least = least(replicas.value);
+    let each = (f64::from(all) / replicas.value).ceil().max(least);
     let pool = Term::function("erlang_b_places", vec![Term::from(&flight)], f64::from(all));
-    let pool = (pool / Term::from(&replicas)).ceil().max(Term::number(f64::from(LEAST)));
+    let pool = (pool / Term::from(&replicas)).ceil().max(Term::number(least));
     let pool = pool.named("connections of a node", Unit::Count("connections".to_owned()));
     let size = sizing::database_size(draft, sizing::database_cpu(draft).value, draft.bytes());
     let cores = size.1.max(2.0);
@@ -96,11 +107,11 @@ fn server(choice: Choice, draft: &Draft<'_>) -> Choice {
             facts::number(flight.value),
             facts::number(f64::from(all))
         ))
-        .because_if(f64::from(all) / replicas.value <= f64::from(LEAST) - 1.0, || {
+        .because_if(f64::from(all) / replicas.value <= least - 1.0, || {
             format!(
-                "{} each is a floor over the {} that {} ask for, for the seconds in which one \
-                 node carries all.",
-                facts::number(f64::from(LEAST)),
+                "{} each is a floor over the {} that {} ask for: a disk that syncs ten times as \
+                 slowly keeps ten times as many busy, and one that idles costs the server 10 MB.",
+                facts::number(least),
                 facts::number(f64::from(all) / replicas.value),
                 facts::rps(rate.value())
             )
@@ -123,8 +134,8 @@ fn server(choice: Choice, draft: &Draft<'_>) -> Choice {
             vec![],
         )
         .flips(pooler(open))
-        .effect(Effect::FilesOnly)
-        .set("connections", each)
+        .effect(Effect::RunsHere)
+        .set("database_connections", each)
 }
 
 /// Connections that one PostgreSQL server holds without a pooler in front.
@@ -186,7 +197,6 @@ fn tenants(choice: Choice, draft: &Draft<'_>) -> Choice {
         )
         .flips(pooler(least))
         .effect(Effect::FilesOnly)
-        .set("connections", node.value)
 }
 
 /// Statements a second that reach the database.
@@ -236,9 +246,9 @@ mod tests {
             &RULE,
             SHOP,
             expect![[r#"
-            system: 4 for each node, 8 in all
-              flips at more than 400 connections in all: a pooler in front
-        "#]],
+                system: 24 for each node, 48 in all
+                  flips at more than 400 connections in all: a pooler in front
+            "#]],
         );
     }
 

@@ -46,6 +46,11 @@ pub(crate) static RESOURCE: Construct = long(
         leaf("idempotency", REQUIRED, "Whether a key must come with each unsafe call"),
         leaf("if_match", REQUIRED, "Whether a change must name the version it changes"),
         leaf("table", Leaf::Name(NameKind::Identifier), "Name of an existing table"),
+        leaf(
+            "managed",
+            Leaf::Choice(&["no_ddl"]),
+            "Somebody else makes and changes `table`: it is served, and never touched by DDL",
+        ),
         was(NameKind::Camel("a resource")),
     ],
 );

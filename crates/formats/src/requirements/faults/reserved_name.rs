@@ -2,7 +2,7 @@
 //! A name that the notation or the wire uses itself: `me now age item event system anyone` and the
 //! words of expressions, `id created_at updated_at`, and for fields the parameters of lists
 //! `limit cursor sort fields expand q`; as a path `events batch workflows webhooks operations
-//! dead-letters schedules tenants keys sessions explain`.
+//! dead-letters schedules tenants keys sessions explain audit`.
 //!
 //! **Why**: in an expression or a query nobody could tell which of the two is meant.
 //!
@@ -25,7 +25,7 @@ const WORDS: [&str; 15] = [
 ];
 const IMPLICIT: [&str; 3] = ["id", "created_at", "updated_at"];
 const PARAMETERS: [&str; 6] = ["limit", "cursor", "sort", "fields", "expand", "q"];
-const PATHS: [&str; 11] = [
+const PATHS: [&str; 12] = [
     "events",
     "batch",
     "workflows",
@@ -37,6 +37,7 @@ const PATHS: [&str; 11] = [
     "keys",
     "sessions",
     "explain",
+    "audit",
 ];
 
 /// Why a name can't be given to anything that expressions read.

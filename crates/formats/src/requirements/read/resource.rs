@@ -56,6 +56,7 @@ fn resource<'n>(reader: &mut Reader<'n>, name: Name, value: Value<'n>) -> Resour
         idempotency_required: required(reader, &form, "idempotency"),
         if_match_required: required(reader, &form, "if_match"),
         table: reader.name(&form, "table"),
+        unmanaged: reader.choice(&form, "managed").map(|word| word.span),
         was: reader.name(&form, "was"),
     }
 }

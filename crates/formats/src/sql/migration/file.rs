@@ -11,7 +11,7 @@ pub fn write_migration(title: &str, steps: &[ScriptStep], dialect: Dialect<'_>) 
     out.push_str(" where it is no longer what is needed.\n");
     out.push_str(match dialect {
         Dialect::Sqlite => "PRAGMA foreign_keys = OFF;\n",
-        Dialect::Postgresql(_) => "SET lock_timeout = '2s';\n",
+        Dialect::Postgresql(_) => "SET lock_timeout = '300ms';\n",
     });
     for (at, step) in steps.iter().enumerate() {
         let (phase, class) = (phase(step.phase), class(step.class));
@@ -53,7 +53,7 @@ fn write_run(out: &mut String, run: &Run) {
                 let _ = writeln!(out, "{text};");
             }
         }
-        Run::Chunks { end, statement, step } => {
+        Run::Chunks { end, statement, step, rows: _ } => {
             let _ = writeln!(out, "-- repeated by {step} from 0 to ({end})");
             let _ = writeln!(out, "{statement};");
         }

@@ -90,6 +90,7 @@ impl Writer<'_> {
                 done(columns.iter().map(|column| without(&table, column)).collect(), None, BRIEF)
             }
             Action::CreateTable | Action::DropTable => done(Vec::new(), None, BRIEF),
+            Action::HandOver => Written::nothing(),
         }
     }
 
@@ -389,6 +390,7 @@ fn filled(table: &str, before: &Held, shape: &Held, column: &str, fill: &Fill) -
             "SELECT pg_relation_size({}::regclass) / current_setting('block_size')::bigint + 1",
             crate::sql::text(table)
         ),
+        rows: format!("SELECT count(*) FROM {table} WHERE {name} IS NULL{also}"),
         statement: format!(
             "UPDATE {table} SET {name} = {value} WHERE ctid >= '(:from,0)'::tid \
              AND ctid < '(:to,0)'::tid AND {name} IS NULL{also}"

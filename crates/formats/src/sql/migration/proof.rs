@@ -172,7 +172,7 @@ pub(super) fn is_early(earlier: &[Step], table: &str, holds: &Holds) -> bool {
         Action::Backfill { column, .. } => asked.contains(&column.as_str()),
         Action::SetDefault(_) | Action::Loosen | Action::Tighten | Action::AddIndex(_) => false,
         Action::DropIndex(_) | Action::RenameIndex { .. } => false,
-        Action::DropColumns(_) | Action::DropTable => false,
+        Action::DropColumns(_) | Action::DropTable | Action::HandOver => false,
     };
     !earlier.iter().any(|step| touches(&step))
 }

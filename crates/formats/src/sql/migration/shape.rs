@@ -1,7 +1,7 @@
 //! Tables as a database holds them, in the form that the writers of DDL know.
 
 use super::Dialect;
-use crate::sql::{postgresql, quoted};
+use crate::sql::{postgresql, quoted, sqlite};
 use ir::domain::{FieldId, ResourceId};
 use ir::migration::{Held, HeldColumn, HeldIndex};
 use ir::schema::{Column, ForeignKey, Index, Part, Schema, Storage, Table};
@@ -64,6 +64,7 @@ fn bare(context: String, name: String) -> Table {
         indexes: Vec::new(),
         overlaps: Vec::new(),
         was: None,
+        unmanaged: None,
     }
 }
 
@@ -114,6 +115,7 @@ pub(super) fn column(held: &HeldColumn, field: Option<(FieldId, Part)>) -> Colum
         check: held.check.clone(),
         was: None,
         fill: None,
+        giver: ir::schema::Giver::Writer,
     }
 }
 
@@ -122,7 +124,7 @@ pub(super) fn column(held: &HeldColumn, field: Option<(FieldId, Part)>) -> Colum
 pub fn structure(held: &Held, dialect: Dialect<'_>) -> Vec<String> {
     let line = |column: &HeldColumn| {
         let kind = match dialect {
-            Dialect::Sqlite => sqlite_kind(column.storage),
+            Dialect::Sqlite => sqlite::kind(column.storage),
             Dialect::Postgresql(_) => told(column.storage),
         };
         let null = if column.nullable { "" } else { " NOT NULL" };
@@ -131,16 +133,6 @@ pub fn structure(held: &Held, dialect: Dialect<'_>) -> Vec<String> {
     let mut lines: Vec<String> = held.columns.iter().map(line).collect();
     lines.sort();
     lines
-}
-
-/// The type of a column on SQLite.
-pub(super) fn sqlite_kind(storage: Storage) -> &'static str {
-    match storage {
-        Storage::Uuid => "BLOB",
-        Storage::Currency | Storage::Text | Storage::Json => "TEXT",
-        Storage::Bool | Storage::Int | Storage::Decimal { .. } | Storage::Units => "INTEGER",
-        Storage::Date | Storage::Time | Storage::Timestamp | Storage::Duration => "INTEGER",
-    }
 }
 
 /// As `format_type` of PostgreSQL says it.

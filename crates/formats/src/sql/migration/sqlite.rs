@@ -1,7 +1,7 @@
 //! Steps on SQLite. Constraints change by a new text of the table, which leaves its rows where they
 //! are, once the rows are proven to fulfil it; columns are added without a rule and get theirs so.
 
-use super::shape::{Shapes, sqlite_kind};
+use super::shape::Shapes;
 use super::{Written, proof};
 use crate::sql::{only, quoted, sqlite, text};
 use ir::migration::{Action, Fill, Held, HeldColumn, Run, Step};
@@ -11,7 +11,6 @@ use ir::schema::{Literal, Table};
 /// Rows in one transaction of a backfill.
 const CHUNK_ROWS: u64 = 5_000;
 
-const NOTHING: &str = "nothing";
 const BRIEF: &str = "the file, for a moment";
 const READ: &str = "the file, while each row is read or written once";
 
@@ -89,8 +88,8 @@ fn changed(shapes: &Shapes<'_>, step: &Step, before: &Held, shape: &Held) -> Wri
             done(run, None, READ)
         }
         // Nobody but us writes, and we write every column.
-        Action::SetDefault(_) | Action::CreateTable | Action::DropTable => {
-            Written { run: Vec::new(), undo: Some(Vec::new()), locks: NOTHING }
+        Action::SetDefault(_) | Action::CreateTable | Action::DropTable | Action::HandOver => {
+            Written::nothing()
         }
     }
 }
@@ -159,7 +158,7 @@ fn added(shapes: &Shapes<'_>, step: &Step, columns: &[String], shape: &Held) -> 
     let new: Vec<&HeldColumn> =
         shape.columns.iter().filter(|column| columns.contains(&column.name)).collect();
     let add = |column: &&HeldColumn| {
-        let (column, kind) = (quoted(&column.name), sqlite_kind(column.storage));
+        let (column, kind) = (quoted(&column.name), sqlite::kind(column.storage));
         format!("ALTER TABLE {name} ADD COLUMN {column} {kind}")
     };
     let mut run = vec![Run::Together(new.iter().map(add).collect())];
@@ -190,6 +189,7 @@ fn filled(shape: &Held, column: &str, fill: &Fill) -> Run {
     };
     Run::Chunks {
         end: format!("SELECT coalesce(max(_rowid_), 0) + 1 FROM {table}"),
+        rows: format!("SELECT count(*) FROM {table} WHERE {column} IS NULL{also}"),
         statement: format!(
             "UPDATE {table} SET {column} = {value} WHERE _rowid_ >= :from AND _rowid_ < :to \
              AND {column} IS NULL{also}"

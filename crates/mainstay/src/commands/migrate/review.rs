@@ -1,7 +1,8 @@
 //! The files that are reviewed: numbered SQL beside the model, one for all databases that need the
 //! same.
 
-use super::way::Way;
+use super::shown;
+use super::way::{Tables, Way};
 use crate::failure::{Failure, Outcome};
 use formats::sql::migration::{Dialect, write_migration};
 use ir::migration::{Run, ScriptStep};
@@ -15,8 +16,14 @@ const DIRECTORY: &str = "migrations";
 pub(super) fn write(home: &Path, ways: &mut [Way]) -> Outcome<()> {
     let mut written: BTreeMap<String, PathBuf> = BTreeMap::new();
     for way in ways.iter_mut().filter(|way| !way.report.steps.is_empty()) {
-        let title = format!("Migration {} of service `{}`, SQLite", way.next, way.service_name);
-        let text = write_migration(&title, &way.report.steps, Dialect::Sqlite);
+        let (named, dialect) = match way.tables {
+            Tables::Sqlite { .. } => ("SQLite", Dialect::Sqlite),
+            Tables::Postgresql(_) => {
+                ("PostgreSQL", Dialect::Postgresql(&formats::sql::postgresql_name))
+            }
+        };
+        let title = format!("Migration {} of service `{}`, {named}", way.next, way.service_name);
+        let text = shown(&write_migration(&title, &way.report.steps, dialect));
         let path = match written.get(&text) {
             Some(path) => path.clone(),
             None => {
@@ -37,7 +44,8 @@ pub(super) fn write(home: &Path, ways: &mut [Way]) -> Outcome<()> {
 fn path(home: &Path, way: &Way, number: u32) -> PathBuf {
     let of = if way.base.tenant.is_some() { "_tenants" } else { "" };
     let again = if number > 1 { format!("_{number}") } else { String::new() };
-    let name = format!("{:04}_{}{of}{again}.sqlite.sql", way.next, way.service_name);
+    let word = way.tables.word();
+    let name = format!("{:04}_{}{of}{again}.{word}.sql", way.next, way.service_name);
     home.join(DIRECTORY).join(name)
 }
 
@@ -59,14 +67,14 @@ pub(super) fn check(home: &Path, ways: &mut [Way]) -> Outcome<()> {
     let mut paths: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
     paths.sort();
     for way in ways {
-        let own = format!("_{}", way.service_name);
+        let (own, end) = (format!("_{}", way.service_name), format!(".{}.sql", way.tables.word()));
         let ours = |path: &&PathBuf| {
             let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
             let (number, rest) = name.split_at_checked(4).unwrap_or_default();
             // A migration that was broken off stands in the file of its first step.
             let number: u64 = number.parse().unwrap_or_default();
             let in_time = if way.resumed { number <= way.next } else { number == way.next };
-            rest.starts_with(&own) && rest.ends_with(".sqlite.sql") && in_time
+            rest.starts_with(&own) && rest.ends_with(&end) && in_time
         };
         let mut reviewed = String::new();
         for path in paths.iter().filter(ours) {
@@ -89,10 +97,10 @@ pub(super) fn check(home: &Path, ways: &mut [Way]) -> Outcome<()> {
 }
 
 fn has(reviewed: &str, step: &ScriptStep) -> bool {
-    step.run.iter().flat_map(Run::statements).all(|text| reviewed.contains(text))
+    step.run.iter().flat_map(Run::statements).all(|text| reviewed.contains(&shown(text)))
 }
 
 fn first(step: &ScriptStep) -> String {
     let text = step.run.iter().flat_map(Run::statements).next().unwrap_or_default();
-    text.split_whitespace().collect::<Vec<_>>().join(" ")
+    shown(text).split_whitespace().collect::<Vec<_>>().join(" ")
 }

@@ -20,6 +20,7 @@ pub(super) struct Callers {
     pub(super) authenticator: Authenticator,
     domain: Arc<Domain>,
     development: bool,
+    issuers: BTreeSet<String>,
 }
 
 impl Callers {
@@ -35,10 +36,8 @@ impl Callers {
             [] => vec![domain.system.clone()],
             named => named.to_vec(),
         };
-        let mut seen = BTreeSet::new();
-        let of_actors = domain.actors.iter().filter_map(|actor| actor.issuer.as_ref());
-        let urls = identity.issuers.iter().chain(of_actors).filter(|url| seen.insert(*url));
-        let issuers = urls.map(|url| IssuerConfig::new(url, audiences.clone())).collect();
+        let named = issuers(arguments, &domain);
+        let issuers = named.iter().map(|url| IssuerConfig::new(url, audiences.clone())).collect();
         let development = key.is_some();
         let config = IdentityConfig {
             issuers,
@@ -48,8 +47,29 @@ impl Callers {
             production: !development,
         };
         let authenticator = Authenticator::new(config, &domain)?;
-        Ok(Self { authenticator, domain, development })
+        let issuers = named.into_iter().collect();
+        Ok(Self { authenticator, domain, development, issuers })
     }
+
+    /// The same in terms of another model of the system: keys of issuers that were fetched are
+    /// kept. None where it names other issuers.
+    pub(super) fn with_domain(&self, arguments: &Up, domain: Arc<Domain>) -> Option<Self> {
+        let issuers = issuers(arguments, &domain).into_iter().collect();
+        (issuers == self.issuers).then(|| Self {
+            authenticator: self.authenticator.with_domain(&domain),
+            domain,
+            development: self.development,
+            issuers,
+        })
+    }
+}
+
+/// Those of the flags, then those that actors of the model name.
+fn issuers(arguments: &Up, domain: &Domain) -> Vec<String> {
+    let mut seen = BTreeSet::new();
+    let of_actors = domain.actors.iter().filter_map(|actor| actor.issuer.as_ref());
+    let urls = arguments.identity.issuers.iter().chain(of_actors);
+    urls.filter(|url| seen.insert(*url)).cloned().collect()
 }
 
 /// Fetches the keys of the issuers while the server begins to serve, so that the first caller does

@@ -20,6 +20,8 @@ pub(super) struct Shares {
     pub(super) connections_max: usize,
     /// Open files of tenants, a service.
     pub(super) tenant_files_max: usize,
+    /// Connections to PostgreSQL of this process, where that was said.
+    pub(super) database_connections: Option<u16>,
 }
 
 /// What needs descriptors.
@@ -45,7 +47,7 @@ pub(super) fn share(architecture: &Architecture, threads: Option<u16>) -> Shares
     let Some(limit) = raised() else { return wanted };
     let shares = shares(limit, needs);
     if shares != wanted {
-        let Shares { connections_max, tenant_files_max } = shares;
+        let Shares { connections_max, tenant_files_max, .. } = shares;
         tracing::warn!(
             "the system gives {limit} file descriptors: there is room for {connections_max} \
              connections (not {}) and {tenant_files_max} open files of tenants (not {}); raise \
@@ -61,6 +63,7 @@ fn wanted() -> Shares {
     Shares {
         connections_max: Limits::default().connections_max,
         tenant_files_max: SqliteLimits::default().tenant_files_max,
+        database_connections: None,
     }
 }
 
@@ -82,7 +85,7 @@ fn shares(limit: usize, needs: Needs) -> Shares {
     };
     let taken = if needs.tenant_files { tenant_files_max * tenant } else { 0 };
     let connections_max = left.saturating_sub(taken).clamp(CONNECTIONS_MIN, wanted.connections_max);
-    Shares { connections_max, tenant_files_max }
+    Shares { connections_max, tenant_files_max, ..wanted }
 }
 
 /// The limit of this process after it was raised as far as it goes; none where there is none.
@@ -129,6 +132,7 @@ mod tests {
     #[test]
     fn hardly_any_descriptors_still_serve() {
         let least = shares(10, Needs { tenant_files: true, ..ONE_FILE });
-        assert_eq!(least, Shares { connections_max: CONNECTIONS_MIN, tenant_files_max: 1 });
+        let (connections_max, tenant_files_max) = (CONNECTIONS_MIN, 1);
+        assert_eq!(least, Shares { connections_max, tenant_files_max, ..wanted() });
     }
 }

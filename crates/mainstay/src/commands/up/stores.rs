@@ -1,16 +1,21 @@
 //! The data directory and a store for each service.
 
-use super::descriptors::Shares;
+use super::descriptors::{self, Shares};
 use crate::arguments::DatabaseUrl;
+use crate::commands::home::not_moved;
 use crate::failure::{Failure, Outcome};
 use ir::architecture::{Architecture, Service};
 use ir::model::Isolation;
 use ir::schema::Table;
-use runtime::adapters::postgres::{Address, Apart, PostgresConfig, PostgresLimits, PostgresStore};
+use runtime::adapters::postgres::{
+    Address, Apart, OpenError, PostgresConfig, PostgresLimits, PostgresStore, PostgresTransfer,
+    Replica,
+};
 use runtime::adapters::sql::dialect::TENANT;
-use runtime::adapters::sqlite::{DataDirectory, SqliteConfig, SqliteLimits, SqliteStore};
+use runtime::adapters::sqlite::{self, DataDirectory, SqliteConfig, SqliteLimits, SqliteStore};
 use runtime::ports::clock::{Randomness, SystemClock, SystemRandomness};
 use runtime::ports::store::{Store, Unavailable};
+use runtime::telemetry::metrics::Metrics;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -18,7 +23,7 @@ use std::sync::Arc;
 const CURSOR_KEY: &str = "cursor.key";
 
 /// The opened data: one store a service, in their order.
-pub(super) struct Stores {
+pub(in crate::commands) struct Stores {
     all: Vec<Opened>,
 }
 
@@ -37,32 +42,120 @@ pub(in crate::commands) enum Home {
 }
 
 impl Home {
+    /// The same for whoever reads beside the process that serves: no directory is locked, and
+    /// nothing may be written.
+    pub(in crate::commands) fn beside(database: &DatabaseUrl, data: &Path) -> Outcome<Self> {
+        match &database.database {
+            None => {
+                not_moved(data)?;
+                Ok(Self::Directory(Arc::new(DataDirectory::beside(data))))
+            }
+            Some(_) => Self::of(database, data),
+        }
+    }
+
     /// The server that is named, else the data directory.
     pub(in crate::commands) fn of(database: &DatabaseUrl, data: &Path) -> Outcome<Self> {
         match &database.database {
             None => directory(data).map(Self::Directory),
-            Some(url) => Address::parse(url)
-                .map(|address| Self::Server(Box::new(address)))
-                .map_err(|fault| Failure::new("can't use the database").caused_by(fault)),
+            Some(url) => {
+                let failed =
+                    |fault: OpenError| Failure::new("can't use the database").caused_by(fault);
+                let address = Address::parse(url).map_err(failed)?;
+                if let Some(name) = sqlite::moved_by(data) {
+                    // A move that was decided here may have been killed before it said so there.
+                    PostgresTransfer::settle(&address, &name).map_err(failed)?;
+                }
+                Ok(Self::Server(Box::new(address)))
+            }
         }
     }
 }
 
+impl Home {
+    /// What keeps the data there.
+    pub(super) fn store(&self) -> &'static str {
+        match self {
+            Self::Directory(_) => "sqlite",
+            Self::Server(_) => "postgresql",
+        }
+    }
+}
+
+/// The replicas that are named, with what is told of each.
+pub(super) fn replicas(home: &Home, urls: &[String], metrics: &Metrics) -> Outcome<Vec<Replica>> {
+    let Home::Server(primary) = home else { return Ok(Vec::new()) };
+    let replica = |url: &String| {
+        let failed = |cause: &dyn std::fmt::Display| {
+            Failure::new("can't use the replica")
+                .caused_by(cause)
+                .hint("`--replica` takes addresses of streaming replicas of `--database`")
+        };
+        let address = Address::parse(url).map_err(|fault| failed(&fault))?;
+        if address.name() != primary.name() {
+            let shown = address.shown();
+            return Err(failed(&format!("{shown} is not the database `{}`", primary.name())));
+        }
+        let labels = format!("replica=\"{}\"", address.shown().trim_matches('`'));
+        let lag = "Milliseconds that a replica lags; -1 where it is left out.";
+        let reads = "Reads that a replica answered.";
+        Ok(Replica {
+            lag: metrics.gauge("mainstay_replica_lag_milliseconds", lag, &labels),
+            reads: metrics.counter("mainstay_replica_reads_total", reads, &labels),
+            address,
+        })
+    };
+    urls.iter().map(replica).collect()
+}
+
 impl Stores {
     /// Opens, and makes where nothing is yet, the data of every service.
-    pub(super) fn open(architecture: &Architecture, home: &Home, shares: Shares) -> Outcome<Self> {
+    pub(super) fn open(
+        architecture: &Architecture,
+        home: &Home,
+        shares: Shares,
+        replicas: &[Replica],
+    ) -> Outcome<Self> {
         let open = |service: &Service| match home {
             Home::Directory(directory) => {
                 sqlite(architecture, service, directory, shares).map(Opened::Sqlite)
             }
-            Home::Server(address) => postgres(architecture, service, address).map(Opened::Postgres),
+            Home::Server(address) => {
+                let mut config = postgres_config(architecture, service, address);
+                config.replicas = replicas.to_vec();
+                config.limits = pools(architecture, &config, shares);
+                postgres(architecture, service, config)
+            }
         };
         let all = architecture.services.iter().map(open).collect::<Outcome<_>>()?;
         Ok(Self { all })
     }
 
+    /// Opens what a move brought to a server, and that is about to be decided under a name.
+    pub(super) fn decided(
+        architecture: &Architecture,
+        address: &Address,
+        name: &str,
+        shares: Shares,
+    ) -> Outcome<Self> {
+        let open = |service: &Service| {
+            let mut config = postgres_config(architecture, service, address);
+            config.limits = pools(architecture, &config, shares);
+            // Calls wait for it: who asks tries again.
+            (config.decided, config.limits.patience_ms_max) = (Some(name.to_owned()), 0);
+            postgres(architecture, service, config)
+        };
+        let all = architecture.services.iter().map(open).collect::<Outcome<_>>()?;
+        Ok(Self { all })
+    }
+
+    /// Opens the data that is there for a verb that serves nobody.
+    pub(in crate::commands) fn alone(architecture: &Architecture, home: &Home) -> Outcome<Self> {
+        Self::open(architecture, home, descriptors::share(architecture, None), &[])
+    }
+
     /// As the port that the backend knows.
-    pub(super) fn ports(&self) -> Vec<Arc<dyn Store>> {
+    pub(in crate::commands) fn ports(&self) -> Vec<Arc<dyn Store>> {
         let port = |store: &Opened| match store {
             Opened::Sqlite(store) => Arc::clone(store) as Arc<dyn Store>,
             Opened::Postgres(store) => Arc::clone(store) as Arc<dyn Store>,
@@ -98,8 +191,18 @@ impl Stores {
         }
     }
 
+    /// Others have taken the place of these.
+    pub(super) fn hand_over(&self) {
+        for store in &self.all {
+            match store {
+                Opened::Sqlite(store) => store.hand_over(),
+                Opened::Postgres(store) => store.hand_over(),
+            }
+        }
+    }
+
     /// Writes what is buffered and lets go of the data.
-    pub(super) fn close(&self) {
+    pub(in crate::commands) fn close(&self) {
         for store in &self.all {
             match store {
                 Opened::Sqlite(store) => store.close(),
@@ -113,8 +216,8 @@ fn unreadable(why: Unavailable) -> Failure {
     Failure::new("can't read the data").caused_by(format!("{why:?}"))
 }
 
-pub(in crate::commands) fn not_opened(service: &Service, fault: impl std::fmt::Display) -> Failure {
-    Failure::new(format!("can't open the data of service `{}`", service.name)).caused_by(fault)
+pub(in crate::commands) fn not_opened(service: &str, fault: impl std::fmt::Display) -> Failure {
+    Failure::new(format!("can't open the data of service `{service}`")).caused_by(fault)
 }
 
 fn sqlite(
@@ -127,7 +230,7 @@ fn sqlite(
     config.limits.tenant_files_max = shares.tenant_files_max;
     let (domain, schema) = (architecture.domain.clone(), architecture.schema.clone());
     let store = SqliteStore::open(config, Arc::new(domain), Arc::new(schema));
-    store.map(Arc::new).map_err(|fault| not_opened(service, fault))
+    store.map(Arc::new).map_err(|fault| not_opened(&service.name, fault))
 }
 
 /// Where a service keeps its rows in a data directory, and the tables it has there.
@@ -156,10 +259,12 @@ pub(in crate::commands) fn sqlite_config(
         service: service.name.clone(),
         file_per_tenant: settings.tenant_files,
         ddl,
+        demands: formats::sql::sqlite_demands(&architecture.schema, &ours),
         clock: Arc::new(SystemClock),
         limits: SqliteLimits {
             queue_sets_max: settings.write_queue_max as usize,
             group_sets_max: settings.write_group_max as usize,
+            audit_seconds_max: settings.audit_seconds as u64,
             ..SqliteLimits::default()
         },
     }
@@ -168,8 +273,45 @@ pub(in crate::commands) fn sqlite_config(
 fn postgres(
     architecture: &Architecture,
     service: &Service,
+    config: PostgresConfig,
+) -> Outcome<Opened> {
+    let (domain, schema) = (architecture.domain.clone(), architecture.schema.clone());
+    let store = PostgresStore::open(config, Arc::new(domain), Arc::new(schema));
+    let store = store.map_err(|fault| not_opened(&service.name, fault))?;
+    Ok(Opened::Postgres(Arc::new(store)))
+}
+
+/// How many connections a service keeps: as was said, as was decided, or as the cores suggest. The
+/// services of one process share them.
+fn pools(architecture: &Architecture, config: &PostgresConfig, shares: Shares) -> PostgresLimits {
+    let services = architecture.services.len().max(1);
+    let decided = architecture.settings.database_connections;
+    // Where tenants have databases, few connections go to the one that they share.
+    let decided = if config.apart == Apart::ByDatabase { 0 } else { decided };
+    let (limits, why) = match (shares.database_connections, decided) {
+        (Some(all), _) => {
+            (config.limits.with_connections(usize::from(all) / services), "--database-connections")
+        }
+        (None, 0) => (config.limits, "the cores of this machine"),
+        (None, all) => (config.limits.with_connections(all as usize / services), "decision D051"),
+    };
+    tracing::info!(
+        service = config.service,
+        connections = limits.connections(),
+        reads = limits.read_connections_max + 1,
+        writes = limits.write_connections_max,
+        why,
+        "connections to PostgreSQL at most"
+    );
+    limits
+}
+
+/// Where a service keeps its rows in a database, and the tables it has there.
+pub(in crate::commands) fn postgres_config(
+    architecture: &Architecture,
+    service: &Service,
     address: &Address,
-) -> Outcome<Arc<PostgresStore>> {
+) -> PostgresConfig {
     let isolation = architecture.domain.tenancy.as_ref().map(|tenancy| tenancy.isolation);
     let apart = match isolation {
         Some(_) if !architecture.settings.tenant_files => Apart::ByRow,
@@ -196,13 +338,16 @@ fn postgres(
         ),
     };
     let (limits, services) = (PostgresLimits::default(), architecture.services.len().max(1));
-    let config = PostgresConfig {
+    PostgresConfig {
         address: address.clone(),
         service: service.name.clone(),
         contexts: service.contexts.clone(),
         apart,
         ddl,
         tenant_ddl,
+        demands: formats::sql::postgresql_demands(&architecture.schema, &ours),
+        replicas: Vec::new(),
+        decided: None,
         looks_for_overlaps: false,
         clock: Arc::new(SystemClock),
         limits: PostgresLimits {
@@ -210,12 +355,10 @@ fn postgres(
             read_connections_max: limits.read_connections_max.div_ceil(services),
             write_connections_max: limits.write_connections_max.div_ceil(services),
             write_waiting_max: architecture.settings.write_queue_max as usize,
+            audit_seconds_max: architecture.settings.audit_seconds as u64,
             ..limits
         },
-    };
-    let (domain, schema) = (architecture.domain.clone(), architecture.schema.clone());
-    let store = PostgresStore::open(config, Arc::new(domain), Arc::new(schema));
-    store.map(Arc::new).map_err(|fault| not_opened(service, fault))
+    }
 }
 
 fn random_key() -> [u8; 32] {

@@ -87,10 +87,6 @@ fn upkeep(model: &Model) -> Vec<String> {
         kept.map(move |field| format!("{context}.{}.{}", resource.name, field.name))
     });
     say("replicas kept by events", replicas.collect(), "they are asked of the owner when read");
-    let wide = model.actors.iter().filter(|actor| actor.across_tenants.is_some());
-    let wide = wide.map(|actor| format!("{} across tenants", actor.name.value));
-    let regimes = model.constraints.compliance.iter().map(|regime| regime.value.clone());
-    say("audit", wide.chain(regimes).collect(), "no look and no change is written down");
     let limited = model.actors.iter().filter(|actor| actor.limit.is_some());
     say(
         "rate limits of actors",

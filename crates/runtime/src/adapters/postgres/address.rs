@@ -82,6 +82,13 @@ impl Address {
         other
     }
 
+    /// The same, by another name of this program in the server's own lists.
+    pub(super) fn called(&self, name: &str) -> Self {
+        let mut other = self.clone();
+        other.config.application_name(name);
+        other
+    }
+
     /// Name of the database.
     pub fn name(&self) -> &str {
         self.config.get_dbname().unwrap_or_default()

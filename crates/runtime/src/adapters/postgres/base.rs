@@ -83,7 +83,7 @@ impl Base {
             Duration::from_millis(limits.write_wait_ms_max),
         );
         Ok(Self {
-            readers: Readers::new(server.clone(), limits.read_connections_max),
+            readers: Readers::new(server.clone(), limits.read_connections_max).patient(),
             writers: Arc::new(writers),
             waits_for_standbys: facts.waits_for_standbys,
             excludes_spans: facts.excludes_spans,
@@ -93,7 +93,7 @@ impl Base {
     }
 
     /// Makes or finds the tables of a place in this database.
-    pub(super) async fn bring_up(&self, wanted: &schema::Wanted<'_>) -> Result<(), OpenError> {
+    pub(super) async fn bring_up(&self, wanted: &schema::Wanted) -> Result<(), OpenError> {
         let shown = self.server.address.shown();
         let link = self.server.connect().await.map_err(|error| refused(&shown, &error))?;
         schema::bring_up(&link, &shown, wanted).await

@@ -5,9 +5,9 @@ use super::error::{is_collision, is_lost, is_stale, unavailable};
 use super::link::Session;
 use super::place::{Held, Place, Places};
 use super::pool::Lease;
-use super::read::{Read, Value};
+use super::read::Value;
 use super::write::{Apply, Fault};
-use super::{shared, system};
+use super::{audit, shared, system};
 use crate::ports::clock::{Randomness, SystemRandomness};
 use crate::ports::store::{Bindings, CommitError, Unavailable, Write, WriteSet};
 use std::sync::Arc;
@@ -20,14 +20,20 @@ const PAUSE_MICROS: u64 = 2_000;
 /// Microseconds of the longest.
 const PAUSE_MICROS_MAX: u64 = 200_000;
 
-/// Commits on the store's own threads: whoever asked may go away, the set is done or not.
+/// Commits in a task of its own: whoever asked may go away, the set is done or not.
 pub(super) async fn commit(
     places: &Arc<Places>,
     set: WriteSet,
     bindings: Bindings,
 ) -> Result<(), CommitError> {
-    let (work, runtime) = (Arc::clone(places), places.home.server.runtime.clone());
-    let done = runtime.spawn(async move { run(&work, &set, &bindings).await }).await;
+    let (work, runtime) = (Arc::clone(places), places.home.server.runtime_here());
+    let done = runtime.spawn(async move {
+        let done = run(&work, &set, &bindings).await;
+        // Also where it is not known whether it was done.
+        work.replicas.note(&set.tenant, bindings.me.as_deref());
+        done
+    });
+    let done = done.await;
     done.unwrap_or_else(|_| {
         Err(CommitError::Unavailable(Unavailable::Broken("the store is closed".to_owned())))
     })
@@ -38,9 +44,13 @@ async fn run(places: &Places, set: &WriteSet, bindings: &Bindings) -> Result<(),
     let mut may_be_done = false;
     for attempt in 1.. {
         let left = places.time_left(bindings.deadline).map_err(CommitError::Unavailable)?;
-        let lease = place.base.writers.lease(left).await.map_err(CommitError::Unavailable)?;
+        let session = places.session(&set.tenant, bindings.deadline);
+        let session = session.map_err(CommitError::Unavailable)?;
+        let session = Session { relaxed: counts_alone(set), ..session };
+        let lease = place.base.writers.lease_for(&session, left).await;
+        let lease = lease.map_err(CommitError::Unavailable)?;
         let held = shared::hold(places, &place, set, left).await?;
-        let done = once(places, &place, &lease, set, bindings).await;
+        let done = once(places, &place, &lease, set, (session, bindings.now)).await;
         if let Some(held) = held {
             held.let_go().await;
         }
@@ -111,7 +121,8 @@ fn is_certain(reason: Option<&SqlState>, waits_for_standbys: bool) -> bool {
 /// Counters alone are not worth a wait for the disk: a crash may lose what came last.
 fn counts_alone(set: &WriteSet) -> bool {
     let counts = |write: &Write| matches!(write, Write::Count { .. });
-    set.writes.iter().all(counts) && set.answer.is_none() && set.outbox.is_empty()
+    let bare = set.answer.is_none() && set.outbox.is_empty() && set.audit.is_empty();
+    bare && set.writes.iter().all(counts)
 }
 
 async fn once(
@@ -119,9 +130,8 @@ async fn once(
     place: &Place<'_>,
     lease: &Lease,
     set: &WriteSet,
-    bindings: &Bindings,
+    (session, now): (Session, i64),
 ) -> Result<(), Fault> {
-    let session = places.session(&set.tenant, bindings.deadline);
     let unavailable = |why| Fault::Refused(CommitError::Unavailable(why));
     let deletes = |write: &Write| matches!(write, Write::Delete { .. });
     let elsewhere = match &place.base {
@@ -131,26 +141,29 @@ async fn once(
     let apply = Apply {
         link: lease,
         plan: &places.plan,
+        chains: &places.chains,
         tenant: set.tenant.as_deref(),
         schema: place.schema.as_deref(),
-        session: Session { relaxed: counts_alone(set), ..session.map_err(unavailable)? },
+        session,
         elsewhere: elsewhere.map_err(unavailable)?,
         by_database: places.by_database(),
         looks_for_overlaps: places.looks_for_overlaps(),
         apart: places.are_apart(),
-        now: bindings.now,
+        now,
+        audited: !set.audit.is_empty(),
     };
     apply.run(set).await
 }
 
-/// True for a set that can't be done twice: its answer or its new rows would be there already.
+/// True for a set that can't be done twice: its answer, its new rows or its entries in the audit
+/// trail would be there already.
 fn names_itself(set: &WriteSet) -> bool {
     let inserts = |write: &Write| matches!(write, Write::Insert { .. });
-    set.answer.is_some() || set.writes.iter().any(inserts)
+    set.answer.is_some() || !set.audit.is_empty() || set.writes.iter().any(inserts)
 }
 
 /// True where a set whose connection broke was committed after all: the answer that it keeps is
-/// kept, or the row that it makes is there.
+/// kept, what the audit trail says of it, or the row that it makes is there.
 async fn is_done(places: &Places, place: &Place<'_>, set: &WriteSet) -> bool {
     let Ok(session) = places.session(&set.tenant, 0) else { return false };
     let readers = &place.base.readers;
@@ -158,12 +171,16 @@ async fn is_done(places: &Places, place: &Place<'_>, set: &WriteSet) -> bool {
         let kept = system::answer(readers, &session, &answer.scope, 0).await;
         return kept.is_ok_and(|kept| kept.as_ref() == Some(answer));
     }
+    if let Some(entry) = set.audit.first() {
+        let there = audit::has(readers, &session, entry, set.tenant.as_deref()).await;
+        return there.unwrap_or(false);
+    }
     let new = set.writes.iter().find_map(|write| match write {
         Write::Insert { resource, record } => Some((*resource, record.id)),
         Write::Update { .. } | Write::Delete { .. } | Write::Count { .. } => None,
     });
     let Some((resource, id)) = new else { return false };
-    let read = Read { plan: &places.plan, resource, children: &[] };
+    let read = places.texts.read(&places.plan, resource, &[]);
     let ids = [id];
     let (text, values) = read.by_ids(set.tenant.as_deref(), &ids);
     let values: Vec<_> = values.iter().map(Value::parameter).collect();

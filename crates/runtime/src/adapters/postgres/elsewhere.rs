@@ -10,17 +10,22 @@ use crate::adapters::sql::shape::{Cell, Stored};
 use crate::ports::store::Unavailable;
 use ir::domain::ResourceId;
 use ir::schema::{Storage, Table};
+use std::borrow::Cow;
 
 /// Shared rows that a filter may look at.
 const ROWS_MAX: usize = 10_000;
 
 /// The text with what it looks at elsewhere as further parameters.
-pub(super) async fn fetched(
+pub(super) async fn fetched<'t>(
     places: &Places,
     session: &Session,
-    mut text: String,
+    text: Cow<'t, str>,
     values: &mut Vec<Value<'_>>,
-) -> Result<String, Unavailable> {
+) -> Result<Cow<'t, str>, Unavailable> {
+    if !text.contains(ELSEWHERE) {
+        return Ok(text);
+    }
+    let mut text = text.into_owned();
     while let Some(at) = text.find(ELSEWHERE) {
         let digits = text[at + ELSEWHERE.len()..].bytes().take_while(u8::is_ascii_digit).count();
         let mark = text[at..at + ELSEWHERE.len() + digits].to_owned();
@@ -37,7 +42,7 @@ pub(super) async fn fetched(
         // Of two marks of one table neither begins the other: an alias follows behind a space.
         text = text.replace(&format!("{mark} "), &format!("{source} "));
     }
-    Ok(text)
+    Ok(text.into())
 }
 
 async fn rows(places: &Places, session: &Session, table: &Table) -> Result<String, Unavailable> {

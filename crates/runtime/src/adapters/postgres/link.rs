@@ -3,15 +3,18 @@
 use super::address::Address;
 use super::error::told;
 use crate::ports::store::Tenant;
+use crate::worker;
 use std::collections::HashMap;
 use std::future::poll_fn;
 use std::pin::{Pin, pin};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::task::Poll;
+use std::thread::ThreadId;
 use tokio::runtime::Handle;
 use tokio_postgres::error::SqlState;
 use tokio_postgres::types::ToSql;
-use tokio_postgres::{Client, Error, Row, RowStream, Statement};
+use tokio_postgres::{Client, Error, Row, RowStream, SimpleQueryMessage, Statement};
 
 /// Statements kept by a connection.
 const STATEMENTS_MAX: usize = 1_024;
@@ -20,6 +23,9 @@ const STATEMENTS_MAX: usize = 1_024;
 const SET: &str = "SELECT set_config('mainstay.tenant', $1, false), \
                    set_config('statement_timeout', $2, false), \
                    set_config('synchronous_commit', $3, false)";
+
+/// The same for whose rows alone: it changes with every other call, the rest seldom.
+const SET_TENANT: &str = "SELECT set_config('mainstay.tenant', $1, false)";
 
 /// A server that is set not to wait for the disk is made to.
 const COMMITS: &str = "SELECT CASE current_setting('synchronous_commit') WHEN 'off' THEN 'on' \
@@ -48,7 +54,26 @@ pub(super) struct Session {
     pub(super) relaxed: bool,
 }
 
+/// What of a session is to be set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Changes {
+    Nothing,
+    Tenant,
+    All,
+}
+
 impl Session {
+    /// What is to be set on a connection that is in another session, or in none.
+    fn changes(&self, present: Option<&Self>) -> Changes {
+        match present {
+            Some(present) if present == self => Changes::Nothing,
+            Some(present) if present.millis == self.millis && present.relaxed == self.relaxed => {
+                Changes::Tenant
+            }
+            Some(_) | None => Changes::All,
+        }
+    }
+
     /// For things of our own.
     pub(super) fn plain(millis: u64) -> Self {
         Self { tenant: None, millis, relaxed: false }
@@ -59,6 +84,11 @@ impl Session {
 pub(super) struct Link {
     client: Client,
     set: Statement,
+    set_tenant: Statement,
+    /// The thread that drives it.
+    home: ThreadId,
+    /// Reads that are on their way.
+    reading: AtomicU32,
     /// What a commit waits for: the disk at least, more where the server is set so.
     commits: String,
     session: Mutex<Option<Session>>,
@@ -68,7 +98,19 @@ pub(super) struct Link {
 }
 
 impl Server {
-    /// Makes a connection; it is driven on the store's own threads, wherever it is used.
+    /// Where the caller runs, if that is a thread that serves.
+    pub(super) fn runtime_here(&self) -> Handle {
+        let here = Handle::try_current().ok().filter(|_| worker::serving().is_some());
+        here.unwrap_or_else(|| self.runtime.clone())
+    }
+
+    /// The same with connections that are driven where the caller runs, if that is a thread that
+    /// serves: one that is used by the thread that drives it wakes no other.
+    pub(super) fn here(&self) -> Self {
+        Self { runtime: self.runtime_here(), ..self.clone() }
+    }
+
+    /// Makes a connection.
     pub(super) async fn connect(&self) -> Result<Link, Error> {
         let (client, ending) = self.driven().await?;
         let role = self.role.map_or(String::new(), |role| format!("SET ROLE \"{role}\"; "));
@@ -79,9 +121,12 @@ impl Server {
         );
         client.batch_execute(&settings).await?;
         let commits = client.query_one(COMMITS, &[]).await?.try_get(0)?;
-        let set = client.prepare(SET).await?;
+        let (set, set_tenant) =
+            futures::try_join!(client.prepare(SET), client.prepare(SET_TENANT))?;
         let (session, statements) = (Mutex::default(), Mutex::default());
-        Ok(Link { client, set, commits, session, statements, ending })
+        let home = std::thread::current().id();
+        let reading = AtomicU32::new(0);
+        Ok(Link { client, set, set_tenant, home, reading, commits, session, statements, ending })
     }
 
     /// A bare connection, as who logs in.
@@ -112,6 +157,25 @@ impl Server {
 impl Link {
     pub(super) fn is_closed(&self) -> bool {
         self.client.is_closed()
+    }
+
+    /// True where this thread drives it.
+    pub(super) fn is_here(&self) -> bool {
+        self.home == std::thread::current().id()
+    }
+
+    /// True where nothing is to be set for that session.
+    pub(super) fn is_in(&self, session: &Session) -> bool {
+        let present = self.session.lock().unwrap_or_else(PoisonError::into_inner);
+        present.as_ref() == Some(session)
+    }
+
+    /// How long a read in that session would wait, in reads before it: to enter another session
+    /// takes about as long as two.
+    pub(super) fn load(&self, session: &Session) -> u32 {
+        let present = self.session.lock().unwrap_or_else(PoisonError::into_inner);
+        let enters = present.as_ref() != Some(session);
+        self.reading.load(Ordering::Relaxed).saturating_add(if enters { 2 } else { 0 })
     }
 
     fn commits(&self, session: &Session) -> &str {
@@ -163,6 +227,7 @@ impl Link {
         text: &str,
         parameters: &[Parameter<'_>],
     ) -> Result<Vec<Row>, Error> {
+        let _reading = Reading::new(&self.reading);
         let statement = match self.prepared(text) {
             Some(statement) => statement,
             None => {
@@ -178,13 +243,19 @@ impl Link {
         let commits = self.commits(session);
         let values: [Parameter<'_>; 3] = [&tenant, &millis, &commits];
         let mut set = pin!(self.client.execute_raw(&self.set, values));
+        let mut set_tenant = pin!(self.client.execute_raw(&self.set_tenant, [tenant]));
         let mut query = pin!(self.client.query_raw(&statement, parameters.iter().copied()));
         let (mut was_set, mut answer) = (None, None);
         let changes = poll_fn(|context| {
             let mut present = self.session.lock().unwrap_or_else(PoisonError::into_inner);
-            let changes = present.as_ref() != Some(session);
-            if changes {
-                if let Poll::Ready(done) = set.as_mut().poll(context) {
+            let changes = session.changes(present.as_ref());
+            let polled = match changes {
+                Changes::Nothing => Poll::Pending,
+                Changes::Tenant => set_tenant.as_mut().poll(context),
+                Changes::All => set.as_mut().poll(context),
+            };
+            if changes != Changes::Nothing {
+                if let Poll::Ready(done) = polled {
                     was_set = Some(done);
                 }
                 *present = Some(session.clone());
@@ -195,10 +266,11 @@ impl Link {
             Poll::Ready(changes)
         })
         .await;
-        if changes {
-            let done = match was_set {
-                Some(done) => done,
-                None => set.await,
+        if changes != Changes::Nothing {
+            let done = match (was_set, changes) {
+                (Some(done), _) => done,
+                (None, Changes::Tenant) => set_tenant.await,
+                (None, _) => set.await,
             };
             if let Err(error) = done {
                 *self.session.lock().unwrap_or_else(PoisonError::into_inner) = None;
@@ -214,20 +286,13 @@ impl Link {
 
     /// Sets the session, without waiting for the answer.
     pub(super) async fn enter(&self, session: &Session) -> Option<Sent<'_, u64>> {
-        let (tenant, millis) = (session.tenant.clone(), session.millis.to_string());
-        let commits = self.commits(session);
-        let setting = async move {
-            let tenant = tenant.as_deref().unwrap_or_default();
-            let values: [Parameter<'_>; 3] = [&tenant, &millis, &commits];
-            self.client.execute_raw(&self.set, values).await
-        };
-        let mut setting: Option<Answer<'_, u64>> = Some(Box::pin(setting));
         poll_fn(|context| {
             let mut present = self.session.lock().unwrap_or_else(PoisonError::into_inner);
-            let changes = present.as_ref() != Some(session);
-            let Some(mut waiting) = setting.take().filter(|_| changes) else {
+            let changes = session.changes(present.as_ref());
+            if changes == Changes::Nothing {
                 return Poll::Ready(None);
-            };
+            }
+            let mut waiting: Answer<'_, u64> = Box::pin(self.set(session.clone(), changes));
             *present = Some(session.clone());
             Poll::Ready(Some(match waiting.as_mut().poll(context) {
                 Poll::Ready(answer) => Sent::Answered(answer),
@@ -235,6 +300,16 @@ impl Link {
             }))
         })
         .await
+    }
+
+    async fn set(&self, session: Session, changes: Changes) -> Result<u64, Error> {
+        let tenant = session.tenant.as_deref().unwrap_or_default();
+        if changes == Changes::Tenant {
+            return self.client.execute_raw(&self.set_tenant, [tenant]).await;
+        }
+        let (millis, commits) = (session.millis.to_string(), self.commits(&session));
+        let values: [Parameter<'_>; 3] = [&tenant, &millis, &commits];
+        self.client.execute_raw(&self.set, values).await
     }
 
     /// Sends texts that have no parameters, as one.
@@ -245,6 +320,16 @@ impl Link {
     /// Runs texts that have no parameters.
     pub(super) async fn plain(&self, text: &str) -> Result<(), Error> {
         self.client.batch_execute(text).await
+    }
+
+    /// The same for one statement: the rows that it changed.
+    pub(super) async fn plain_changed(&self, text: &str) -> Result<u64, Error> {
+        let said = self.client.simple_query(text).await?;
+        let changed = |message: &SimpleQueryMessage| match message {
+            SimpleQueryMessage::CommandComplete(rows) => *rows,
+            _ => 0,
+        };
+        Ok(said.iter().map(changed).sum())
     }
 
     /// Sends a statement without waiting for the answer: the number of rows it changed.
@@ -278,6 +363,22 @@ impl Link {
     ) -> Result<u64, Error> {
         let statement = self.statement(text).await?;
         self.client.execute_raw(&statement, parameters.iter().copied()).await
+    }
+}
+
+/// A read that is on its way, counted until it ends or is given up.
+struct Reading<'a>(&'a AtomicU32);
+
+impl<'a> Reading<'a> {
+    fn new(count: &'a AtomicU32) -> Self {
+        count.fetch_add(1, Ordering::Relaxed);
+        Self(count)
+    }
+}
+
+impl Drop for Reading<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

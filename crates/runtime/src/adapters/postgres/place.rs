@@ -2,28 +2,31 @@
 
 use super::base::{Base, Threads};
 use super::error::OpenError;
-use super::link::Session;
-use super::schema::{Wanted, without_exclusions};
+use super::link::{Parameter, Session};
+use super::presence::fingerprint;
+use super::read::Texts;
+use super::replicas::{self, Ask, Replicas};
 use super::system;
+use super::write::Chains;
 use super::{Address, PostgresConfig, PostgresLimits};
 use crate::adapters::sql::dialect::{Postgresql, TENANT, quote};
 use crate::adapters::sql::plan::{Plan, PlanError};
 use crate::identity::tenant::check_name;
-use crate::ports::store::{CommitError, Tenant, Unavailable, Write, WriteSet};
+use crate::ports::store::{Bindings, CommitError, Fresh, Tenant, Unavailable, Write, WriteSet};
+use ir::demand::Demand;
 use ir::domain::{Domain, ResourceId};
 use ir::schema::{Schema, Table};
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, PoisonError, RwLock, Weak};
+use std::sync::{Arc, Mutex, PoisonError, RwLock, Weak};
 use std::time::Duration;
+use tokio_postgres::Row;
 
 /// Bytes of a name at most.
 const NAME_BYTES_MAX: usize = 63;
 /// The longest milliseconds of a session's statement; also the rest of a distant deadline.
 const MILLIS: (u64, u64) = (64, 1 << 22);
-/// How often answers whose time is over are deleted.
-const SWEEP_EVERY: Duration = Duration::from_secs(60);
 
 /// Where the rows of tenants are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,9 +42,19 @@ pub enum Apart {
 /// All places of a store.
 pub(super) struct Places {
     pub(super) plan: Plan,
+    /// What the model is known by.
+    pub(super) fingerprint: String,
+    /// The texts of reads.
+    pub(super) texts: Texts,
+    /// Those of sets that are one statement.
+    pub(super) chains: Chains,
     pub(super) home: Base,
     pub(super) limits: PostgresLimits,
-    config: PostgresConfig,
+    /// The tenant up to which databases were swept in this round.
+    pub(super) swept: Mutex<String>,
+    /// Copies of the home.
+    pub(super) replicas: Replicas,
+    pub(super) config: PostgresConfig,
     /// Tenants whose place is made.
     known: RwLock<BTreeMap<Arc<str>, Known>>,
     /// Counts looks at them.
@@ -100,6 +113,21 @@ impl Places {
         schema: Arc<Schema>,
         threads: &Threads,
     ) -> Result<Arc<Self>, OpenError> {
+        let ddl: Vec<_> = config.ddl.iter().chain(&config.tenant_ddl).cloned().collect();
+        let places = Self::connect(config, domain, schema, threads, &ddl)?;
+        threads.wait(places.home.bring_up(&places.wanted(None)))?;
+        // Copies that lack these tables are behind whatever is looked at from now on.
+        Ok(places)
+    }
+
+    /// Knows the places, and leaves them as they are; `ddl` is looked through for extensions.
+    pub(super) fn connect(
+        config: PostgresConfig,
+        domain: Arc<Domain>,
+        schema: Arc<Schema>,
+        threads: &Threads,
+        ddl: &[String],
+    ) -> Result<Arc<Self>, OpenError> {
         let of_tenants = match config.apart {
             Apart::BySchema => {
                 let own = domain.resources().filter(|(_, resource)| !resource.shared);
@@ -118,15 +146,29 @@ impl Places {
         let plan = Plan::new(domain, schema, dialect).map_err(OpenError::Plan)?;
         check_parted(&plan, &config)?;
         let (address, limits) = (config.address.clone(), config.limits);
-        let ddl: Vec<_> = config.ddl.iter().chain(&config.tenant_ddl).cloned().collect();
-        let home = Base::open(address, threads.handle(), &ddl, &limits);
+        let fingerprint = fingerprint(&plan.schema, &config.contexts);
+        let home = Base::open(address, threads.handle(), ddl, &limits);
         let home = threads.wait(home)?;
         let (known, making) = (RwLock::default(), tokio::sync::Mutex::default());
+        let replicas = Replicas::new(&config.replicas, &home.server, limits.read_connections_max);
         let places = Arc::new_cyclic(|me| {
-            let me = Weak::clone(me);
-            Self { plan, home, limits, config, known, looks: AtomicU64::new(0), making, me }
+            let (me, looks, texts) = (Weak::clone(me), AtomicU64::new(0), Texts::new(&plan));
+            Self {
+                plan,
+                fingerprint,
+                texts,
+                chains: Chains::default(),
+                home,
+                limits,
+                swept: Mutex::default(),
+                replicas,
+                config,
+                known,
+                looks,
+                making,
+                me,
+            }
         });
-        threads.wait(places.home.bring_up(&places.wanted(None)))?;
         Ok(places)
     }
 
@@ -143,40 +185,19 @@ impl Places {
         self.config.looks_for_overlaps || !self.home.excludes_spans
     }
 
-    /// What the database itself is to hold, or the place of a tenant.
-    fn wanted(&self, tenant: Option<&str>) -> Wanted<'_> {
-        let (config, domain) = (&self.config, &self.plan.domain);
-        let own = tenant.is_some();
-        let here = |table: &&Table| {
-            let shared = domain.resource(table.resource).shared;
-            config.contexts.contains(&table.context) && (!self.are_apart() || shared != own)
-        };
-        let named = |table: &Table| {
-            let name = &self.plan.table(table.resource).name;
-            let schema = tenant.map(schema_of).unwrap_or_default();
-            (table.sql_name(), name.replace(TENANT, &schema))
-        };
-        let tables = self.plan.schema.tables.iter().filter(here).map(named).collect();
-        let service = config.service.clone();
-        let (name, ddl) = match (tenant, config.apart) {
-            (Some(tenant), Apart::BySchema) => {
-                let schema = schema_of(tenant);
-                let tables = config.tenant_ddl.iter().map(|text| text.replace(TENANT, &schema));
-                let ddl = std::iter::once(format!("CREATE SCHEMA {schema}")).chain(tables);
-                (format!("{service} of {tenant}"), ddl.collect())
-            }
-            (Some(_), _) => (service, config.tenant_ddl.clone()),
-            (None, _) => (service, config.ddl.clone()),
-        };
-        let mut ddl: Vec<String> = ddl;
-        if !self.home.indexes_words {
-            ddl.retain(|text| !text.contains(" gin_trgm_ops"));
-        }
-        if self.looks_for_overlaps() {
-            ddl.retain(|text| !text.ends_with(" btree_gist"));
-            ddl.iter_mut().for_each(|text| *text = without_exclusions(text));
-        }
-        Wanted { schema: &self.plan.schema, tables, name, ddl, now: config.clock.now() }
+    /// Name of the service.
+    pub(super) fn service(&self) -> &str {
+        &self.config.service
+    }
+
+    /// True for a table that the service has.
+    pub(super) fn has(&self, table: &Table) -> bool {
+        self.config.contexts.contains(&table.context)
+    }
+
+    /// Forgets a tenant's place.
+    pub(super) fn forget(&self, tenant: &str) {
+        self.known.write().unwrap_or_else(PoisonError::into_inner).remove(tenant);
     }
 
     /// The session of a call: whose rows the database itself lets it see, and for how long.
@@ -312,7 +333,7 @@ impl Places {
     }
 
     /// The place of a tenant, made where that is asked for.
-    async fn of_tenant(
+    pub(super) async fn of_tenant(
         &self,
         tenant: &Arc<str>,
         make: bool,
@@ -341,6 +362,7 @@ impl Places {
             return Ok(base);
         }
         let broken = |error: OpenError| Unavailable::Broken(error.to_string());
+        self.check_newest(tenant).await?;
         let wanted = self.wanted(Some(tenant));
         let base = if self.config.apart == Apart::BySchema {
             self.home.bring_up(&wanted).await.map_err(broken)?;
@@ -356,7 +378,7 @@ impl Places {
         Ok(base)
     }
 
-    async fn exists(&self, tenant: &str) -> Result<bool, Unavailable> {
+    pub(super) async fn exists(&self, tenant: &str) -> Result<bool, Unavailable> {
         let (text, name) = match self.config.apart {
             Apart::ByDatabase => (
                 "SELECT 1 FROM pg_catalog.pg_database WHERE datname = $1",
@@ -415,55 +437,85 @@ impl Places {
         kept.map_err(|error| super::error::unavailable(&error))
     }
 
-    /// True where no table ever had a row. Row-level security hides rows, not the size of files.
-    pub(super) async fn is_empty(&self) -> Result<bool, Unavailable> {
+    /// True where no table ever had a row, and none of somebody else where those count. Row-level
+    /// security hides rows, not the size of files.
+    pub(super) async fn is_empty(&self, with_theirs: bool) -> Result<bool, Unavailable> {
         let text = "SELECT coalesce(sum(pg_relation_size(c.oid)), 0)::bigint FROM \
                     pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n \
                     ON n.oid = c.relnamespace WHERE c.relkind = 'r' AND \
-                    (n.nspname = ANY($1) OR n.nspname LIKE 't\\_%')";
+                    CASE WHEN n.nspname || '.' || c.relname = ANY($2) THEN $3 \
+                    ELSE n.nspname = ANY($1) OR n.nspname LIKE 't\\_%' END";
         let session = self.session_of(&None, self.limits.statement_ms_max);
         let contexts = &self.config.contexts;
+        let theirs: Vec<String> = self.config.demands.iter().map(Demand::shown).collect();
         let mut bytes: i64 = 0;
-        let rows = self.home.readers.read(&session, text, &[contexts]).await?;
+        let values: [Parameter<'_>; 3] = [contexts, &theirs, &with_theirs];
+        let rows = self.home.readers.read(&session, text, &values).await?;
         bytes += rows.first().map_or(0, |row| row.get::<_, i64>(0));
         for base in self.all_tenants().await? {
-            let rows = base.readers.read(&session, text, &[contexts]).await?;
+            let rows = base.readers.read(&session, text, &values).await?;
             bytes += rows.first().map_or(0, |row| row.get::<_, i64>(0));
         }
         Ok(bytes == 0)
     }
 
-    /// Deletes answers whose time is over, from time to time, as long as the store lives.
-    pub(super) fn start_sweeping(self: &Arc<Self>) {
+    /// Looks at copies now and then.
+    pub(super) fn start_looking(self: &Arc<Self>) {
+        if !self.replicas.any() {
+            return;
+        }
         let places = Arc::downgrade(self);
         self.home.server.runtime.spawn(async move {
             loop {
-                tokio::time::sleep(SWEEP_EVERY).await;
                 let Some(places) = places.upgrade() else { return };
-                let tenants = places.open_databases();
-                places.sweep(&places.home).await;
-                for base in tenants {
-                    places.sweep(&base).await;
-                }
+                places.replicas.look(&places.home.readers).await;
+                drop(places);
+                tokio::time::sleep(replicas::LOOK_EVERY).await;
             }
         });
     }
 
-    fn open_databases(&self) -> Vec<Arc<Base>> {
+    /// Reads rows of a place for a caller: from a copy where that will do, else from the primary.
+    pub(super) async fn read(
+        &self,
+        place: &Place<'_>,
+        (tenant, bindings): (&Tenant, &Bindings),
+        ask: Ask<'_>,
+    ) -> Result<Vec<Row>, Unavailable> {
+        if matches!(place.base, Held::Home(_))
+            && let Some(rows) = self.replicas.read(tenant, bindings, ask).await
+        {
+            return Ok(rows);
+        }
+        let rows = ask.of(&place.base.readers).await;
+        if bindings.fresh == Fresh::Newest && bindings.me.is_some() {
+            // Part of a write: whoever is told that a version is another finds that one then.
+            self.replicas.note(&None, bindings.me.as_deref());
+        }
+        rows
+    }
+
+    /// A position that everything committed so far is before; none where there are no copies.
+    pub(super) async fn position(&self) -> Option<u64> {
+        if !self.replicas.any() {
+            return None;
+        }
+        replicas::position(&self.home.readers).await
+    }
+
+    pub(super) fn is_open(&self, tenant: &str) -> bool {
+        let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
+        known.get(tenant).is_some_and(|known| known.base.is_some())
+    }
+
+    pub(super) fn open_databases(&self) -> Vec<Arc<Base>> {
         let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
         known.values().filter_map(|known| known.base.clone()).collect()
     }
 
-    async fn sweep(&self, base: &Base) {
-        let Ok(link) = base.writers.lease(None).await else { return };
-        loop {
-            match system::sweep(&link, self.config.clock.now()).await {
-                Ok(true) => {}
-                Ok(false) => return link.ended(),
-                // The next time comes.
-                Err(_) => return,
-            }
-        }
+    pub(super) fn hand_over(&self) {
+        self.home.writers.hand_over();
+        self.open_databases().iter().for_each(|base| base.writers.hand_over());
     }
 
     pub(super) fn close(&self) {
@@ -482,12 +534,12 @@ fn resource(write: &Write) -> ResourceId {
 }
 
 /// Quoted name of a tenant's schema.
-fn schema_of(tenant: &str) -> String {
+pub(super) fn schema_of(tenant: &str) -> String {
     quote(&named("t_", tenant))
 }
 
 /// Name of a tenant's database.
-fn database_of(home: &str, tenant: &str) -> String {
+pub(super) fn database_of(home: &str, tenant: &str) -> String {
     named(&format!("{home}_"), tenant)
 }
 

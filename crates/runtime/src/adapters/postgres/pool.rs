@@ -1,13 +1,13 @@
 //! Connections that write: each for one transaction at a time, at most so many, with a bounded
 //! wait for one that is free.
 
-use super::link::{Link, Server};
-use super::readers::{Backoff, connect};
+use super::link::{Link, Server, Session};
+use super::readers::{Backoff, connect, wait};
 use crate::ports::store::Unavailable;
 use std::ops::Deref;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// The connections that write to one database.
@@ -22,6 +22,8 @@ pub(super) struct Pool {
 
 #[derive(Default)]
 struct Free {
+    /// Nobody will want them again.
+    last: bool,
     links: Vec<Link>,
     backoff: Backoff,
 }
@@ -60,6 +62,23 @@ impl Pool {
         self: &Arc<Self>,
         time_left: Option<Duration>,
     ) -> Result<Lease, Unavailable> {
+        self.leased(None, time_left).await
+    }
+
+    /// The same, one that is in that session already rather than another.
+    pub(super) async fn lease_for(
+        self: &Arc<Self>,
+        session: &Session,
+        time_left: Option<Duration>,
+    ) -> Result<Lease, Unavailable> {
+        self.leased(Some(session), time_left).await
+    }
+
+    async fn leased(
+        self: &Arc<Self>,
+        session: Option<&Session>,
+        time_left: Option<Duration>,
+    ) -> Result<Lease, Unavailable> {
         let permit = match Arc::clone(&self.permits).try_acquire_owned() {
             Ok(permit) => permit,
             Err(_) => self.wait(time_left).await?,
@@ -67,11 +86,16 @@ impl Pool {
         let known = {
             let mut free = self.free();
             free.links.retain(|link| !link.is_closed());
-            free.links.pop()
+            // To wake another thread costs more than to enter a session. Of equals the last one
+            // that was used.
+            let worth =
+                |link: &Link| (link.is_here(), session.is_some_and(|session| link.is_in(session)));
+            let best = free.links.iter().enumerate().max_by_key(|(_, link)| worth(link));
+            best.map(|(at, _)| at).map(|at| free.links.swap_remove(at))
         };
         let link = match known {
             Some(link) => link,
-            None => self.connect().await?,
+            None => self.connect(time_left).await?,
         };
         let (link, pool) = (Some(link), Arc::clone(self));
         Ok(Lease { link, pool, _permit: permit, ended: false })
@@ -94,15 +118,33 @@ impl Pool {
         }
     }
 
-    async fn connect(&self) -> Result<Link, Unavailable> {
-        self.free().backoff.check()?;
-        match connect(&self.server).await {
-            Ok(link) => {
-                self.free().backoff = Backoff::default();
-                Ok(link)
-            }
-            Err(why) => Err(self.free().backoff.failed(why)),
+    /// Waits a little for a server that went away.
+    async fn connect(&self, time_left: Option<Duration>) -> Result<Link, Unavailable> {
+        let start = Instant::now();
+        loop {
+            let checked = self.free().backoff.check();
+            let why = match checked {
+                Err(why) => why,
+                Ok(()) => match connect(&self.server.here()).await {
+                    Ok(link) => {
+                        self.free().backoff.succeeded();
+                        return Ok(link);
+                    }
+                    Err(missing) => self.free().backoff.failed(missing),
+                },
+            };
+            let ends =
+                |pause: Duration| time_left.is_some_and(|left| start.elapsed() + pause > left);
+            let pause = self.free().backoff.again().filter(|pause| !ends(*pause));
+            wait(&self.server, pause.ok_or(why)?).await;
         }
+    }
+
+    /// Keeps no connection for later any more.
+    pub(super) fn hand_over(&self) {
+        let mut free = self.free();
+        free.last = true;
+        free.links.clear();
     }
 
     /// Refuses from now on; what runs may end.
@@ -148,7 +190,10 @@ impl Deref for Lease {
 impl Drop for Lease {
     fn drop(&mut self) {
         if let Some(link) = self.link.take().filter(|link| self.ended && !link.is_closed()) {
-            self.pool.free().links.push(link);
+            let mut free = self.pool.free();
+            if !free.last {
+                free.links.push(link);
+            }
         }
     }
 }

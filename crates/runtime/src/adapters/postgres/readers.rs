@@ -1,11 +1,13 @@
-//! Connections that read: few, shared by all, each with many requests on its way.
+//! Connections that read: few, each with many requests on its way, shared by the calls of one
+//! thread. The thread that serves drives its own, so that no answer has to wake another.
 
 use super::error::{is_lost, is_stale, told, unavailable};
 use super::link::{Link, Parameter, Server, Session};
 use crate::ports::store::Unavailable;
+use crate::worker;
 use arc_swap::ArcSwapOption;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::Mutex;
 use tokio_postgres::error::SqlState;
@@ -19,19 +21,46 @@ const LEFT_ALONE: (Duration, Duration) = (Duration::from_millis(50), Duration::f
 /// The connections that read from one database.
 pub(super) struct Readers {
     server: Server,
+    /// Those of the threads that serve, then one for all others.
     slots: Vec<Arc<Slot>>,
+    /// Of one thread.
+    share: usize,
     next: AtomicUsize,
+    /// A read waits for a server that went away.
+    patient: bool,
 }
 
-#[derive(Default)]
 struct Slot {
     link: ArcSwapOption<Link>,
     making: Mutex<Backoff>,
 }
 
+/// How long a call waits for a server that went away to come back: a restart takes as long.
+/// Counted from when it went; while it stays away longer, calls are refused at once.
+const RETURN_MAX: Duration = Duration::from_secs(4);
+
+/// Why there is no connection.
+pub(super) struct Missing {
+    pub(super) why: Unavailable,
+    /// The server is away or on its way: it may answer in a moment.
+    pub(super) may_pass: bool,
+}
+
+/// Since when a server is away: known to all who share it, so that one of them waits for it and
+/// the others do not wait as long again.
+#[derive(Default)]
+struct Away(std::sync::Mutex<Option<Instant>>);
+
+impl Away {
+    fn since(&self) -> MutexGuard<'_, Option<Instant>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 /// When the next connection may be tried.
 #[derive(Default)]
 pub(super) struct Backoff {
+    away: Arc<Away>,
     pause: Option<Duration>,
     until: Option<Instant>,
     why: Option<Unavailable>,
@@ -46,11 +75,28 @@ impl Backoff {
         }
     }
 
-    pub(super) fn failed(&mut self, why: Unavailable) -> Unavailable {
+    pub(super) fn failed(&mut self, missing: Missing) -> Unavailable {
+        let Missing { why, may_pass } = missing;
+        let mut away = self.away.since();
+        *away = may_pass.then(|| away.unwrap_or_else(Instant::now));
+        drop(away);
         let pause = self.pause.map_or(LEFT_ALONE.0, |pause| (pause * 2).min(LEFT_ALONE.1));
         (self.pause, self.until) = (Some(pause), Some(Instant::now() + pause));
         self.why = Some(why.clone());
         why
+    }
+
+    /// The server is there.
+    pub(super) fn succeeded(&mut self) {
+        *self.away.since() = None;
+        *self = Self { away: Arc::clone(&self.away), ..Self::default() };
+    }
+
+    /// How long to wait until the next try, where that may be worth it.
+    pub(super) fn again(&self) -> Option<Duration> {
+        let away = (*self.away.since())?.elapsed();
+        let next = self.until?.saturating_duration_since(Instant::now());
+        (away < RETURN_MAX).then_some(next)
     }
 }
 
@@ -58,8 +104,15 @@ fn was_ended(error: &Error) -> bool {
     error.is_closed() || error.code() == Some(&SqlState::ADMIN_SHUTDOWN)
 }
 
-/// Makes a connection on the store's own threads; whoever asks may go away meanwhile.
-pub(super) async fn connect(server: &Server) -> Result<Link, Unavailable> {
+/// Waits on the store's own threads: the caller's may have no clock.
+pub(super) async fn wait(server: &Server, pause: Duration) {
+    let waiting = server.runtime.spawn(async move { tokio::time::sleep(pause).await });
+    // A store that is closed has nothing to wait for.
+    let _waited = waiting.await;
+}
+
+/// Makes a connection in a task of its own; whoever asks may go away meanwhile.
+pub(super) async fn connect(server: &Server) -> Result<Link, Missing> {
     let connecting = server.clone();
     let made = server.runtime.spawn(async move {
         let mut again = 0;
@@ -82,16 +135,31 @@ pub(super) async fn connect(server: &Server) -> Result<Link, Unavailable> {
         Ok(Err(error)) => {
             let why = told(&error);
             tracing::warn!(server = server.address.shown(), why, "PostgreSQL can't be reached");
-            Err(unavailable(&error))
+            Err(Missing { why: unavailable(&error), may_pass: is_lost(&error) })
         }
-        Err(_) => Err(Unavailable::Broken("the store is closed".to_owned())),
+        Err(_) => {
+            let why = Unavailable::Broken("the store is closed".to_owned());
+            Err(Missing { why, may_pass: false })
+        }
     }
 }
 
 impl Readers {
     pub(super) fn new(server: Server, connections: usize) -> Self {
-        let slots = (0..connections.max(1)).map(|_| Arc::default()).collect();
-        Self { server, slots, next: AtomicUsize::new(0) }
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let share = (connections / cores).max(1);
+        let away = Arc::<Away>::default();
+        let slot = |_| {
+            let backoff = Backoff { away: Arc::clone(&away), ..Backoff::default() };
+            Arc::new(Slot { link: ArcSwapOption::empty(), making: Mutex::new(backoff) })
+        };
+        let slots = (0..connections.max(1) + 1).map(slot).collect();
+        Self { server, slots, share, next: AtomicUsize::new(0), patient: false }
+    }
+
+    /// Of a server that nothing can stand in for: reads wait a little for it to come back.
+    pub(super) fn patient(self) -> Self {
+        Self { patient: true, ..self }
     }
 
     /// Reads rows; again on another connection where one is lost.
@@ -101,9 +169,21 @@ impl Readers {
         text: &str,
         parameters: &[Parameter<'_>],
     ) -> Result<Vec<Row>, Unavailable> {
-        let mut again = 0;
+        let patience = if self.patient { session.millis } else { 0 };
+        self.read_within(Duration::from_millis(patience), session, text, parameters).await
+    }
+
+    /// The same, waiting at most so long for a server that went away.
+    pub(super) async fn read_within(
+        &self,
+        patience: Duration,
+        session: &Session,
+        text: &str,
+        parameters: &[Parameter<'_>],
+    ) -> Result<Vec<Row>, Unavailable> {
+        let (mut again, start) = (0, Instant::now());
         loop {
-            let link = self.link().await?;
+            let link = self.link(session, patience.saturating_sub(start.elapsed())).await?;
             let error = match link.read(session, text, parameters).await {
                 Ok(rows) => return Ok(rows),
                 Err(error) => error,
@@ -122,46 +202,59 @@ impl Readers {
 
     /// Makes a connection anew while others serve.
     fn mend(&self, at: usize) {
-        let (slot, server) = (Arc::clone(&self.slots[at]), self.server.clone());
+        let (slot, server) = (Arc::clone(&self.slots[at]), self.server.here());
         if slot.making.try_lock().is_ok_and(|making| making.check().is_ok()) {
-            self.server.runtime.spawn(async move {
+            server.runtime.clone().spawn(async move {
                 // Whoever needs it finds out why it fails.
-                let _made = slot.link(&server).await;
+                let _made = slot.link(&server, Duration::ZERO).await;
             });
         }
     }
 
-    /// A connection that lives; the next one in turn.
-    async fn link(&self) -> Result<Arc<Link>, Unavailable> {
-        let at = self.next.fetch_add(1, Ordering::Relaxed) % self.slots.len();
+    /// A connection of this thread that lives: the one with the least to do before this.
+    async fn link(&self, session: &Session, patience: Duration) -> Result<Arc<Link>, Unavailable> {
+        let others = self.slots.len() - 1;
+        let of = |index: usize| index % (others / self.share) * self.share;
+        let (first, share) = worker::serving().map_or((others, 1), |at| (of(at), self.share));
+        let own = &self.slots[first..first + share];
+        let turn = self.next.fetch_add(1, Ordering::Relaxed) % own.len();
+        let live = |slot: &Slot| slot.link.load_full().filter(|link| !link.is_closed());
+        let in_turn = own[turn..].iter().chain(&own[..turn]);
+        let found = in_turn.filter_map(|slot| live(slot)).min_by_key(|link| link.load(session));
+        let Some(found) = found else {
+            return own[turn].link(&self.server.here(), patience).await;
+        };
         // One that lives is better than the one whose turn it is.
-        for slot in self.slots[at..].iter().chain(&self.slots[..at]) {
-            if let Some(link) = slot.link.load_full().filter(|link| !link.is_closed()) {
-                if !Arc::ptr_eq(slot, &self.slots[at]) {
-                    self.mend(at);
-                }
-                return Ok(link);
-            }
+        if live(&own[turn]).is_none() {
+            self.mend(first + turn);
         }
-        self.slots[at].link(&self.server).await
+        Ok(found)
     }
 }
 
 impl Slot {
-    async fn link(&self, server: &Server) -> Result<Arc<Link>, Unavailable> {
-        let mut making = self.making.lock().await;
-        if let Some(link) = self.link.load_full().filter(|link| !link.is_closed()) {
-            return Ok(link);
-        }
-        making.check()?;
-        match connect(server).await {
-            Ok(link) => {
-                let link = Arc::new(link);
-                *making = Backoff::default();
-                self.link.store(Some(Arc::clone(&link)));
-                Ok(link)
+    async fn link(&self, server: &Server, patience: Duration) -> Result<Arc<Link>, Unavailable> {
+        let start = Instant::now();
+        loop {
+            let mut making = self.making.lock().await;
+            if let Some(link) = self.link.load_full().filter(|link| !link.is_closed()) {
+                return Ok(link);
             }
-            Err(why) => Err(making.failed(why)),
+            let why = match making.check() {
+                Err(why) => why,
+                Ok(()) => match connect(server).await {
+                    Ok(link) => {
+                        let link = Arc::new(link);
+                        making.succeeded();
+                        self.link.store(Some(Arc::clone(&link)));
+                        return Ok(link);
+                    }
+                    Err(missing) => making.failed(missing),
+                },
+            };
+            let pause = making.again().filter(|pause| start.elapsed() + *pause < patience);
+            drop(making);
+            wait(server, pause.ok_or(why)?).await;
         }
     }
 }

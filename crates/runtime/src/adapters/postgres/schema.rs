@@ -2,20 +2,16 @@
 //!
 //! Everything is made in one transaction under one advisory lock, so that any number of processes
 //! may start at once. A login that stands above row-level security is used as a role that does
-//! not. A place remembers the schema that it was made for; where the model has another one by now,
-//! what only adds is carried out, and anything else refused.
-
-mod changes;
+//! not. A place remembers its tables, and the models that it serves; to serve another it is
+//! changed from outside (see `migrations`).
 
 use super::address::Address;
 use super::error::{OpenError, refused};
 use super::link::{Link, Server};
 use super::system;
 use crate::adapters::sql::dialect::quote;
-use crate::adapters::sql::differences::{Change, differences, remembered};
-use ir::schema::Schema;
-use serde_json::Value as Json;
-use std::collections::{BTreeMap, BTreeSet};
+use crate::adapters::sql::journal::checksum;
+use std::collections::BTreeSet;
 use tokio_postgres::{Client, Error};
 
 /// The role that rows are read and written as where the login would see those of every tenant.
@@ -26,41 +22,27 @@ const VERSION_MIN: i32 = 150_000;
 const LOCK: &str = "SELECT pg_advisory_xact_lock(7881702189237301369)";
 
 /// What a place of rows is to hold.
-pub(super) struct Wanted<'a> {
-    pub(super) schema: &'a Schema,
-    /// Its tables by their names on SQLite, with those that its statements have.
-    pub(super) tables: BTreeMap<String, String>,
+pub(super) struct Wanted {
     /// Under which name the place is remembered.
     pub(super) name: String,
     pub(super) ddl: Vec<String>,
+    /// Schema and name of tables that somebody else makes.
+    pub(super) theirs: Vec<(String, String)>,
+    /// Its tables, as it will remember them.
+    pub(super) tables: String,
+    /// What the model is known by.
+    pub(super) fingerprint: String,
     pub(super) now: i64,
 }
 
-impl Wanted<'_> {
-    fn name_of(&self, table: &str) -> String {
-        self.tables.get(table).cloned().unwrap_or_default()
-    }
-
-    /// The statements that make a table and what is on it.
-    fn statements_of<'w>(&'w self, table: &'w str) -> impl Iterator<Item = &'w str> {
-        self.ddl.iter().filter(|text| self.is_of(text, table)).map(String::as_str)
-    }
-
-    fn is_of(&self, text: &str, table: &str) -> bool {
-        let name = self.name_of(table);
-        let makes = [format!("CREATE TABLE {name} ("), format!("ALTER TABLE {name} ")];
-        let on = [format!(" ON {name} "), format!(" ON {name}\n")];
-        makes.iter().any(|start| text.starts_with(start))
-            || (!text.starts_with("CREATE TABLE") && on.iter().any(|on| text.contains(on)))
-    }
-
-    /// The definition of a column, as the statement that makes its table has it.
-    fn column(&self, table: &str, column: &str) -> String {
-        let start = format!("{} ", quote(column));
-        let makes = self.statements_of(table).find(|text| text.starts_with("CREATE TABLE"));
-        let lines = makes.unwrap_or_default().lines().map(|line| line.trim().trim_end_matches(','));
-        lines.into_iter().find(|line| line.starts_with(&start)).unwrap_or_default().to_owned()
-    }
+/// What became of a place.
+enum Found {
+    /// It serves the model.
+    Serves,
+    /// It was made for another.
+    Another,
+    /// Tables of somebody else are in the way, a line each.
+    InTheWay(Vec<String>),
 }
 
 /// What the server says of itself and of who logs in.
@@ -83,7 +65,10 @@ pub(super) async fn look(server: &Server, ddl: &[String]) -> Result<Facts, OpenE
     let text = "SELECT current_setting('server_version_num')::int, \
                 current_setting('server_version'), current_setting('server_encoding'), \
                 current_setting('transaction_read_only') = 'on' OR pg_is_in_recovery(), \
-                r.rolsuper OR r.rolbypassrls, current_setting('synchronous_standby_names') <> '' \
+                r.rolsuper OR r.rolbypassrls, current_setting('synchronous_standby_names') <> '', \
+                pg_is_in_recovery(), to_regnamespace('mainstay') IS NOT NULL \
+                  OR has_database_privilege(current_database(), 'CREATE'), \
+                quote_ident(current_database()), quote_ident(session_user) \
                 FROM pg_roles r WHERE r.rolname = session_user";
     let row = client.query_one(text, &[]).await.map_err(failed)?;
     let wrong = |fault: String| OpenError::Server { server: shown.clone(), fault };
@@ -99,7 +84,19 @@ pub(super) async fn look(server: &Server, ddl: &[String]) -> Result<Facts, OpenE
         )));
     }
     if row.get(3) {
-        return Err(wrong("takes no writes: is it a standby? Name the primary".to_owned()));
+        return Err(wrong(match row.get(6) {
+            true => "takes no writes, it is a standby: name the primary".to_owned(),
+            false => "takes no writes: `default_transaction_read_only` is on for the server, \
+                      this database or this user; switch it off"
+                .to_owned(),
+        }));
+    }
+    if !row.get::<_, bool>(7) {
+        let (database, user): (String, String) = (row.get(8), row.get(9));
+        return Err(wrong(format!(
+            "lets {user} make no schema in the database: its owner gives the right with `GRANT \
+             CREATE ON DATABASE {database} TO {user}`"
+        )));
     }
     let role = row.get::<_, bool>(4).then_some(ROLE);
     if role.is_some() {
@@ -109,7 +106,7 @@ pub(super) async fn look(server: &Server, ddl: &[String]) -> Result<Facts, OpenE
     for extension in ddl.iter().filter(|text| text.starts_with("CREATE EXTENSION")) {
         let name = extension.rsplit(' ').next().unwrap_or_default();
         let Err(error) = install(&client, extension).await else { continue };
-        if !error.code().is_some_and(|code| matches!(code.code(), "58P01" | "0A000")) {
+        if !is_lacking(&error) {
             return Err(failed(error));
         }
         client.batch_execute("ROLLBACK").await.map_err(failed)?;
@@ -123,8 +120,13 @@ pub(super) async fn look(server: &Server, ddl: &[String]) -> Result<Facts, OpenE
     Ok(Facts { role, waits_for_standbys: row.get(5), excludes_spans, indexes_words })
 }
 
+/// True where the server does not have an extension.
+pub(super) fn is_lacking(error: &Error) -> bool {
+    error.code().is_some_and(|code| matches!(code.code(), "58P01" | "0A000"))
+}
+
 /// Two that install one at once would collide.
-async fn install(client: &Client, extension: &str) -> Result<(), Error> {
+pub(super) async fn install(client: &Client, extension: &str) -> Result<(), Error> {
     client.batch_execute(&format!("BEGIN; {LOCK}; {extension}; COMMIT")).await
 }
 
@@ -169,21 +171,18 @@ pub(super) async fn make_database(server: &Server, name: &str) -> Result<(), Ope
 }
 
 /// Makes the tables of a place, or finds them as they are to be.
-pub(super) async fn bring_up(
-    link: &Link,
-    shown: &str,
-    wanted: &Wanted<'_>,
-) -> Result<(), OpenError> {
+pub(super) async fn bring_up(link: &Link, shown: &str, wanted: &Wanted) -> Result<(), OpenError> {
     let failed = |error: Error| refused(shown, &error);
     link.plain("BEGIN").await.map_err(failed)?;
     let done = within(link, wanted).await;
-    let fine = matches!(&done, Ok(differences) if differences.is_empty());
-    let ended = link.plain(if fine { "COMMIT" } else { "ROLLBACK" }).await;
-    let differences = done.map_err(failed)?;
+    let ended = link.plain(if matches!(done, Ok(Found::Serves)) { "COMMIT" } else { "ROLLBACK" });
+    let ended = ended.await;
+    let (found, server) = (done.map_err(failed)?, shown.to_owned());
     ended.map_err(failed)?;
-    match differences.is_empty() {
-        true => Ok(()),
-        false => Err(OpenError::Schema { server: shown.to_owned(), differences }),
+    match found {
+        Found::Serves => Ok(()),
+        Found::Another => Err(OpenError::Model { server }),
+        Found::InTheWay(differences) => Err(OpenError::Schema { server, differences }),
     }
 }
 
@@ -196,7 +195,8 @@ pub(super) async fn bring_up_system(link: &Link) -> Result<(), Error> {
 }
 
 async fn system_tables(link: &Link) -> Result<(), Error> {
-    let format = format!("{}:{}", system::FORMAT, digest(system::FUNCTIONS));
+    let own = checksum(&[system::SYSTEM_TABLES, system::FUNCTIONS].concat());
+    let format = format!("{}:{own}", system::FORMAT);
     let there = link.query("SELECT to_regclass('mainstay.meta') IS NOT NULL", &[]).await?;
     let there = there.first().is_some_and(|row| row.get(0));
     if there && system::meta(link, "format").await?.as_ref() == Some(&format) {
@@ -207,38 +207,59 @@ async fn system_tables(link: &Link) -> Result<(), Error> {
     system::set_meta(link, "format", &format).await
 }
 
-async fn within(link: &Link, wanted: &Wanted<'_>) -> Result<Vec<String>, Error> {
+async fn within(link: &Link, wanted: &Wanted) -> Result<Found, Error> {
     link.plain(LOCK).await?;
     system_tables(link).await?;
-    let present = remembered(wanted.schema, &|name| wanted.tables.contains_key(name));
-    let (key, fingerprint) = (format!("schema of {}", wanted.name), digest(&present.to_string()));
-    let before = system::meta(link, &key).await?;
-    if let Some(before) = before.and_then(|text| serde_json::from_str::<Json>(&text).ok()) {
-        if digest(&before.to_string()) == fingerprint {
-            return Ok(Vec::new());
-        }
-        let refused = match changes::extend(link, wanted, &before, &present).await {
-            Err(error) => match changes::unbearable(&error, &before, &present) {
-                Some(refused) => refused,
-                None => return Err(error),
-            },
-            Ok(refused) => refused,
-        };
-        if refused.is_empty() {
-            system::set_meta(link, &key, &present.to_string()).await?;
-        }
-        return Ok(refused);
+    let key = remembers(&wanted.name);
+    if system::meta(link, &key).await?.is_some() {
+        let serves = served(link, &wanted.name).await?;
+        return Ok(match serves.contains(&wanted.fingerprint) {
+            true => Found::Serves,
+            false => Found::Another,
+        });
     }
     let in_the_way = in_the_way(link, wanted).await?;
     if !in_the_way.is_empty() {
-        return Ok(in_the_way);
+        return Ok(Found::InTheWay(in_the_way));
     }
     for text in wanted.ddl.iter().filter(|text| !text.starts_with("CREATE EXTENSION")) {
         link.plain(&lenient(text)).await?;
     }
     system::meta_or(link, "created", &wanted.now.to_string()).await?;
-    system::set_meta(link, &key, &present.to_string()).await?;
-    Ok(Vec::new())
+    forget(link, &wanted.name).await?;
+    system::set_meta(link, &key, &wanted.tables).await?;
+    serve(link, &wanted.name, std::slice::from_ref(&wanted.fingerprint)).await?;
+    Ok(Found::Serves)
+}
+
+/// What is noted of a place of that name that is no more.
+pub(super) async fn forget(link: &Link, name: &str) -> Result<(), Error> {
+    let rows = link.query("SELECT to_regclass('mainstay.migrations') IS NOT NULL", &[]).await?;
+    if rows.first().is_some_and(|row| row.get(0)) {
+        let journal = "DELETE FROM \"mainstay\".\"migrations\" WHERE \"place\" = $1";
+        link.execute(journal, &[&name]).await?;
+    }
+    let meta = "DELETE FROM \"mainstay\".\"meta\" WHERE \"name\" = ANY($1)";
+    let all = ["schema", "serves"].map(|what| format!("{what} of {name}"));
+    let all = all.into_iter().chain([format!("migrating {name}")]).collect::<Vec<_>>();
+    link.execute(meta, &[&all]).await.map(|_| ())
+}
+
+/// Where a place remembers its tables.
+pub(super) fn remembers(name: &str) -> String {
+    format!("schema of {name}")
+}
+
+/// What the models that a place serves are known by, the newest last.
+pub(super) async fn served(link: &Link, name: &str) -> Result<Vec<String>, Error> {
+    let noted = system::meta(link, &format!("serves of {name}")).await?;
+    Ok(noted.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default())
+}
+
+/// Notes which models a place serves.
+pub(super) async fn serve(link: &Link, name: &str, models: &[String]) -> Result<(), Error> {
+    let text = serde_json::to_string(models).unwrap_or_default();
+    system::set_meta(link, &format!("serves of {name}"), &text).await
 }
 
 /// A statement that makes a table without what needs `btree_gist`.
@@ -258,13 +279,8 @@ fn lenient(text: &str) -> String {
     text.replace("CREATE SCHEMA \"", "CREATE SCHEMA IF NOT EXISTS \"")
 }
 
-fn digest(text: &str) -> String {
-    let digest = ring::digest::digest(&ring::digest::SHA256, text.as_bytes());
-    digest.as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
 /// Schemas that are to be made and have tables of somebody else.
-async fn in_the_way(link: &Link, wanted: &Wanted<'_>) -> Result<Vec<String>, Error> {
+async fn in_the_way(link: &Link, wanted: &Wanted) -> Result<Vec<String>, Error> {
     let schemas: BTreeSet<&str> = wanted
         .ddl
         .iter()
@@ -277,32 +293,13 @@ async fn in_the_way(link: &Link, wanted: &Wanted<'_>) -> Result<Vec<String>, Err
                     ORDER BY tablename LIMIT 20";
         for row in link.query(text, &[&schema]).await? {
             let table: String = row.try_get(0)?;
+            if wanted.theirs.iter().any(|(of, name)| of == schema && *name == table) {
+                continue;
+            }
             all.push(format!(
                 "table `{schema}.{table}` is there already, and Mainstay did not make it"
             ));
         }
     }
     Ok(all)
-}
-
-/// The differences in words.
-fn told(before: &Json, present: &Json) -> Vec<String> {
-    let mut all: Vec<String> = differences(before, present)
-        .into_iter()
-        .flat_map(|change| match change {
-            Change::Refused { why, .. } => vec![why],
-            Change::Dropped { table } => vec![format!("table `{table}` is in no model")],
-            Change::Rebuilt { table, empty_only, .. } if empty_only.is_empty() => {
-                vec![format!("table `{table}` has other columns or constraints")]
-            }
-            Change::Rebuilt { empty_only, .. } => empty_only,
-        })
-        .collect();
-    let tables = present.as_object().map(|tables| tables.keys()).into_iter().flatten();
-    let new = tables.filter(|table| before.get(table.as_str()).is_none());
-    all.extend(new.map(|table| format!("table `{table}` is new")));
-    if all.is_empty() {
-        all.push("unique keys or indexes are others".to_owned());
-    }
-    all
 }

@@ -1,5 +1,6 @@
 //! Mainstay's own tables in every database, in the schema `mainstay`: what the tables were made
-//! for, answers to replay, events to publish, API keys; and the functions that conditions call.
+//! for, answers to replay, events to publish, API keys, the audit trail; and the functions that
+//! conditions call.
 
 use super::cells::{Bound, Bytes, Column};
 use super::link::{Link, Parameter, Session};
@@ -21,8 +22,10 @@ CREATE TABLE IF NOT EXISTS "mainstay"."idempotency" (
   "status" smallint NOT NULL,
   "headers" json NOT NULL,
   "body" bytea NOT NULL,
-  "expires" timestamptz NOT NULL
+  "expires" timestamptz NOT NULL,
+  "tenant" text COLLATE "C"
 );
+ALTER TABLE "mainstay"."idempotency" ADD COLUMN IF NOT EXISTS "tenant" text COLLATE "C";
 CREATE INDEX IF NOT EXISTS "ix_mainstay_idempotency_expires"
   ON "mainstay"."idempotency" ("expires");
 CREATE TABLE IF NOT EXISTS "mainstay"."outbox" (
@@ -49,20 +52,130 @@ CREATE TABLE IF NOT EXISTS "mainstay"."api_keys" (
   "revoked" timestamptz,
   "used" timestamptz
 );
+CREATE TABLE IF NOT EXISTS "mainstay"."audit" (
+  "chain" text COLLATE "C" NOT NULL,
+  "number" bigint NOT NULL,
+  "tenant" text COLLATE "C",
+  "id" uuid NOT NULL UNIQUE,
+  "time" timestamptz NOT NULL,
+  "who" text COLLATE "C" NOT NULL,
+  "operation" text COLLATE "C" NOT NULL,
+  "resource" text COLLATE "C" NOT NULL,
+  "row_id" uuid,
+  "body" text NOT NULL,
+  "previous" bytea NOT NULL CHECK (octet_length("previous") = 32),
+  "hash" bytea NOT NULL CHECK (octet_length("hash") = 32),
+  PRIMARY KEY ("chain", "number"),
+  UNIQUE ("chain", "id")
+);
+CREATE TABLE IF NOT EXISTS "mainstay"."audit_chains" (
+  "chain" text COLLATE "C" PRIMARY KEY,
+  "tenant" text COLLATE "C",
+  "number" bigint NOT NULL,
+  "hash" bytea NOT NULL CHECK (octet_length("hash") = 32),
+  "removed" bigint NOT NULL,
+  "removed_hash" bytea NOT NULL CHECK (octet_length("removed_hash") = 32)
+);
+CREATE OR REPLACE FUNCTION "mainstay"."audit_refuse"() RETURNS trigger
+LANGUAGE plpgsql AS $$
+BEGIN
+  IF TG_OP = 'DELETE' AND NOT EXISTS (
+    SELECT 1 FROM "mainstay"."audit_chains"
+    WHERE "chain" = OLD."chain" AND "removed" < OLD."number"
+  ) THEN
+    RETURN OLD;
+  END IF;
+  IF TG_OP = 'TRUNCATE' AND NOT EXISTS (SELECT 1 FROM "mainstay"."audit_chains") THEN
+    RETURN NULL;
+  END IF;
+  RAISE EXCEPTION 'the audit trail is append-only';
+END $$;
+CREATE OR REPLACE TRIGGER "audit_kept" BEFORE UPDATE OR DELETE ON "mainstay"."audit"
+  FOR EACH ROW EXECUTE FUNCTION "mainstay"."audit_refuse"();
+CREATE OR REPLACE TRIGGER "audit_whole" BEFORE TRUNCATE ON "mainstay"."audit"
+  FOR EACH STATEMENT EXECUTE FUNCTION "mainstay"."audit_refuse"();
+CREATE OR REPLACE FUNCTION "mainstay"."audit_part"(part bytea) RETURNS bytea
+LANGUAGE sql IMMUTABLE STRICT
+RETURN int4send(octet_length(part)) || part;
+CREATE OR REPLACE FUNCTION "mainstay"."audit_append"(
+  c text, i uuid, t timestamptz, w text, o text, r text, y uuid, b text
+) RETURNS void
+LANGUAGE plpgsql AS $$
+DECLARE
+  n bigint;
+  p bytea := decode(repeat('00', 32), 'hex');
+  h bytea;
+BEGIN
+  INSERT INTO "mainstay"."audit_chains" AS a VALUES (c, nullif(c, ''), 1, p, 0, p)
+    ON CONFLICT ("chain") DO UPDATE SET "number" = a."number" + 1
+    RETURNING a."number", a."hash" INTO n, p;
+  h := sha256(
+    "mainstay"."audit_part"(p)
+    || "mainstay"."audit_part"(convert_to(c, 'UTF8'))
+    || "mainstay"."audit_part"(int8send(n))
+    || "mainstay"."audit_part"(uuid_send(i))
+    || "mainstay"."audit_part"(int8send((extract(epoch FROM t) * 1000000)::bigint))
+    || "mainstay"."audit_part"(convert_to(w, 'UTF8'))
+    || "mainstay"."audit_part"(convert_to(o, 'UTF8'))
+    || "mainstay"."audit_part"(convert_to(r, 'UTF8'))
+    || "mainstay"."audit_part"(coalesce(uuid_send(y), ''::bytea))
+    || "mainstay"."audit_part"(convert_to(b, 'UTF8'))
+  );
+  INSERT INTO "mainstay"."audit"
+    VALUES (c, n, nullif(c, ''), i, t, w, o, r, y, b, p, h);
+  UPDATE "mainstay"."audit_chains" SET "hash" = h WHERE "chain" = c;
+END $$;
+CREATE OR REPLACE FUNCTION "mainstay"."audit_sweep"(
+  before timestamptz, most bigint, chains bigint
+) RETURNS bigint
+LANGUAGE plpgsql AS $$
+DECLARE
+  a record;
+  e record;
+  n bigint;
+  h bytea;
+  gone bigint := 0;
+BEGIN
+  FOR a IN
+    SELECT s."chain", s."removed", s."removed_hash" FROM "mainstay"."audit_chains" s
+    WHERE EXISTS (
+      SELECT 1 FROM "mainstay"."audit" f
+      WHERE f."chain" = s."chain" AND f."number" = s."removed" + 1 AND f."time" < before
+    )
+    LIMIT chains FOR UPDATE SKIP LOCKED
+  LOOP
+    n := a."removed";
+    h := a."removed_hash";
+    FOR e IN
+      SELECT f."number", f."time", f."hash" FROM "mainstay"."audit" f
+      WHERE f."chain" = a."chain" AND f."number" > a."removed"
+      ORDER BY f."number" LIMIT most
+    LOOP
+      EXIT WHEN e."time" >= before;
+      n := e."number";
+      h := e."hash";
+    END LOOP;
+    UPDATE "mainstay"."audit_chains" SET "removed" = n, "removed_hash" = h
+      WHERE "chain" = a."chain";
+    DELETE FROM "mainstay"."audit" WHERE "chain" = a."chain" AND "number" <= n;
+    gone := gone + n - a."removed";
+  END LOOP;
+  RETURN gone;
+END $$;
 "#;
 
 /// The functions that conditions call: the kernel's arithmetic, over numbers that are lifted.
 pub(super) const FUNCTIONS: &str = include_str!("functions.sql");
 
 /// The format of our tables.
-pub(super) const FORMAT: &str = "1";
+pub(super) const FORMAT: &str = "2";
 
 /// Answers deleted at a time.
 const SWEEP_ROWS_MAX: u64 = 500;
 
 /// Keeps an answer; changes no row where one that has not expired is there already.
 pub(super) const KEEP_ANSWER: &str = "INSERT INTO \"mainstay\".\"idempotency\" \
-    VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (\"scope\") DO UPDATE SET \
+    VALUES ($1, $2, $3, $4, $5, $6, $8) ON CONFLICT (\"scope\") DO UPDATE SET \
     \"fingerprint\" = excluded.\"fingerprint\", \"status\" = excluded.\"status\", \
     \"headers\" = excluded.\"headers\", \"body\" = excluded.\"body\", \
     \"expires\" = excluded.\"expires\" WHERE \"mainstay\".\"idempotency\".\"expires\" <= $7";

@@ -1,6 +1,8 @@
 //! What the port's conformance suite cannot say: servers, roles, connections.
 
+mod audit;
 mod failures;
+mod migrations;
 mod opening;
 mod tenants;
 

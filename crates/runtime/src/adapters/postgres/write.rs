@@ -5,24 +5,29 @@
 
 use super::base::Base;
 use super::cells::{Bound, Bytes};
-use super::error::misshapen;
-use super::link::{Link, Parameter, Sent, Session};
-use super::system;
+use super::error::{is_refusal, misshapen};
+use super::link::{Link, Parameter, Session};
+use super::{audit, system};
 use crate::adapters::sql::dialect::TENANT;
-use crate::adapters::sql::plan::{self, Action, Context, Plan, Slot, TablePlan};
+use crate::adapters::sql::plan::{self, Action, Context, INSERT_ROWS_MAX, Plan, Slot, TablePlan};
 use crate::adapters::sql::shape::Cell;
+use crate::ports::audit::Entry;
 use crate::ports::store::{ChildChange, CommitError, OutboxRow, Unavailable, Write, WriteSet};
 use crate::record::Record;
-use bytes::BytesMut;
 use ir::domain::{FieldId, ResourceId};
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use tokio_postgres::types::{IsNull, ToSql, Type};
-use tokio_postgres::{Error, Statement};
+use steps::{Failed, Nothing, Step, Value, Work};
 
+pub(super) use chain::Chains;
+use tokio_postgres::Error;
+
+mod carry;
+mod chain;
 mod deletion;
 mod refusal;
+mod steps;
 
 /// One writer at a time of what must not overlap.
 const LOCK: &str = "SELECT pg_advisory_xact_lock(hashtextextended($1, 0))";
@@ -31,6 +36,8 @@ const LOCK: &str = "SELECT pg_advisory_xact_lock(hashtextextended($1, 0))";
 pub(super) struct Apply<'a> {
     pub(super) link: &'a Link,
     pub(super) plan: &'a Plan,
+    /// Sets as one statement.
+    pub(super) chains: &'a Chains,
     pub(super) tenant: Option<&'a str>,
     /// Quoted schema of the tenant, where each has one.
     pub(super) schema: Option<&'a str>,
@@ -44,6 +51,8 @@ pub(super) struct Apply<'a> {
     /// Databases of tenants, where rows go that such rows may refer to.
     pub(super) elsewhere: Vec<Arc<Base>>,
     pub(super) now: i64,
+    /// The trail wants to know what else a deletion takes or changes.
+    pub(super) audited: bool,
 }
 
 /// Why a set was not applied.
@@ -55,6 +64,14 @@ pub(super) enum Fault {
     Undone(Error),
     /// The connection broke while the set was being committed.
     Unknown(Error),
+}
+
+impl Fault {
+    /// True where the server refused what a row holds.
+    fn is_refusal(&self) -> bool {
+        let (Self::Undone(error) | Self::Unknown(error)) = self else { return false };
+        is_refusal(error)
+    }
 }
 
 impl From<CommitError> for Fault {
@@ -72,58 +89,6 @@ pub(super) struct Row<'a> {
     record: Option<&'a Record>,
 }
 
-/// What it means that a statement changes no row, or finds one.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Nothing {
-    Fine,
-    Conflict,
-    AnswerExists,
-    /// Of that overlap: a row that is found is in the way.
-    Wanted(usize),
-}
-
-/// A parameter that lives as long as the set.
-#[derive(Debug)]
-enum Value<'a> {
-    Cell(Bound<'a>),
-    Bytes(Bytes<'a>),
-}
-
-/// A statement of the set.
-struct Step<'a> {
-    text: Cow<'a, str>,
-    values: Vec<Value<'a>>,
-    row: Row<'a>,
-    nothing: Nothing,
-}
-
-/// A part of the set.
-enum Work<'a> {
-    /// Travels with others.
-    Step(Step<'a>),
-    /// A row with whatever refers to it.
-    Delete { row: Row<'a>, id: u128, by: Cell<'static> },
-}
-
-impl ToSql for Value<'_> {
-    fn to_sql(
-        &self,
-        kind: &Type,
-        out: &mut BytesMut,
-    ) -> Result<IsNull, Box<dyn std::error::Error + Sync + Send>> {
-        match self {
-            Self::Cell(cell) => cell.to_sql(kind, out),
-            Self::Bytes(bytes) => bytes.to_sql(kind, out),
-        }
-    }
-
-    fn accepts(_: &Type) -> bool {
-        true
-    }
-
-    tokio_postgres::types::to_sql_checked!();
-}
-
 fn cell(cell: Cell<'_>) -> Value<'_> {
     Value::Cell(Bound(cell))
 }
@@ -135,76 +100,34 @@ fn text(text: &str) -> Value<'_> {
 impl<'a> Apply<'a> {
     /// Applies a set and commits it: all or nothing.
     pub(super) async fn run(&self, set: &'a WriteSet) -> Result<(), Fault> {
-        let work = self.work(set)?;
-        if let [Work::Step(step)] = work.as_slice() {
-            return self.alone(step).await;
-        }
-        match self.transaction(&work).await {
-            Ok(()) => self.link.plain("COMMIT").await.map_err(Fault::Unknown),
-            Err((row, fault)) => {
-                self.link.plain("ROLLBACK").await.map_err(Fault::Undone)?;
-                Err(self.told(row, fault).await)
-            }
-        }
-    }
-
-    /// A statement is a transaction by itself.
-    async fn alone(&self, step: &Step<'_>) -> Result<(), Fault> {
-        let entered = self.link.enter(&self.session).await;
-        let statement = self.link.statement(&step.text).await.map_err(Fault::Undone)?;
-        let sent = self.send(&statement, step).await;
-        answered(entered).await.map_err(Fault::Undone)?;
-        match sent.answer().await {
-            Ok(rows) => step.refusal(rows).map_or(Ok(()), |refusal| Err(refusal.into())),
-            Err(error) if error.code().is_none() => Err(Fault::Unknown(error)),
-            Err(error) => Err(self.told(Some(step.row), Fault::Unknown(error)).await),
-        }
-    }
-
-    async fn transaction(&self, work: &[Work<'a>]) -> Result<(), (Option<Row<'a>>, Fault)> {
-        let undone = |error| (None, Fault::Undone(error));
-        let entered = self.link.enter(&self.session).await;
-        for one in work {
-            if let Work::Step(step) = one {
-                self.link.statement(&step.text).await.map_err(undone)?;
-            }
-        }
-        let begun = self.link.send_plain("BEGIN").await;
-        let mut lead = Some((entered, begun));
-        for part in work.chunk_by(|a, b| a.is_step() && b.is_step()) {
-            let mut sent = Vec::with_capacity(part.len());
-            for one in part {
-                if let Work::Step(step) = one {
-                    let statement = self.link.statement(&step.text).await.map_err(undone)?;
-                    sent.push((step, self.send(&statement, step).await));
+        let failed = match self.try_out(set).await? {
+            // Only one by one tells which row was refused, and why.
+            Err(failed) if failed.several && failed.fault.is_refusal() => {
+                match self.carry_out(set, &self.work(set, false)?).await {
+                    Ok(()) => return Ok(()),
+                    Err(failed) => failed,
                 }
             }
-            if let Some((entered, begun)) = lead.take() {
-                answered(entered).await.map_err(undone)?;
-                begun.answer().await.map_err(undone)?;
-            }
-            for (step, sent) in sent {
-                let row = Some(step.row);
-                let rows = sent.answer().await.map_err(|error| (row, Fault::Undone(error)))?;
-                if let Some(refusal) = step.refusal(rows) {
-                    return Err((None, refusal.into()));
-                }
-            }
-            if let [Work::Delete { row, id, by }] = part {
-                self.delete(*row, *id, by).await.map_err(|fault| (Some(*row), fault))?;
-            }
-        }
-        Ok(())
+            Err(failed) => failed,
+            Ok(()) => return Ok(()),
+        };
+        Err(self.told(failed.row, failed.fault).await)
     }
 
-    async fn send<'s>(&'s self, statement: &Statement, step: &'s Step<'_>) -> Sent<'s, u64> {
-        let values: Vec<&Value<'_>> = step.values.iter().collect();
-        self.link.send(statement.clone(), values).await
+    /// As one statement where it can be one.
+    async fn try_out(&self, set: &'a WriteSet) -> Result<Result<(), Failed<'a>>, Fault> {
+        let work = self.work(set, true)?;
+        let chain = (set.writes.len() == 1).then(|| self.chains.joined(self.plan, &work)).flatten();
+        let Some(chain) = chain else { return Ok(self.carry_out(set, &work).await) };
+        let steps: Vec<&Step<'a>> = work.iter().filter_map(Work::step).collect();
+        let done = self.alone(&chain.text, &steps).await;
+        Ok(done.map_err(|failed| Failed { several: true, ..failed }))
     }
 
-    /// What a set does, in order.
-    fn work(&self, set: &'a WriteSet) -> Result<Vec<Work<'a>>, CommitError> {
-        let mut work = Vec::with_capacity(set.writes.len() + set.outbox.len() + 1);
+    /// What a set does, in order; children of a new row by one statement, or one by one.
+    fn work(&self, set: &'a WriteSet, together: bool) -> Result<Vec<Work<'a>>, CommitError> {
+        let mut work =
+            Vec::with_capacity(set.writes.len() + set.outbox.len() + set.audit.len() + 1);
         if let Some(answer) = &set.answer {
             let row = Row { write: 0, resource: ResourceId(0), record: None };
             let values = vec![
@@ -215,16 +138,20 @@ impl<'a> Apply<'a> {
                 Value::Bytes(Bytes(&answer.body)),
                 cell(Cell::Int(answer.expires)),
                 cell(Cell::Int(self.now)),
+                cell(plan::tenant(self.tenant)),
             ];
             let (text, nothing) = (system::KEEP_ANSWER.into(), Nothing::AnswerExists);
-            work.push(Work::Step(Step { text, values, row, nothing }));
+            work.push(Work::Step(Step { text, values, row, nothing, several: false }));
         }
         for (at, write) in set.writes.iter().enumerate() {
-            self.write(at, write, &mut work)?;
+            self.write(at, write, together, &mut work)?;
         }
         for row in &set.outbox {
             work.push(Work::Step(self.publish(row)));
         }
+        // The last: whoever holds the head of a chain waits for nothing but the disk.
+        let entries = audit::in_order(&set.audit, self.tenant);
+        work.extend(entries.into_iter().map(|entry| Work::Step(self.append(entry))));
         Ok(work)
     }
 
@@ -241,23 +168,45 @@ impl<'a> Apply<'a> {
             event.trace.as_deref().map_or(cell(Cell::Null), text),
         ];
         let row = Row { write: 0, resource: event.resource, record: None };
-        Step { text: system::PUBLISH.into(), values, row, nothing: Nothing::Fine }
+        Step { text: system::PUBLISH.into(), values, row, nothing: Nothing::Fine, several: false }
+    }
+
+    fn append<'e>(&self, entry: &'e Entry) -> Step<'e>
+    where
+        'a: 'e,
+    {
+        let values = vec![
+            text(audit::chain_of(entry, self.tenant)),
+            cell(plan::id(entry.id)),
+            cell(Cell::Int(entry.time)),
+            text(&entry.who),
+            text(&entry.operation),
+            text(&entry.resource),
+            entry.row.map_or(cell(Cell::Null), |row| cell(plan::id(row))),
+            text(&entry.body),
+        ];
+        let row = Row { write: 0, resource: ResourceId(0), record: None };
+        let (text, nothing) = (audit::APPEND.into(), Nothing::Fine);
+        Step { text, values, row, nothing, several: false }
     }
 
     fn write(
         &self,
         write: usize,
         change: &'a Write,
+        together: bool,
         work: &mut Vec<Work<'a>>,
     ) -> Result<(), CommitError> {
         match change {
-            Write::Insert { resource, record } => self.insert(write, *resource, record, work),
-            Write::Update { resource, record, expected, children } => {
+            Write::Insert { resource, record } => {
+                self.insert(write, *resource, record, together, work)
+            }
+            Write::Update { resource, record, fields, expected, children } => {
                 let context = Context { tenant: self.tenant, expected: *expected, ..none() };
-                let table = self.plan.table(*resource);
+                let update = self.plan.update(*resource, fields);
                 let row = Row { write, resource: *resource, record: Some(record) };
                 let conflict = Nothing::Conflict;
-                self.put(&table.update, &table.update_slots, row, context, conflict, work)?;
+                self.put(&update.text, &update.slots, row, context, conflict, work)?;
                 for (field, change) in children {
                     let child = self.child(*resource, *field)?;
                     self.change_children(write, record.id, child, change, work)?;
@@ -277,7 +226,7 @@ impl<'a> Apply<'a> {
                 values.extend(self.by_id(table, *id).map(cell));
                 let row = Row { write, resource: *resource, record: None };
                 let (text, nothing) = (self.text(statement), Nothing::Fine);
-                work.push(Work::Step(Step { text, values, row, nothing }));
+                work.push(Work::Step(Step { text, values, row, nothing, several: false }));
                 Ok(())
             }
         }
@@ -288,6 +237,7 @@ impl<'a> Apply<'a> {
         write: usize,
         resource: ResourceId,
         record: &'a Record,
+        together: bool,
         work: &mut Vec<Work<'a>>,
     ) -> Result<(), CommitError> {
         let context = Context { tenant: self.tenant, ..none() };
@@ -297,12 +247,45 @@ impl<'a> Apply<'a> {
         for (field, children) in &record.children {
             let resource = self.child(resource, *field)?;
             let table = self.plan.table(resource);
+            let looks = table.targets.iter().any(|target| target.looked_for);
+            if together && table.overlaps.is_empty() && !looks {
+                self.insert_children(write, resource, record.id, children, work)?;
+                continue;
+            }
             for (position, child) in children.iter().enumerate() {
                 let context = Context { owner: record.id, position, ..context };
                 let row = Row { write, resource, record: Some(child) };
                 let (text, slots) = (&table.insert, &table.insert_slots);
                 self.put(text, slots, row, context, Nothing::Fine, work)?;
             }
+        }
+        Ok(())
+    }
+
+    /// Children of a new row, several by one statement.
+    fn insert_children(
+        &self,
+        write: usize,
+        resource: ResourceId,
+        owner: u128,
+        children: &'a [Record],
+        work: &mut Vec<Work<'a>>,
+    ) -> Result<(), CommitError> {
+        let table = self.plan.table(resource);
+        let wrong = |_| CommitError::Unavailable(misshapen(&table.plain_name));
+        for (at, rows) in children.chunks(INSERT_ROWS_MAX).enumerate() {
+            let mut values = Vec::with_capacity(rows.len() * table.insert_slots.len());
+            for (position, child) in rows.iter().enumerate() {
+                let position = at * INSERT_ROWS_MAX + position;
+                let context = Context { tenant: self.tenant, owner, position, ..none() };
+                for slot in &table.insert_slots {
+                    values.push(cell(table.cell(slot, child, &context).map_err(wrong)?));
+                }
+            }
+            let row = Row { write, resource, record: rows.first() };
+            let (text, several) = (self.plan.insert(resource, rows.len()), rows.len() > 1);
+            let (text, nothing) = (self.text(text), Nothing::Fine);
+            work.push(Work::Step(Step { text, values, row, nothing, several }));
         }
         Ok(())
     }
@@ -354,21 +337,60 @@ impl<'a> Apply<'a> {
         for slot in slots {
             values.push(cell(table.cell(slot, record, &context).map_err(|_| wrong())?));
         }
-        let overlaps = if self.looks_for_overlaps { &table.overlaps[..] } else { &[] };
+        self.find_targets(row, record, slots, work);
+        let looks = self.looks_for_overlaps || table.unmanaged;
+        let overlaps = if looks { &table.overlaps[..] } else { &[] };
         if !overlaps.is_empty() {
             // Held to the end of the transaction: nobody else looks or writes meanwhile.
             let (schema, tenant) = (self.schema.unwrap_or(""), self.tenant.unwrap_or(""));
             let key = format!("{schema} {} {tenant}", table.plain_name);
             let values = vec![cell(Cell::Text(key.into()))];
-            work.push(Work::Step(Step { text: LOCK.into(), values, row, nothing: Nothing::Fine }));
+            work.push(Work::Step(Step {
+                text: LOCK.into(),
+                values,
+                row,
+                nothing: Nothing::Fine,
+                several: false,
+            }));
         }
-        work.push(Work::Step(Step { text: self.text(text), values, row, nothing }));
+        work.push(Work::Step(Step { text: self.text(text), values, row, nothing, several: false }));
         for check in overlaps {
             let values = self.by_id(table, record.id).map(cell).collect();
             let nothing = Nothing::Wanted(check.overlap);
-            work.push(Work::Step(Step { text: self.text(&check.other), values, row, nothing }));
+            work.push(Work::Step(Step {
+                text: self.text(&check.other),
+                values,
+                row,
+                nothing,
+                several: false,
+            }));
         }
         Ok(())
+    }
+
+    /// Rows that a row refers to where no key sees to it: looked for, and held to the end.
+    fn find_targets(
+        &self,
+        row: Row<'a>,
+        record: &'a Record,
+        slots: &[Slot],
+        work: &mut Vec<Work<'a>>,
+    ) {
+        let shared = |resource| self.plan.domain.resource(resource).shared;
+        for target in self.plan.table(row.resource).targets.iter().filter(|one| one.looked_for) {
+            let sets =
+                |slot: &Slot| matches!(slot, Slot::Field(field, ..) if *field == target.field);
+            // Those in another database are held there.
+            let elsewhere = self.by_database && shared(target.resource) && !shared(row.resource);
+            let ir::value::Value::Uuid(id) = record.value(target.field) else { continue };
+            if elsewhere || !slots.iter().any(sets) {
+                continue;
+            }
+            let values = self.by_id(self.plan.table(target.resource), *id).map(cell).collect();
+            let text = format!("{} FOR KEY SHARE", self.text(&target.exists)).into();
+            let nothing = Nothing::Unknown { field: target.field, id: *id };
+            work.push(Work::Step(Step { text, values, row, nothing, several: false }));
+        }
     }
 
     /// A row goes by one statement where the database's own rules say the same as ours.
@@ -379,7 +401,7 @@ impl<'a> Apply<'a> {
         let table = self.plan.table(row.resource);
         let values = self.by_id(table, id).chain([by]).map(cell).collect();
         let (text, nothing) = (self.text(&table.delete), Nothing::Conflict);
-        Work::Step(Step { text, values, row, nothing })
+        Work::Step(Step { text, values, row, nothing, several: false })
     }
 
     /// True where nothing but owned rows go along, and nobody refers to a row in two ways.
@@ -388,6 +410,7 @@ impl<'a> Apply<'a> {
         self.plan.table(resource).referers.iter().all(|referer| {
             let foreign = self.by_database && self.is_elsewhere(resource, referer);
             !foreign
+                && !referer.looked_for
                 && seen.insert(referer.resource)
                 && match referer.action {
                     Action::Owned => self.plan.table(referer.resource).referers.is_empty(),
@@ -413,37 +436,8 @@ impl<'a> Apply<'a> {
     }
 }
 
-impl Step<'_> {
-    /// What is answered where so many rows were changed or found.
-    fn refusal(&self, rows: u64) -> Option<CommitError> {
-        let Row { write, resource, .. } = self.row;
-        match (self.nothing, rows) {
-            (Nothing::Conflict, 0) => Some(CommitError::Conflict { write }),
-            (Nothing::AnswerExists, 0) => Some(CommitError::AnswerExists),
-            (Nothing::Wanted(overlap), 1..) => {
-                Some(CommitError::Overlap { write, resource, overlap })
-            }
-            (Nothing::Fine | Nothing::Conflict | Nothing::AnswerExists, _)
-            | (Nothing::Wanted(_), 0) => None,
-        }
-    }
-}
-
-impl Work<'_> {
-    fn is_step(&self) -> bool {
-        matches!(self, Self::Step(_))
-    }
-}
-
 fn none<'a>() -> Context<'a> {
     Context::default()
-}
-
-async fn answered(sent: Option<Sent<'_, u64>>) -> Result<(), Error> {
-    match sent {
-        Some(sent) => sent.answer().await.map(|_| ()),
-        None => Ok(()),
-    }
 }
 
 /// Parameters of cells.

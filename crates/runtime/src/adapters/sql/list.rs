@@ -9,7 +9,10 @@ use super::plan::{Plan, TablePlan};
 use super::shape::{Cell, Shape};
 use super::term::{Compiler, Param, search_columns};
 use crate::ports::store::ListQuery;
-use ir::expr::{FieldRef, Implicit};
+use ir::expr::{Expr, FieldRef, Implicit};
+use ir::value::Value;
+use std::borrow::Cow;
+use std::sync::{Arc, OnceLock};
 
 /// A statement with what is to be bound to it.
 #[derive(Debug, Clone)]
@@ -29,11 +32,92 @@ struct Key {
     after: Option<String>,
 }
 
+/// Forms of pages of a table whose statements are kept; others are made each time.
+const KEPT_MAX: usize = 32;
+
+/// Statements that differ in nothing but what is bound to them: filters that the model made, an
+/// order, and whether another page came before.
+pub struct Memo {
+    /// Filled from the front.
+    kept: Box<[OnceLock<Kept>]>,
+}
+
+struct Kept {
+    filter: Vec<Expr>,
+    sort: Vec<(FieldRef, bool)>,
+    /// Of each key, whether the page before ended at null.
+    after: Option<Vec<bool>>,
+    statement: Arc<Statement>,
+}
+
+impl Default for Memo {
+    fn default() -> Self {
+        Self { kept: (0..KEPT_MAX).map(|_| OnceLock::new()).collect() }
+    }
+}
+
+impl Kept {
+    fn serves(&self, query: &ListQuery<'_>) -> bool {
+        let same_place = match (&self.after, &query.after) {
+            (None, None) => true,
+            (Some(kept), Some(after)) => {
+                kept.len() == after.len()
+                    && kept.iter().zip(after).all(|(null, value)| *null == is_null(value))
+            }
+            (None, Some(_)) | (Some(_), None) => false,
+        };
+        same_place
+            && self.sort == query.sort
+            && self.filter.len() == query.filter.len()
+            && self.filter.iter().zip(&query.filter).all(|(kept, asked)| *kept == **asked)
+    }
+}
+
+fn is_null(value: &Value) -> bool {
+    matches!(value, Value::Null)
+}
+
 /// The statement of a page.
 ///
 /// # Errors
 /// [`Refused`] where a filter reads what a row does not have or a sort key cannot be sorted by.
-pub fn statement(plan: &Plan, query: &ListQuery<'_>) -> Result<Statement, Refused> {
+pub fn statement(plan: &Plan, query: &ListQuery<'_>) -> Result<Arc<Statement>, Refused> {
+    // What a client filters by stands in the text; what the model does is the same each time.
+    let own = query.filter.iter().any(|filter| matches!(filter, Cow::Owned(_)));
+    if own || !query.search.is_empty() {
+        return made(plan, query).map(Arc::new);
+    }
+    let memo = &plan.table(query.resource).pages;
+    for place in &memo.kept {
+        let kept = match place.get() {
+            Some(kept) => kept,
+            None => {
+                let statement = Arc::new(made(plan, query)?);
+                let filter = query.filter.iter().map(|filter| filter.as_ref().clone()).collect();
+                let after = query.after.as_ref().map(|after| after.iter().map(is_null).collect());
+                place.get_or_init(|| Kept { filter, sort: query.sort.clone(), after, statement })
+            }
+        };
+        if kept.serves(query) {
+            check_place(plan.table(query.resource), query)?;
+            return Ok(Arc::clone(&kept.statement));
+        }
+    }
+    made(plan, query).map(Arc::new)
+}
+
+/// The values of a cursor are of the forms of their keys.
+fn check_place(table: &TablePlan, query: &ListQuery<'_>) -> Result<(), Refused> {
+    for (value, (field, _)) in query.after.iter().flatten().zip(&query.sort) {
+        let (shape, _, _) = column(table, *field)?;
+        for part in sorted_parts(&shape) {
+            shape.encode(value, *part).map_err(|_| Refused::Misshapen)?;
+        }
+    }
+    Ok(())
+}
+
+fn made(plan: &Plan, query: &ListQuery<'_>) -> Result<Statement, Refused> {
     let table = plan.table(query.resource);
     let mut compiler = Compiler::new(plan);
     let mut conditions = Vec::with_capacity(query.filter.len() + query.search.len() + 2);
@@ -49,8 +133,7 @@ pub fn statement(plan: &Plan, query: &ListQuery<'_>) -> Result<Statement, Refuse
         conditions.push(behind(&keys));
     }
     let order: Vec<_> = keys.iter().map(Key::order).collect();
-    let limit = Param::Cell(Cell::Int(i64::from(query.rows_max)));
-    let limit = compiler.param(limit, &Shape::Int);
+    let limit = compiler.param(Param::Limit, &Shape::Int);
     let mut text = format!("SELECT {} FROM {} r", table.select_list, table.name);
     for (at, condition) in conditions.iter().enumerate() {
         text.push_str(if at == 0 { " WHERE " } else { " AND " });
@@ -130,9 +213,10 @@ fn keys(
                 None => None,
                 Some(value) => match shape.encode(value, *part).map_err(|_| Refused::Misshapen)? {
                     Cell::Null => None,
-                    cell => {
-                        let param = Param::Cell(cell.into_owned());
-                        Some(compiler.param(param, &shape.of_part(*part)))
+                    _ => {
+                        let (part, of) = (*part, shape.of_part(*part));
+                        let param = Param::After { key: at, part, shape: shape.clone() };
+                        Some(compiler.param(param, &of))
                     }
                 },
             };

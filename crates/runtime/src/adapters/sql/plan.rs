@@ -1,7 +1,9 @@
 //! Statements of every table, made once from domain and schema.
 
 use super::dialect::{Dialect, quote};
+use super::list::Memo;
 use super::shape::{Cell, Misshapen, Shape, Stored};
+use crate::plan::audit::AuditPlan;
 use crate::record::Record;
 use ir::domain::{Domain, FieldId, ResourceId};
 use ir::model::OnDelete;
@@ -9,12 +11,18 @@ use ir::schema::{Column, Part, Schema, Table};
 use ir::value::Value;
 use std::sync::Arc;
 
+mod inserts;
 mod references;
 mod statements;
+mod trail;
 mod uniques;
+mod updates;
 
+pub use inserts::{INSERT_ROWS_MAX, Inserts};
 pub use references::{Action, Referer, Target};
+pub use trail::Trail;
 pub use uniques::{OverlapCheck, UniqueKey};
+pub use updates::{Update, Updates};
 
 /// Everything a store needs to know of a schema.
 pub struct Plan {
@@ -52,10 +60,10 @@ pub struct TablePlan {
     pub of_owner: Option<String>,
     /// A new row.
     pub insert: String,
-    /// Parameters of [`TablePlan::update`].
-    pub update_slots: Vec<Slot>,
-    /// Replaces a root of a version.
-    pub update: String,
+    /// Several of them: [`Plan::insert`].
+    pub inserts: Inserts,
+    /// Replace a root of a version: [`Plan::update`].
+    pub updates: Updates,
     /// Puts a child: new or replaced, if it is that owner's.
     pub upsert: Option<String>,
     /// Deletes a root of a version: tenant, id, version. A child: tenant, id, owner.
@@ -68,10 +76,14 @@ pub struct TablePlan {
     pub targets: Vec<Target>,
     /// What refers to rows of this table, owned children first.
     pub referers: Vec<Referer>,
+    /// Statements of pages.
+    pub pages: Memo,
     /// Unique keys of the resource.
     pub uniques: Vec<UniqueKey>,
     /// Spans that never overlap.
     pub overlaps: Vec<OverlapCheck>,
+    /// Somebody else makes the table: no constraint of ours is on it.
+    pub unmanaged: bool,
 }
 
 /// Where a field lies in a row.
@@ -154,9 +166,10 @@ impl Plan {
                 domain.resources.len()
             )));
         }
+        let hidden = AuditPlan::of(&domain);
         let tables: Result<Vec<_>, _> = domain
             .resources()
-            .map(|(id, _)| statements::table(&domain, &schema, id, dialect.as_ref()))
+            .map(|(id, _)| statements::table(&domain, &schema, id, dialect.as_ref(), &hidden))
             .collect();
         Ok(Self { dialect, domain, schema, tables: tables? })
     }
@@ -231,6 +244,12 @@ impl TablePlan {
             },
             Slot::Field(field, part, shape) => shape.encode(record.value(*field), *part)?,
         })
+    }
+
+    /// How many cells the select list has.
+    pub fn cells(&self) -> usize {
+        let of_fields = self.fields.iter().flatten().map(|place| place.columns.len());
+        self.lead_cells + of_fields.sum::<usize>()
     }
 
     /// Where a field lies.

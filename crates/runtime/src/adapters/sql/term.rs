@@ -11,24 +11,11 @@ use ir::value::Value;
 
 pub(crate) mod arithmetic;
 mod fold;
+mod param;
+
+pub use param::Param;
 
 pub(super) use arithmetic::word as signature;
-
-/// A parameter of a statement, bound when it runs.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Param {
-    /// Tenant of the call.
-    Tenant,
-    /// Subject of the caller.
-    Me,
-    /// Now less so many microseconds.
-    Now {
-        /// Microseconds.
-        less: i64,
-    },
-    /// A constant.
-    Cell(Cell<'static>),
-}
 
 /// A value as SQL.
 #[derive(Debug, Clone)]

@@ -4,7 +4,7 @@
 //! copied one after another. The list of files with their checksums is written last: a directory
 //! without it is not a backup.
 
-use super::directory::{DataDirectory, LOCK};
+use super::directory::{CONTROL, DataDirectory, LOCK};
 use super::error::OpenError;
 use crate::private::{self, IGNORE};
 use rusqlite::backup::{Backup, StepResult};
@@ -129,8 +129,8 @@ pub fn backup(data: &Path, to: &Path) -> Result<Vec<Copied>, BackupError> {
 /// [`BackupError`]; data that was there is as it was, unless a disk fails in the last step.
 pub fn restore(from: &Path, data: &Path, replace: bool) -> Result<Vec<Copied>, BackupError> {
     let listed = read_list(from)?;
-    let directory = DataDirectory::open(data).map_err(BackupError::Directory)?;
-    let there = |name: &String| name != LOCK && name != STAGE && name != IGNORE;
+    let directory = DataDirectory::lock(data).map_err(BackupError::Directory)?;
+    let there = |name: &String| ![LOCK, STAGE, IGNORE, CONTROL].contains(&name.as_str());
     let old: Vec<String> = entries(data)?.into_iter().filter(there).collect();
     if !old.is_empty() && !replace {
         return Err(BackupError::NotEmpty(data.to_owned()));

@@ -1,5 +1,6 @@
 //! What goes wrong on SQLite, in words that say what to do.
 
+use crate::adapters::sql::demand::Unmet;
 use crate::adapters::sql::plan::PlanError;
 use crate::ports::store::Unavailable;
 use rusqlite::ErrorCode;
@@ -14,6 +15,18 @@ pub enum OpenError {
         directory: PathBuf,
         /// The other process, where it said.
         process: Option<u32>,
+    },
+    /// Data was being put in, and that was broken off.
+    Half {
+        /// The directory.
+        directory: PathBuf,
+    },
+    /// The data is elsewhere by now.
+    Moved {
+        /// The directory.
+        directory: PathBuf,
+        /// Where, without a password.
+        to: String,
     },
     /// The directory or a file cannot be read or written.
     Io {
@@ -41,6 +54,8 @@ pub enum OpenError {
         /// Its format.
         found: String,
     },
+    /// Tables that somebody else makes are not as they must be.
+    Unmet(Unmet),
     /// The schema does not fit the model.
     Plan(PlanError),
     /// A thread could not be started.
@@ -59,6 +74,18 @@ impl std::fmt::Display for OpenError {
                     directory.display()
                 )
             }
+            Self::Half { directory } => write!(
+                f,
+                "the data in `{}` is only half there: what put it in was broken off; run it \
+                 again, it begins anew",
+                directory.display()
+            ),
+            Self::Moved { directory, to } => write!(
+                f,
+                "the data of `{}` was moved to {to}: name that with `--database` \
+                 (MAINSTAY_DATABASE_URL), a directory with `--data`",
+                directory.display()
+            ),
             Self::Io { path, error } => {
                 let what = match error.kind() {
                     std::io::ErrorKind::PermissionDenied => {
@@ -88,6 +115,7 @@ impl std::fmt::Display for OpenError {
                  that wrote it",
                 path.display()
             ),
+            Self::Unmet(unmet) => unmet.fmt(f),
             Self::Plan(error) => error.fmt(f),
             Self::Thread(error) => write!(f, "a thread of the store could not start ({error})"),
         }

@@ -2,15 +2,17 @@
 
 use super::error::unavailable;
 use super::link::{Link, Role};
-use super::{OpenError, SqliteConfig, SqliteLimits, schema, system};
+use super::{OpenError, SqliteConfig, SqliteLimits, demand, schema, system};
 use crate::adapters::sql::dialect::quote;
 use crate::adapters::sql::plan::{Plan, PlanError};
 use crate::identity::tenant::{check_name, is_name};
 use crate::ports::store::{Tenant, Unavailable};
 use crate::private;
+use ir::demand::Demand;
 use ir::domain::{Resource, ResourceId};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, RwLock};
 use std::time::Duration;
 
@@ -27,29 +29,46 @@ pub(super) enum File {
 pub(super) struct Layout {
     config: SqliteConfig,
     pub(super) plan: Arc<Plan>,
-    /// Quoted names of the tables that the statements make.
+    /// Quoted names of the tables that the statements make, and of those that somebody else does.
     made: BTreeSet<String>,
     /// Tenants' rows refer to shared ones: their connections see the service's file too.
     attached: bool,
     /// Held by who deletes shared rows, so that nobody refers to one meanwhile.
-    pub(super) shared: RwLock<()>,
+    pub(super) shared: Arc<RwLock<()>>,
+    /// Another store has taken the place of this one.
+    pub(super) handed_over: AtomicBool,
 }
 
 impl Layout {
     /// Makes the service's file where it is missing; those that are there must serve the model.
     pub(super) fn open(config: SqliteConfig, plan: Arc<Plan>) -> Result<Self, OpenError> {
         let layout = Self::unprepared(config, plan)?;
+        layout.check_demands()?;
         layout.prepare()?;
         Ok(layout)
     }
 
     /// Knows the files, and leaves them as they are.
     pub(super) fn unprepared(config: SqliteConfig, plan: Arc<Plan>) -> Result<Self, OpenError> {
-        let made = schema::tables(&config.ddl).iter().map(|table| quote(table)).collect();
-        let mut layout = Self { config, plan, made, attached: false, shared: RwLock::new(()) };
+        let theirs = config.demands.iter().map(|demand| demand.name.clone());
+        let made = schema::tables(&config.ddl).into_iter().chain(theirs);
+        let made = made.map(|table| quote(&table)).collect();
+        let shared = config.directory.shared(&config.service);
+        let (attached, handed_over) = (false, AtomicBool::new(false));
+        let mut layout = Self { config, plan, made, attached, shared, handed_over };
         layout.attached = layout.per_tenant() && !layout.tables(&File::Service).is_empty();
         layout.check_parted()?;
         Ok(layout)
+    }
+
+    /// Tables of somebody else must be as the model needs them.
+    pub(super) fn check_demands(&self) -> Result<(), OpenError> {
+        demand::check(self, self.demands())
+    }
+
+    /// Tables of the service's file that somebody else makes.
+    pub(super) fn demands(&self) -> &[Demand] {
+        &self.config.demands
     }
 
     /// Where tenants have neither a file nor a column they would meet: never.
@@ -73,6 +92,11 @@ impl Layout {
 
     /// The service's file is brought up to date last: it vouches for those of the tenants.
     fn prepare(&self) -> Result<(), OpenError> {
+        if self.per_tenant() {
+            let directory = self.config.directory.path().join(&self.config.service);
+            let io = |error| OpenError::Io { path: directory.clone(), error };
+            private::directory(&directory).map_err(io)?;
+        }
         let service = self.path(&File::Service);
         let current = schema::fingerprint(self);
         if service.exists() {
@@ -108,6 +132,16 @@ impl Layout {
 
     pub(super) fn clock(&self) -> Arc<dyn crate::ports::clock::Clock> {
         Arc::clone(&self.config.clock)
+    }
+
+    /// Connections to a file see the service's beside it.
+    pub(super) fn sees_service(&self, file: &File) -> bool {
+        self.attached && matches!(file, File::Tenant(_))
+    }
+
+    /// A file was written to.
+    pub(super) fn wrote(&self, file: &File) {
+        self.config.directory.wrote(|| self.path(file));
     }
 
     pub(super) fn ddl(&self) -> &[String] {
@@ -175,9 +209,12 @@ impl Layout {
         }
         let directory = self.config.directory.path().join(&self.config.service);
         let io = |error| OpenError::Io { path: directory.clone(), error };
-        private::directory(&directory).map_err(io)?;
         let mut tenants = Vec::new();
-        for entry in std::fs::read_dir(&directory).map_err(io)? {
+        let entries = match std::fs::read_dir(&directory) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(tenants),
+            entries => entries.map_err(io)?,
+        };
+        for entry in entries {
             let name = entry.map_err(io)?.file_name();
             let tenant = name.to_str().and_then(|name| name.strip_suffix(".db"));
             if let Some(tenant) = tenant.filter(|tenant| is_name(tenant)) {
@@ -241,8 +278,9 @@ impl Layout {
             let pages = self.config.limits.file_pages_max;
             let cap = format!("PRAGMA max_page_count = {pages}");
             link.connection.query_row(&cap, [], |_| Ok(()))?;
+            system::extend(&link)?;
         }
-        if self.attached && matches!(file, File::Tenant(_)) {
+        if self.sees_service(file) {
             let service = self.path(&File::Service);
             let service = service.to_string_lossy();
             link.connection.execute("ATTACH ?1 AS \"service\"", [service.as_ref()])?;

@@ -5,13 +5,13 @@ use super::layout::{File, Layout};
 use super::link::{Link, Role};
 use super::{OpenError, SqliteConfig, schema, system};
 use crate::adapters::sql::dialect::{Sqlite, quote};
+use crate::adapters::sql::journal::{self, Place, Step, checksum};
 use crate::adapters::sql::plan::Plan;
 use crate::ports::migrations::{Base, Broken, Found, Migrations, Progress};
 use ir::domain::Domain;
 use ir::migration::{Query, Remembered, Run, ScriptStep, Snapshot};
 use ir::schema::Schema;
 use rusqlite::{OptionalExtension, Result};
-use serde_json::{Value as Json, json};
 use std::sync::Arc;
 
 /// What was done, in order, with what takes it back.
@@ -30,23 +30,9 @@ CREATE TABLE IF NOT EXISTS "mainstay_migrations" (
 /// Name of how far a step has come, in `mainstay_meta`.
 const PROGRESS: &str = "migrating";
 
-/// Changes the files of a store that is not open.
+/// Changes the files of a store that is not open; reads them beside one that is.
 pub struct SqliteMigrations {
     layout: Layout,
-}
-
-/// What a step is known by.
-#[derive(Clone, Copy)]
-struct Step<'a> {
-    name: &'a str,
-    sum: &'a str,
-}
-
-/// How far a step has come.
-#[derive(Clone, Copy, Default)]
-struct Place {
-    run: usize,
-    from: u64,
 }
 
 impl SqliteMigrations {
@@ -67,23 +53,51 @@ impl SqliteMigrations {
         base.tenant.as_deref().map_or(File::Service, |tenant| File::Tenant(Arc::from(tenant)))
     }
 
+    /// Changes a file.
     fn with<T>(
         &self,
         base: &Base,
-        run: impl FnOnce(&Link, &File) -> Result<T>,
+        run: impl FnOnce(&Link) -> Result<T>,
     ) -> std::result::Result<T, String> {
-        let file = Self::file(base);
-        let (path, clock) = (self.layout.path(&file), self.layout.clock());
-        let link = Link::open(&path, Role::Writer, self.layout.lock_wait(), clock);
-        let done = link.and_then(|link| {
+        let run = |link: &Link| {
             link.connection.execute_batch("PRAGMA foreign_keys = OFF")?;
-            run(&link, &file)
-        });
+            run(link)
+        };
+        self.as_role(base, Role::Writer, run)
+    }
+
+    /// Reads a file, beside whoever uses it.
+    fn beside<T>(
+        &self,
+        base: &Base,
+        run: impl FnOnce(&Link) -> Result<T>,
+    ) -> std::result::Result<T, String> {
+        self.as_role(base, Role::Reader, run)
+    }
+
+    fn as_role<T>(
+        &self,
+        base: &Base,
+        role: Role,
+        run: impl FnOnce(&Link) -> Result<T>,
+    ) -> std::result::Result<T, String> {
+        let path = self.layout.path(&Self::file(base));
+        let link = Link::open(&path, role, self.layout.lock_wait(), self.layout.clock());
+        let done = link.and_then(|link| run(&link));
         done.map_err(|error| format!("`{}`: {error}", path.display()))
     }
 }
 
 impl Migrations for SqliteMigrations {
+    /// Whoever has the data directory has the files.
+    fn hold(&self) -> std::result::Result<(), String> {
+        Ok(())
+    }
+
+    fn others(&self) -> std::result::Result<Vec<String>, String> {
+        Ok(Vec::new())
+    }
+
     fn bases(&self) -> std::result::Result<Vec<Base>, String> {
         let tenants = self.layout.tenants().map_err(|error| error.to_string())?;
         let files = tenants.into_iter().map(File::Tenant).chain([File::Service]);
@@ -98,8 +112,12 @@ impl Migrations for SqliteMigrations {
         Ok(there.map(base).collect())
     }
 
+    fn check_demands(&self) -> std::result::Result<(), String> {
+        self.layout.check_demands().map_err(|error| error.to_string())
+    }
+
     fn read(&self, base: &Base) -> std::result::Result<Found, String> {
-        self.with(base, |link, _| {
+        self.beside(base, |link| {
             let Some(text) = system::meta(link, "schema")? else { return Ok(Found::default()) };
             let mut snapshot: Snapshot = serde_json::from_str(&text).unwrap_or_default();
             let mut found = Found::default();
@@ -115,16 +133,15 @@ impl Migrations for SqliteMigrations {
             let known = system::fingerprint(link)?;
             found.serves = known.as_deref() == Some(schema::fingerprint(&self.layout).as_str());
             found.remembered = serde_json::to_string(&snapshot).ok();
-            let progress = system::meta(link, PROGRESS)?.unwrap_or_default();
-            let progress: Json = serde_json::from_str(&progress).unwrap_or_default();
-            found.underway = progress["step"].as_str().map(str::to_owned);
-            (found.next, found.tampered) = journal(link)?;
+            found.latest = found.serves;
+            found.underway = journal::underway(system::meta(link, PROGRESS)?.as_deref());
+            (found.next, found.tampered) = lines(link)?;
             Ok(found)
         })
     }
 
     fn ask(&self, base: &Base, query: &Query) -> std::result::Result<Broken, String> {
-        self.with(base, |link, _| {
+        self.beside(base, |link| {
             let rows: i64 = link.connection.query_row(&query.count, [], |row| row.get(0))?;
             let mut broken = Broken { rows: rows.unsigned_abs(), examples: Vec::new() };
             if rows > 0 {
@@ -143,9 +160,9 @@ impl Migrations for SqliteMigrations {
         tell: Progress<'_>,
     ) -> std::result::Result<(), String> {
         let now = self.layout.clock().now();
-        self.with(base, |link, _| {
+        self.with(base, |link| {
             link.connection.execute_batch(JOURNAL)?;
-            let text = text(step);
+            let text = journal::text(step);
             let sum = checksum(&text);
             let begun = progress(link, &sum)?;
             let known = Step { name: &step.name, sum: &sum };
@@ -160,14 +177,33 @@ impl Migrations for SqliteMigrations {
         })
     }
 
-    fn serve(&self, base: &Base) -> std::result::Result<(), String> {
-        self.with(base, |link, _| {
+    fn abandon(&self, base: &Base, step: &ScriptStep) -> std::result::Result<(), String> {
+        let abandoned = self.with(base, |link| {
+            if progress(link, &checksum(&journal::text(step)))? == Place::default() {
+                return Ok(true);
+            }
+            let Some(undo) = &step.undo else { return Ok(false) };
+            transaction(link, || {
+                link.connection.execute_batch(&undo.join(";\n"))?;
+                system::set_meta(link, PROGRESS, "")
+            })?;
+            Ok(true)
+        })?;
+        match abandoned {
+            true => Ok(()),
+            false => Err(format!("nothing takes `{}` back: restore a backup", step.name)),
+        }
+    }
+
+    /// One process uses a file: there is none beside it.
+    fn serve(&self, base: &Base, _beside: bool) -> std::result::Result<(), String> {
+        self.with(base, |link| {
             system::set_meta(link, "fingerprint", &schema::fingerprint(&self.layout))
         })
     }
 
     fn undo(&self, base: &Base) -> std::result::Result<Option<String>, String> {
-        let undone = self.with(base, |link, _| {
+        let undone = self.with(base, |link| {
             link.connection.execute_batch(JOURNAL)?;
             let last = "SELECT \"number\", \"name\", \"undo\", \"before\" FROM \
                         \"mainstay_migrations\" ORDER BY \"number\" DESC LIMIT 1";
@@ -209,19 +245,22 @@ fn carry_out(link: &Link, run: &Run, step: Step<'_>, at: Place, tell: Progress<'
             }
             set_progress(link, step, Place { run: at.run + 1, from: 0 })
         }),
-        Run::Chunks { end, statement, step: size } => {
-            let end: i64 = link.connection.query_row(end, [], |row| row.get(0))?;
+        Run::Chunks { end, statement, step: size, rows } => {
+            let number = |text: &str| link.connection.query_row(text, [], |row| row.get(0));
+            let (end, rows): (i64, i64) = (number(end)?, number(rows)?);
             let (mut from, end) = (at.from, end.unsigned_abs());
+            let mut done = 0;
             while from < end {
                 let to = from.saturating_add(*size);
-                transaction(link, || {
+                done += transaction(link, || {
                     let mut statement = link.connection.prepare_cached(statement)?;
-                    statement
-                        .execute(&[(":from", &from.cast_signed()), (":to", &to.cast_signed())])?;
-                    set_progress(link, step, Place { run: at.run, from: to })
+                    let range = [(":from", &from.cast_signed()), (":to", &to.cast_signed())];
+                    let changed = statement.execute(&range)?;
+                    set_progress(link, step, Place { run: at.run, from: to })?;
+                    Ok(changed as u64)
                 })?;
                 from = to;
-                tell(from.min(end), end);
+                tell(done, rows.unsigned_abs());
             }
             set_progress(link, step, Place { run: at.run + 1, from: 0 })
         }
@@ -229,19 +268,11 @@ fn carry_out(link: &Link, run: &Run, step: Step<'_>, at: Place, tell: Progress<'
 }
 
 fn progress(link: &Link, sum: &str) -> Result<Place> {
-    let text = system::meta(link, PROGRESS)?.unwrap_or_default();
-    let value: Json = serde_json::from_str(&text).unwrap_or_default();
-    if value["checksum"] != sum {
-        return Ok(Place::default());
-    }
-    let number = |name: &str| value[name].as_u64().unwrap_or_default();
-    Ok(Place { run: usize::try_from(number("run")).unwrap_or_default(), from: number("from") })
+    Ok(journal::place(system::meta(link, PROGRESS)?.as_deref(), sum))
 }
 
 fn set_progress(link: &Link, step: Step<'_>, at: Place) -> Result<()> {
-    let Step { name, sum } = step;
-    let value = json!({ "step": name, "checksum": sum, "run": at.run, "from": at.from });
-    system::set_meta(link, PROGRESS, &value.to_string())
+    system::set_meta(link, PROGRESS, &journal::noted(step, at))
 }
 
 /// The journal's line, with what was remembered before.
@@ -257,29 +288,9 @@ fn note(link: &Link, step: &ScriptStep, text: &str, sum: &str, now: i64) -> Resu
 
 /// Changes what is remembered; answers with what would change it back.
 fn remember(link: &Link, held: &Remembered) -> Result<Remembered> {
-    let text = system::meta(link, "schema")?.unwrap_or_default();
-    let mut snapshot: Snapshot = serde_json::from_str(&text).unwrap_or_default();
-    let mut back = Remembered::default();
-    for key in held.with.keys().chain(&held.without) {
-        match snapshot.tables.get(key) {
-            Some(was) => drop(back.with.insert(key.clone(), was.clone())),
-            None => back.without.push(key.clone()),
-        }
-    }
-    snapshot.remember(held);
-    let text = serde_json::to_string(&snapshot).unwrap_or_default();
+    let (text, back) = journal::remembered(system::meta(link, "schema")?.as_deref(), held);
     system::set_meta(link, "schema", &text)?;
     Ok(back)
-}
-
-fn text(step: &ScriptStep) -> String {
-    let all: Vec<&str> = step.run.iter().flat_map(Run::statements).collect();
-    all.join(";\n")
-}
-
-fn checksum(text: &str) -> String {
-    let digest = ring::digest::digest(&ring::digest::SHA256, text.as_bytes());
-    digest.as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// `"note" TEXT NOT NULL`, sorted; none where there is no such table.
@@ -296,7 +307,7 @@ fn structure(link: &Link, table: &str) -> Result<Vec<String>> {
 }
 
 /// The next number, and the steps whose text is another than was carried out.
-fn journal(link: &Link) -> Result<(u64, Vec<String>)> {
+fn lines(link: &Link) -> Result<(u64, Vec<String>)> {
     if !link.exists("SELECT 1 FROM sqlite_schema WHERE name = 'mainstay_migrations'", [])? {
         return Ok((1, Vec::new()));
     }

@@ -8,13 +8,12 @@ use super::readers::Readers;
 use crate::adapters::sql::list::Statement;
 use crate::adapters::sql::plan::{self, Plan, TablePlan};
 use crate::adapters::sql::shape::Cell;
-use crate::adapters::sql::term::Param;
 use crate::ports::store::{Bindings, ListQuery, Tenant, Unavailable};
 use crate::record::Record;
 use futures::channel::oneshot;
 use ir::domain::{FieldId, ResourceId};
 use rusqlite::types::Type;
-use rusqlite::{Error, Result};
+use rusqlite::{CachedStatement, Error, Result};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -35,19 +34,21 @@ pub(super) struct Get<'a> {
 impl Get<'_> {
     pub(super) fn run(&self, link: &Link) -> Result<Vec<Record>> {
         let table = self.plan.table(self.resource);
-        if self.ids.len() > 1 || !self.children.is_empty() {
+        if self.ids.len() > 1 {
             begins_snapshot(link)?;
         }
+        let mut children = Children::of(link, self.plan, self.resource, self.children)?;
         let mut records = Vec::with_capacity(self.ids.len());
         let mut statement = link.statement(&table.get)?;
         for id in self.ids {
             bind(&mut statement, by_id(table, self.tenant, *id))?;
             let mut rows = statement.raw_query();
             if let Some(row) = rows.next()? {
-                records.push(decode(table, row)?);
+                let mut record = decode(table, row)?;
+                children.read(self.tenant, &mut record)?;
+                records.push(record);
             }
         }
-        with_children(link, self.plan, self.resource, self.children, self.tenant, &mut records)?;
         Ok(records)
     }
 }
@@ -55,7 +56,7 @@ impl Get<'_> {
 /// A page of rows, on its own, so that it can move to another thread.
 pub(super) struct Page {
     resource: ResourceId,
-    statement: Statement,
+    statement: Arc<Statement>,
     cells: Vec<Cell<'static>>,
     children: Vec<FieldId>,
     tenant: Tenant,
@@ -64,23 +65,17 @@ pub(super) struct Page {
 impl Page {
     pub(super) fn new(
         query: &ListQuery<'_>,
-        statement: Statement,
+        statement: Arc<Statement>,
         tenant: &Tenant,
         bindings: &Bindings,
     ) -> Self {
-        let text = |text: &Option<Arc<str>>| match text {
-            Some(text) => Cell::Text(text.to_string().into()),
-            None => Cell::Null,
-        };
-        let cell = |param: &Param| match param {
-            Param::Tenant => text(tenant),
-            Param::Me => text(&bindings.me),
-            Param::Now { less } => Cell::Int(bindings.now.saturating_sub(*less)),
-            Param::Cell(cell) => cell.clone(),
-        };
         Self {
             resource: query.resource,
-            cells: statement.params.iter().map(cell).collect(),
+            cells: statement
+                .params
+                .iter()
+                .map(|param| param.cell(query, tenant, bindings).into_owned())
+                .collect(),
             statement,
             children: query.children.to_vec(),
             tenant: tenant.clone(),
@@ -89,9 +84,8 @@ impl Page {
 
     pub(super) fn run(&self, plan: &Plan, link: &Link) -> Result<Vec<Record>> {
         let table = plan.table(self.resource);
-        if !self.children.is_empty() {
-            begins_snapshot(link)?;
-        }
+        let tenant = self.tenant.as_deref();
+        let mut children = Children::of(link, plan, self.resource, &self.children)?;
         let mut records = Vec::new();
         let mut statement = link.statement(&self.statement.text)?;
         // A constant that was brought to another scale leaves its own parameter unused.
@@ -99,11 +93,10 @@ impl Page {
         bind(&mut statement, self.cells.iter().take(used).cloned())?;
         let mut rows = statement.raw_query();
         while let Some(row) = rows.next()? {
-            records.push(decode(table, row)?);
+            let mut record = decode(table, row)?;
+            children.read(tenant, &mut record)?;
+            records.push(record);
         }
-        drop(rows);
-        let tenant = self.tenant.as_deref();
-        with_children(link, plan, self.resource, &self.children, tenant, &mut records)?;
         Ok(records)
     }
 }
@@ -117,21 +110,32 @@ fn by_id<'a>(
     tenant.into_iter().chain([plan::id(id)])
 }
 
-fn with_children(
-    link: &Link,
-    plan: &Plan,
-    resource: ResourceId,
-    children: &[FieldId],
-    tenant: Option<&str>,
-    records: &mut [Record],
-) -> Result<()> {
-    for field in children {
-        let Some(child) = plan.child(resource, *field) else { continue };
-        let table = plan.table(child);
-        let Some(of_owner) = &table.of_owner else { continue };
-        let mut statement = link.statement(of_owner)?;
-        for owner in records.iter_mut() {
-            bind(&mut statement, by_id(table, tenant, owner.id))?;
+/// Reads children while the row of their owner is still open: the statement that found it keeps
+/// its snapshot until it ends, and they are read in the same.
+struct Children<'a> {
+    all: Vec<(FieldId, &'a TablePlan, CachedStatement<'a>)>,
+}
+
+impl<'a> Children<'a> {
+    fn of(
+        link: &'a Link,
+        plan: &'a Plan,
+        resource: ResourceId,
+        fields: &[FieldId],
+    ) -> Result<Self> {
+        let mut all = Vec::with_capacity(fields.len());
+        for field in fields {
+            let Some(child) = plan.child(resource, *field) else { continue };
+            let table = plan.table(child);
+            let Some(of_owner) = &table.of_owner else { continue };
+            all.push((*field, table, link.statement(of_owner)?));
+        }
+        Ok(Self { all })
+    }
+
+    fn read(&mut self, tenant: Option<&str>, owner: &mut Record) -> Result<()> {
+        for (field, table, statement) in &mut self.all {
+            bind(statement, by_id(table, tenant, owner.id))?;
             let mut rows = statement.raw_query();
             let mut all = Vec::new();
             while let Some(row) = rows.next()? {
@@ -140,8 +144,8 @@ fn with_children(
             }
             owner.children.push((*field, all));
         }
+        Ok(())
     }
-    Ok(())
 }
 
 fn decode(table: &TablePlan, row: &rusqlite::Row<'_>) -> Result<Record> {

@@ -8,14 +8,10 @@ use super::error::unavailable;
 use super::layout::{File, Layout};
 use super::link::Link;
 use crate::ports::store::Unavailable;
+use crate::worker;
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
-
-static THREADS: AtomicUsize = AtomicUsize::new(0);
-thread_local! {
-    static NUMBER: usize = THREADS.fetch_add(1, Ordering::Relaxed);
-}
 
 /// The read connections of all files.
 pub(super) struct Readers {
@@ -126,7 +122,7 @@ impl Pool {
 
     /// This thread's connection, else a free one, else this thread's once it is free.
     fn slot(&self) -> MutexGuard<'_, Option<Link>> {
-        let own = NUMBER.with(|number| *number) % self.slots.len();
+        let own = worker::index() % self.slots.len();
         let order = (own..self.slots.len()).chain(0..own);
         for slot in order.map(|at| &self.slots[at]) {
             match slot.try_lock() {

@@ -60,7 +60,7 @@ pub(super) fn bring_up(
 }
 
 fn make(link: &Link, layout: &Layout, file: &File) -> Result<()> {
-    link.connection.execute_batch(system::SYSTEM_TABLES)?;
+    system::make(link)?;
     let tables: BTreeSet<String> = layout.tables(file).into_iter().collect();
     for made in made(layout.ddl()) {
         if tables.contains(&quote(&made.table)) {

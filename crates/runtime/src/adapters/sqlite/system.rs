@@ -1,4 +1,5 @@
-//! Mainstay's own tables in every file: what the file is, answers to replay, events to publish.
+//! Mainstay's own tables in every file: what the file is, answers to replay, events to publish,
+//! the audit trail.
 
 use super::link::{Link, bind};
 use crate::adapters::sql::shape::Cell;
@@ -17,7 +18,8 @@ CREATE TABLE IF NOT EXISTS "mainstay_idempotency" (
   "status" INTEGER NOT NULL,
   "headers" TEXT NOT NULL,
   "body" BLOB NOT NULL,
-  "expires" INTEGER NOT NULL
+  "expires" INTEGER NOT NULL,
+  "tenant" TEXT
 ) STRICT;
 CREATE INDEX IF NOT EXISTS "ix_mainstay_idempotency_expires"
   ON "mainstay_idempotency" ("expires");
@@ -32,6 +34,44 @@ CREATE TABLE IF NOT EXISTS "mainstay_outbox" (
   "data" TEXT NOT NULL,
   "trace" TEXT
 ) STRICT;
+CREATE TABLE IF NOT EXISTS "mainstay_audit" (
+  "chain" TEXT NOT NULL,
+  "number" INTEGER NOT NULL,
+  "tenant" TEXT,
+  "id" BLOB NOT NULL UNIQUE CHECK (length("id") = 16),
+  "time" INTEGER NOT NULL,
+  "who" TEXT NOT NULL,
+  "operation" TEXT NOT NULL,
+  "resource" TEXT NOT NULL,
+  "row_id" BLOB CHECK (length("row_id") = 16),
+  "body" TEXT NOT NULL,
+  "previous" BLOB NOT NULL CHECK (length("previous") = 32),
+  "hash" BLOB NOT NULL CHECK (length("hash") = 32),
+  PRIMARY KEY ("chain", "number"),
+  UNIQUE ("chain", "id")
+) STRICT;
+CREATE TABLE IF NOT EXISTS "mainstay_audit_chains" (
+  "chain" TEXT NOT NULL PRIMARY KEY,
+  "tenant" TEXT,
+  "number" INTEGER NOT NULL,
+  "hash" BLOB NOT NULL CHECK (length("hash") = 32),
+  "removed" INTEGER NOT NULL,
+  "removed_hash" BLOB NOT NULL CHECK (length("removed_hash") = 32)
+) STRICT;
+CREATE TRIGGER IF NOT EXISTS "mainstay_audit_unchanged"
+BEFORE UPDATE ON "mainstay_audit"
+BEGIN
+  SELECT RAISE(ABORT, 'the audit trail is append-only');
+END;
+CREATE TRIGGER IF NOT EXISTS "mainstay_audit_kept"
+BEFORE DELETE ON "mainstay_audit"
+WHEN EXISTS (
+  SELECT 1 FROM "mainstay_audit_chains"
+  WHERE "chain" = OLD."chain" AND "removed" < OLD."number"
+)
+BEGIN
+  SELECT RAISE(ABORT, 'the audit trail is append-only');
+END;
 "#;
 
 /// The format of our files.
@@ -67,6 +107,38 @@ pub(super) fn meta_or(link: &Link, name: &str, value: &str) -> Result<String> {
     Ok(meta(link, name)?.unwrap_or_else(|| value.to_owned()))
 }
 
+/// Gives an older file what its tables have gained since.
+pub(super) fn extend(link: &Link) -> Result<()> {
+    let lacks = "SELECT 1 FROM sqlite_schema WHERE name = 'mainstay_idempotency' AND NOT EXISTS \
+                 (SELECT 1 FROM pragma_table_info('mainstay_idempotency') WHERE name = 'tenant')";
+    if link.exists(lacks, [])? {
+        let text = "ALTER TABLE \"mainstay_idempotency\" ADD COLUMN \"tenant\" TEXT";
+        link.connection.execute_batch(text)?;
+    }
+    if meta(link, "format")?.is_none() || meta(link, OWN)?.as_ref() == Some(&own()) {
+        return Ok(());
+    }
+    link.connection.execute_batch("BEGIN IMMEDIATE")?;
+    let made = make(link).and_then(|()| link.connection.execute_batch("COMMIT"));
+    super::link::ends_snapshot(link);
+    made
+}
+
+/// Name of which of Mainstay's own tables the file has.
+const OWN: &str = "system";
+
+/// What this build's own tables are known by.
+fn own() -> String {
+    let digest = ring::digest::digest(&ring::digest::SHA256, SYSTEM_TABLES.as_bytes());
+    digest.as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Makes them, within a transaction.
+pub(super) fn make(link: &Link) -> Result<()> {
+    link.connection.execute_batch(SYSTEM_TABLES)?;
+    set_meta(link, OWN, &own())
+}
+
 /// What the file's tables were made for.
 pub(super) fn fingerprint(link: &Link) -> Result<Option<String>> {
     meta(link, "fingerprint")
@@ -78,8 +150,13 @@ pub(super) fn probe(link: &Link) -> Result<()> {
 }
 
 /// Keeps an answer; false where one that has not expired is there already.
-pub(super) fn keep_answer(link: &Link, answer: &StoredAnswer, now: i64) -> Result<bool> {
-    let text = "INSERT INTO \"mainstay_idempotency\" VALUES (?1, ?2, ?3, ?4, ?5, ?6) \
+pub(super) fn keep_answer(
+    link: &Link,
+    answer: &StoredAnswer,
+    tenant: Option<&str>,
+    now: i64,
+) -> Result<bool> {
+    let text = "INSERT INTO \"mainstay_idempotency\" VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?8) \
                 ON CONFLICT (\"scope\") DO UPDATE SET \"fingerprint\" = excluded.\"fingerprint\", \
                 \"status\" = excluded.\"status\", \"headers\" = excluded.\"headers\", \
                 \"body\" = excluded.\"body\", \"expires\" = excluded.\"expires\" \
@@ -94,7 +171,8 @@ pub(super) fn keep_answer(link: &Link, answer: &StoredAnswer, now: i64) -> Resul
         headers,
         answer.body,
         answer.expires,
-        now
+        now,
+        tenant
     ])?;
     Ok(changed == 1)
 }

@@ -1,5 +1,6 @@
 //! What the port's conformance suite cannot say: files, locks, groups, limits.
 
+mod audit;
 mod backups;
 mod files;
 mod groups;

@@ -3,13 +3,15 @@
 use super::error::{misshapen, unavailable};
 use super::layout::{File, Layout};
 use super::link::{Link, bind};
-use super::system;
+use super::{audit, system};
 use crate::adapters::sql::plan::{self, Context, Plan, Slot, TablePlan};
 use crate::adapters::sql::shape::Cell;
+use crate::ports::audit::Along;
 use crate::ports::store::{ChildChange, CommitError, Unavailable, Write, WriteSet};
 use crate::record::Record;
 use ir::domain::{FieldId, ResourceId};
 use rusqlite::{Error, ErrorCode};
+use std::cell::RefCell;
 
 mod deletion;
 mod refusal;
@@ -21,6 +23,10 @@ pub(super) struct Apply<'a> {
     pub(super) file: &'a File,
     pub(super) tenant: Option<&'a str>,
     pub(super) now: i64,
+    /// The trail wants to know what else goes or changes.
+    audited: bool,
+    /// What did, by change.
+    along: RefCell<Vec<(usize, Along)>>,
 }
 
 /// A row that is being written.
@@ -41,9 +47,11 @@ pub(super) fn apply(
     set: &WriteSet,
     now: i64,
 ) -> Result<(), CommitError> {
-    let apply = Apply { link, layout, file, tenant: set.tenant.as_deref(), now };
+    let (tenant, along) = (set.tenant.as_deref(), RefCell::default());
+    let audited = !set.audit.is_empty();
+    let apply = Apply { link, layout, file, tenant, now, audited, along };
     if let Some(answer) = &set.answer
-        && !system::keep_answer(link, answer, now).map_err(|error| broken(&error))?
+        && !system::keep_answer(link, answer, apply.tenant, now).map_err(|error| broken(&error))?
     {
         return Err(CommitError::AnswerExists);
     }
@@ -53,6 +61,15 @@ pub(super) fn apply(
     for row in &set.outbox {
         let resource = apply.plan().domain.full_name(row.resource);
         system::publish(link, row, apply.tenant, &resource).map_err(|error| broken(&error))?;
+    }
+    let along = apply.along.take();
+    for entry in &set.audit {
+        audit::append(link, apply.tenant, entry).map_err(|error| broken(&error))?;
+        let of = along.iter().filter(|(write, _)| entry.write == Some(*write));
+        for (at, (_, along)) in of.enumerate() {
+            let entry = entry.along(at, along);
+            audit::append(link, apply.tenant, &entry).map_err(|error| broken(&error))?;
+        }
     }
     Ok(())
 }
@@ -79,8 +96,11 @@ impl Apply<'_> {
         }
         match change {
             Write::Insert { record, .. } => self.insert(write, resource, record),
-            Write::Update { record, expected, children, .. } => {
-                self.update(write, resource, record, *expected, children)
+            Write::Update { record, fields, expected, children, .. } => {
+                let context =
+                    Context { tenant: self.tenant, expected: *expected, ..Context::default() };
+                let row = Row { write, resource, record, context };
+                self.update(&row, fields, children)
             }
             Write::Delete { id, expected, .. } => self.delete(write, resource, *id, *expected),
             Write::Count { id, field, by, .. } => self.count(resource, *id, *field, *by),
@@ -111,21 +131,18 @@ impl Apply<'_> {
 
     fn update(
         &self,
-        write: usize,
-        resource: ResourceId,
-        record: &Record,
-        expected: i64,
+        row: &Row<'_>,
+        fields: &[FieldId],
         children: &[(FieldId, ChildChange)],
     ) -> Result<(), CommitError> {
-        let context = Context { tenant: self.tenant, expected, ..Context::default() };
-        let row = Row { write, resource, record, context };
-        let table = self.plan().table(resource);
-        if self.put(&row, &table.update, &table.update_slots)? == 0 {
+        let Row { write, resource, .. } = *row;
+        let update = self.plan().update(resource, fields);
+        if self.put(row, &update.text, &update.slots)? == 0 {
             return Err(CommitError::Conflict { write });
         }
         for (field, change) in children {
             let resource = self.child(resource, *field)?;
-            self.change_children(&row, resource, change)?;
+            self.change_children(row, resource, change)?;
         }
         Ok(())
     }
@@ -165,7 +182,7 @@ impl Apply<'_> {
     /// Runs a statement for a row; the number of rows it changed.
     fn put(&self, row: &Row<'_>, text: &str, slots: &[Slot]) -> Result<usize, CommitError> {
         let table = self.plan().table(row.resource);
-        self.check_shared(row)?;
+        self.check_unkeyed(row, slots)?;
         let changed =
             self.run(table, text, slots, row)?.map_err(|error| self.refusal(row, &error))?;
         if changed > 0 {
@@ -211,13 +228,15 @@ impl Apply<'_> {
         Ok(())
     }
 
-    /// No foreign key reaches from a tenant's file into the shared one: the writer looks.
-    fn check_shared(&self, row: &Row<'_>) -> Result<(), CommitError> {
-        if !matches!(self.file, File::Tenant(_)) {
-            return Ok(());
-        }
+    /// No foreign key reaches from a tenant's file into the shared one, or from and to tables of
+    /// somebody else: the writer looks at references that it sets.
+    fn check_unkeyed(&self, row: &Row<'_>, slots: &[Slot]) -> Result<(), CommitError> {
+        let parted = matches!(self.file, File::Tenant(_));
         for target in &self.plan().table(row.resource).targets {
-            if !self.layout.holds(self.file, target.resource) {
+            let sets =
+                |slot: &Slot| matches!(slot, Slot::Field(field, ..) if *field == target.field);
+            let elsewhere = parted && !self.layout.holds(self.file, target.resource);
+            if elsewhere || (target.looked_for && slots.iter().any(sets)) {
                 self.check_target(row, target)?;
             }
         }

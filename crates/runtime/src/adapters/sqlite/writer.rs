@@ -6,18 +6,28 @@ use super::error::unavailable;
 use super::fair::{Fair, Next, Put};
 use super::layout::{File, Layout};
 use super::link::Link;
-use super::{OpenError, system, write};
+use super::{OpenError, audit, system, write};
 use crate::ports::store::{Bindings, CommitError, Unavailable, Write, WriteSet};
 use futures::channel::oneshot;
-use std::collections::BTreeMap;
+use std::cell::Cell;
+use std::collections::{BTreeMap, VecDeque};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+/// Groups that are written with a savepoint for each set after one was refused: who races for rows
+/// goes on racing.
+const CAREFUL_GROUPS: u32 = 16;
+/// Writes nothing, and locks the file of a connection that sees another.
+const LOCKS_OWN: &str = "DELETE FROM \"main\".\"mainstay_meta\" WHERE 0";
 /// Between two sweeps of expired answers, while there is nothing to sweep.
 const SWEEP_MICROS: i64 = 60_000_000;
+/// Files of tenants that nobody uses, opened by one sweep.
+const SWEEP_FILES_MAX: usize = 32;
+/// Between two rounds through the files of all tenants.
+const ROUND_MICROS_MIN: i64 = 3_600_000_000;
 
 struct Commit {
     set: WriteSet,
@@ -40,7 +50,7 @@ impl Commit {
             }
             Write::Delete { .. } | Write::Count { .. } => 1,
         };
-        self.set.writes.iter().map(of).sum::<usize>() + self.set.outbox.len()
+        self.set.writes.iter().map(of).sum::<usize>() + self.set.outbox.len() + self.set.audit.len()
     }
 }
 
@@ -166,6 +176,8 @@ impl Writer {
             links: BTreeMap::new(),
             uses: 0,
             swept: layout.clock().now(),
+            round: (VecDeque::new(), i64::MIN),
+            careful: 0,
         };
         let started = std::thread::Builder::new()
             .name("mainstay-write".to_owned())
@@ -210,7 +222,7 @@ impl Writer {
             Write::Count { resource, .. } => self.layout.holds(file, *resource),
             Write::Insert { .. } | Write::Update { .. } | Write::Delete { .. } => false,
         });
-        counts && set.answer.is_none() && set.outbox.is_empty()
+        counts && set.answer.is_none() && set.outbox.is_empty() && set.audit.is_empty()
     }
 
     fn raise(&self, set: WriteSet, file: &File, now: i64) -> Result<(), Unavailable> {
@@ -265,6 +277,10 @@ struct Thread {
     links: BTreeMap<File, (u64, Link)>,
     uses: u64,
     swept: i64,
+    /// Tenants whose files are yet to be swept in this round, and when it began.
+    round: (VecDeque<Arc<str>>, i64),
+    /// Groups whose sets get savepoints, because one of an earlier group was refused.
+    careful: u32,
 }
 
 impl Thread {
@@ -320,14 +336,41 @@ impl Thread {
             for file in self.links.keys().cloned().collect::<Vec<_>>() {
                 self.sweep(&file, now);
             }
+            self.sweep_closed(now);
+        }
+    }
+
+    /// Sweeps some files of tenants that nobody uses; all of them in time.
+    fn sweep_closed(&mut self, now: i64) {
+        let (left, began) = &mut self.round;
+        if left.is_empty() && now >= began.saturating_add(ROUND_MICROS_MIN) {
+            // A directory that can't be read is looked at again in the next round.
+            (*left, *began) = (self.layout.tenants().unwrap_or_default().into(), now);
+        }
+        for _ in 0..SWEEP_FILES_MAX {
+            let Some(tenant) = self.round.0.pop_front() else { return };
+            let file = File::Tenant(Arc::clone(&tenant));
+            if self.links.contains_key(&file) {
+                continue;
+            }
+            let Ok(link) = self.layout.writer(&file) else { continue };
+            let keep = self.layout.limits().audit_seconds_max;
+            let more = system::sweep(&link, now).unwrap_or(false)
+                | audit::sweep_at(&link, now, keep).unwrap_or(false);
+            if more {
+                self.round.0.push_back(tenant);
+            }
         }
     }
 
     fn sweep(&mut self, file: &File, now: i64) {
+        let keep = self.layout.limits().audit_seconds_max;
         let Ok(link) = self.link(file, false) else { return };
         let Some(link) = link else { return };
         // A sweep that fails is made up for by the next one.
-        let more = system::sweep(link, now).unwrap_or(false);
+        let more = system::sweep(link, now).unwrap_or(false)
+            | audit::sweep_at(link, now, keep).unwrap_or(false);
+        self.layout.wrote(file);
         if more {
             self.swept = now.saturating_sub(SWEEP_MICROS);
         }
@@ -359,7 +402,7 @@ impl Thread {
     fn group(&mut self, file: &File, commits: Vec<Commit>) {
         let (layout, counters) = (Arc::clone(&self.layout), Arc::clone(&self.counters));
         let counted = Arc::clone(&self.counted);
-        let raised = counters.take(file);
+        let (raised, before) = (counters.take(file), self.careful);
         let link = match self.link(file, !commits.is_empty()) {
             Ok(Some(link)) => link,
             Ok(None) => return,
@@ -374,8 +417,12 @@ impl Thread {
         let group = Group { link, layout: &layout, file };
         // A fault of ours in one set must not take the writer with it: its replies are dropped,
         // which tells the callers.
-        let done = catch_unwind(AssertUnwindSafe(|| group.commit(&commits, &raised)));
+        let careful = Cell::new(before);
+        let commit = || group.commit(&commits, &raised, &careful);
+        let done = catch_unwind(AssertUnwindSafe(commit));
         group.end();
+        layout.wrote(file);
+        self.careful = careful.get();
         match done {
             Ok(Ok(answers)) => {
                 counted.note(answers.iter().find_map(fault));
@@ -397,12 +444,14 @@ impl Thread {
 
     /// Moves the journals into the files.
     fn checkpoint(&mut self) {
-        for (_, link) in self.links.values() {
+        let links = std::mem::take(&mut self.links);
+        // Whoever has taken over would wait for that.
+        let over = self.layout.handed_over.load(Ordering::Relaxed);
+        for (_, link) in links.values().filter(|_| !over) {
             // Without it the journal is read at the next start.
             let _left =
                 link.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
         }
-        self.links.clear();
     }
 }
 
@@ -418,42 +467,91 @@ impl Group<'_> {
         &self,
         commits: &[Commit],
         raised: &BTreeMap<Counter, i64>,
+        careful: &Cell<u32>,
     ) -> Result<Vec<Result<(), CommitError>>, Unavailable> {
-        let step = |text: &str| {
-            let done = self.link.statement(text).and_then(|mut one| one.raw_execute());
-            done.map(|_| ()).map_err(|error| unavailable(&error))
-        };
         let lock = &self.layout.shared;
         let deletes = self.layout.per_tenant() && *self.file == File::Service;
         // Nothing inside is left half done by a panic, so a poisoned lock is as good as another.
         let _exclusive = deletes.then(|| lock.write().unwrap_or_else(PoisonError::into_inner));
         let _meanwhile = (!deletes).then(|| lock.read().unwrap_or_else(PoisonError::into_inner));
-        step("BEGIN IMMEDIATE")?;
-        counters::write(self.link, &self.layout.plan, raised)
-            .map_err(|error| unavailable(&error))?;
+        if careful.get() == 0 {
+            if let Some(answers) = self.at_once(commits, raised)? {
+                return Ok(answers);
+            }
+            careful.set(CAREFUL_GROUPS);
+        }
+        careful.set(careful.get() - 1);
+        self.begin(raised)?;
         let mut answers = Vec::with_capacity(commits.len());
         for commit in commits {
-            if commit.deadline != 0 && self.layout.clock().now() >= commit.deadline {
+            if self.is_late(commit) {
                 answers.push(Err(CommitError::Unavailable(Unavailable::Deadline)));
                 continue;
             }
-            step("SAVEPOINT one")?;
-            let applied = write::apply(self.link, self.layout, self.file, &commit.set, commit.now);
-            if self.link.connection.is_autocommit() {
-                // The whole transaction is gone: a full disk does that.
-                return Err(match applied {
-                    Err(CommitError::Unavailable(error)) => error,
-                    _ => Unavailable::Broken("sqlite gave up a transaction".to_owned()),
-                });
-            }
+            self.step("SAVEPOINT one")?;
+            let applied = self.apply(commit)?;
             if applied.is_err() {
-                step("ROLLBACK TO one")?;
+                self.step("ROLLBACK TO one")?;
             }
-            step("RELEASE one")?;
+            self.step("RELEASE one")?;
             answers.push(applied);
         }
-        step("COMMIT")?;
+        self.step("COMMIT")?;
         Ok(answers)
+    }
+
+    /// All sets without savepoints, which cost two statements each; none, and nothing written,
+    /// where one of them is refused.
+    fn at_once(
+        &self,
+        commits: &[Commit],
+        raised: &BTreeMap<Counter, i64>,
+    ) -> Result<Option<Vec<Result<(), CommitError>>>, Unavailable> {
+        self.begin(raised)?;
+        let mut answers = Vec::with_capacity(commits.len());
+        for commit in commits {
+            if self.is_late(commit) {
+                answers.push(Err(CommitError::Unavailable(Unavailable::Deadline)));
+                continue;
+            }
+            if self.apply(commit)?.is_err() {
+                self.step("ROLLBACK")?;
+                return Ok(None);
+            }
+            answers.push(Ok(()));
+        }
+        self.step("COMMIT")?;
+        Ok(Some(answers))
+    }
+
+    fn step(&self, text: &str) -> Result<(), Unavailable> {
+        let done = self.link.statement(text).and_then(|mut one| one.raw_execute());
+        done.map(|_| ()).map_err(|error| unavailable(&error))
+    }
+
+    fn begin(&self, raised: &BTreeMap<Counter, i64>) -> Result<(), Unavailable> {
+        match self.layout.sees_service(self.file) {
+            // At once it would lock the service's file too, and tenants would wait for each other.
+            true => self.step("BEGIN").and_then(|()| self.step(LOCKS_OWN))?,
+            false => self.step("BEGIN IMMEDIATE")?,
+        }
+        counters::write(self.link, &self.layout.plan, raised).map_err(|error| unavailable(&error))
+    }
+
+    fn is_late(&self, commit: &Commit) -> bool {
+        commit.deadline != 0 && self.layout.clock().now() >= commit.deadline
+    }
+
+    fn apply(&self, commit: &Commit) -> Result<Result<(), CommitError>, Unavailable> {
+        let applied = write::apply(self.link, self.layout, self.file, &commit.set, commit.now);
+        if !self.link.connection.is_autocommit() {
+            return Ok(applied);
+        }
+        // The whole transaction is gone: a full disk does that.
+        Err(match applied {
+            Err(CommitError::Unavailable(error)) => error,
+            _ => Unavailable::Broken("sqlite gave up a transaction".to_owned()),
+        })
     }
 
     fn end(&self) {

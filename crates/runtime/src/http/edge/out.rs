@@ -6,7 +6,7 @@ use crate::http::body::{Channel, WireBody};
 use crate::http::compression::{self, INLINE_BYTES_MAX};
 use crate::http::response::Body;
 use crate::problem::{self, Kind, Problem, kinds};
-use crate::telemetry::logs::Access;
+use crate::telemetry::logs::{Access, milliseconds};
 use crate::telemetry::metrics::OperationId;
 use crate::telemetry::trace::{TraceContext, TraceId};
 use bytes::Bytes;
@@ -93,10 +93,14 @@ impl Edge {
             headers.insert(super::TRACEPARENT, value);
         }
         if self.config.server_timing {
-            let ms = |took: Duration| took.as_secs_f64() * 1e3;
-            let mut text = format!("total;dur={:.3}", ms(took));
+            let mut text = Vec::with_capacity(32);
+            text.extend_from_slice(b"total;dur=");
+            milliseconds(&mut text, took);
             for (stage, took) in &response.timings {
-                text.push_str(&format!(", {stage};dur={:.3}", ms(*took)));
+                text.extend_from_slice(b", ");
+                text.extend_from_slice(stage.as_bytes());
+                text.extend_from_slice(b";dur=");
+                milliseconds(&mut text, *took);
             }
             if let Ok(value) = HeaderValue::try_from(text) {
                 headers.insert(SERVER_TIMING, value);
@@ -120,9 +124,10 @@ impl Edge {
         let status = response.status.as_u16();
         self.around.metrics.answered(response.operation, status, took);
         let Some(log) = &self.around.log else { return };
+        let now = Timestamp::now();
         let (operation, route) = self.around.metrics.name(response.operation);
         log.access(&Access {
-            at: Timestamp::now(),
+            at: now.as_microsecond(),
             trace: arrival.trace.trace_id,
             method: method_name(&arrival.head.method),
             operation,
@@ -163,7 +168,7 @@ impl Edge {
         self.around.metrics.answered(OperationId::OTHER, kind.status, Duration::ZERO);
         if let Some(log) = &self.around.log {
             log.access(&Access {
-                at: now,
+                at: now.as_microsecond(),
                 trace: trace.trace_id,
                 method: "",
                 operation: "other",

@@ -88,7 +88,7 @@ fn a_page_of_an_allowed_origin_may_read_also_errors() {
         cache-control: no-store
         vary: origin
         access-control-allow-origin: https://app.example
-        access-control-expose-headers: etag, location, link, retry-after, ratelimit, ratelimit-policy, idempotent-replayed, idempotency-expires, deprecation, sunset, server-timing, traceparent, www-authenticate, allow, accept-patch
+        access-control-expose-headers: etag, location, link, retry-after, ratelimit, ratelimit-policy, idempotent-replayed, idempotency-expires, deprecation, sunset, server-timing, traceparent, www-authenticate, allow, accept-patch, mainstay-position
         x-content-type-options: nosniff
         connection: close"#]].assert_eq(&head(&answer));
     let preflight = "OPTIONS /v1/x HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\
@@ -96,11 +96,11 @@ fn a_page_of_an_allowed_origin_may_read_also_errors() {
     expect![[r#"
         HTTP/1.1 204 No Content
         access-control-allow-methods: GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS
-        access-control-allow-headers: authorization, content-type, idempotency-key, if-match, if-none-match, prefer, traceparent, tracestate, x-api-key, x-request-timeout, x-tenant, api-version
+        access-control-allow-headers: authorization, content-type, idempotency-key, if-match, if-none-match, prefer, traceparent, tracestate, x-api-key, x-request-timeout, x-tenant, api-version, mainstay-position
         access-control-max-age: 600
         vary: origin
         access-control-allow-origin: https://app.example
-        access-control-expose-headers: etag, location, link, retry-after, ratelimit, ratelimit-policy, idempotent-replayed, idempotency-expires, deprecation, sunset, server-timing, traceparent, www-authenticate, allow, accept-patch
+        access-control-expose-headers: etag, location, link, retry-after, ratelimit, ratelimit-policy, idempotent-replayed, idempotency-expires, deprecation, sunset, server-timing, traceparent, www-authenticate, allow, accept-patch, mainstay-position
         x-content-type-options: nosniff
         connection: close"#]].assert_eq(&head(&talk(&server, preflight)));
     let stranger = preflight.replace("app.example", "evil.example");

@@ -2,6 +2,7 @@
 
 use super::query::{invalid, parameters, unknown};
 use crate::engine::access::unauthenticated;
+use crate::engine::audit::Look;
 use crate::engine::backend::{Backend, Live};
 use crate::engine::explain::Standing;
 use crate::engine::unit::Unit;
@@ -49,6 +50,11 @@ pub(super) async fn explain(
     }
     let mut unit = Unit::new(&live.engine, call);
     let rules = unit.explain(operation, resource, id).await?;
+    if let Some(id) = id {
+        let look =
+            Look { operation: "explain", resource: Some(resource), rows: &[id], expanded: &[] };
+        live.engine.looked(call, &look).await?;
+    }
     let any = |standing| rules.iter().any(|(_, of)| *of == standing);
     let decision = if any(Standing::Allows) {
         "allowed"

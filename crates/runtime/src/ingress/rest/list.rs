@@ -58,6 +58,7 @@ impl<'a> Asked<'a> {
         let keys: Vec<FieldRef> = sort.iter().map(|(field, _)| *field).collect();
         let query = Query { resource, filters, search, sort, after, limit, children: &children };
         let page = unit.list(query).await?;
+        self.looked(resource, &page.rows, &wish).await?;
         let next = match page.rows.last().filter(|_| page.more) {
             None => None,
             Some(last) => {
@@ -261,7 +262,7 @@ enum Readable {
     Never,
 }
 
-fn limit(value: &str, most: u32) -> Result<u32, Failure> {
+pub(super) fn limit(value: &str, most: u32) -> Result<u32, Failure> {
     let digits = !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit());
     if !digits {
         return Err(invalid("limit", "must be a whole number"));

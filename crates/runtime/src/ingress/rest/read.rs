@@ -3,6 +3,7 @@
 use super::query::{self, decode_segment, elements, invalid, parameters, unknown};
 use super::{Asked, etag};
 use crate::engine::access::concerns;
+use crate::engine::audit::Look;
 use crate::engine::represent::{Children, View};
 use crate::engine::rows::Rows;
 use crate::engine::tag::Tag;
@@ -15,8 +16,9 @@ use crate::plan::resource::{Member, Part};
 use crate::ports::store::{Write, WriteSet};
 use crate::record::Record;
 use http::{StatusCode, header};
-use ir::domain::{Grant, ResourceId};
+use ir::domain::{FieldId, Grant, ResourceId};
 use ir::value::Value;
+use std::borrow::Cow;
 
 /// What of a representation is asked for.
 #[derive(Debug, Default)]
@@ -85,8 +87,47 @@ impl<'a> Asked<'a> {
             }
         }
         let mut unit = Unit::new(&self.live.engine, self.call);
-        let record = unit.get(resource, id).await?;
+        let record = unit.get(resource, id, &self.shown_children(resource, &wish)).await?;
         self.show(&mut unit, resource, record, &wish).await
+    }
+
+    /// Children that a representation, or a rule of it, needs.
+    fn shown_children(&self, resource: ResourceId, wish: &Wish<'_>) -> Cow<'a, [FieldId]> {
+        let plan = self.live.engine.plan.resource(resource);
+        let ruled = plan.rules.read.whole || plan.rules.shown.whole;
+        let Some(fields) = wish.fields.as_deref().filter(|_| !ruled) else {
+            return Cow::Borrowed(&plan.child_fields);
+        };
+        let expanded = wish.expands.iter().filter_map(|expand| expand.children);
+        let mut children: Vec<FieldId> = expanded.map(|(field, _)| field).collect();
+        for member in &plan.members {
+            if let Part::Children(field, _) = member.part
+                && fields.iter().any(|name| **name == *member.name)
+                && !children.contains(&field)
+            {
+                children.push(field);
+            }
+        }
+        Cow::Owned(children)
+    }
+
+    /// A look into another's tenant is written down before it is answered.
+    pub(super) async fn looked(
+        &self,
+        resource: ResourceId,
+        rows: &[Record],
+        wish: &Wish<'_>,
+    ) -> Result<(), Failure> {
+        let engine = &self.live.engine;
+        if engine.plan.audit.is_none() {
+            return Ok(());
+        }
+        let rows: Vec<u128> = rows.iter().map(|row| row.id).collect();
+        let expanded: Vec<&str> = wish.expands.iter().map(|one| one.name.as_str()).collect();
+        let operation = &self.operation.id;
+        let resource = Some(resource);
+        let look = Look { operation, resource, rows: &rows, expanded: &expanded };
+        engine.looked(self.call, &look).await
     }
 
     /// The answer that shows one row.
@@ -98,6 +139,7 @@ impl<'a> Asked<'a> {
         wish: &Wish<'_>,
     ) -> Result<Response, Failure> {
         let record = [record];
+        self.looked(resource, &record, wish).await?;
         let expanded = if wish.expands.is_empty() {
             Rows::default()
         } else {

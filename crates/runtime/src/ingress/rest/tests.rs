@@ -10,5 +10,6 @@ mod keys;
 mod lists;
 mod races;
 mod relations;
+mod swaps;
 mod values;
 mod world;

@@ -1,7 +1,7 @@
 //! Sets of changes: versions, atomicity, answers, groups, counters, restarts.
 
 use super::*;
-use crate::ports::store::StoredAnswer;
+use crate::ports::store::{OutboxRow, StoredAnswer};
 use std::time::Duration;
 
 fn count_of(bench: &Bench, id: u128) -> Value {
@@ -78,6 +78,56 @@ pub(crate) fn an_answer_is_kept_once_with_its_effect(bench: &Bench) {
     let refused = with_answer(bench, 1, answer(2, "of a failure", NOW + 100), NOW);
     assert!(refused.is_err(), "the id is taken");
     assert_eq!(kept(bench, 2, NOW), None, "no effect, no answer");
+}
+
+pub(crate) fn an_answer_that_is_there_keeps_a_row_with_parts_away(bench: &Bench) {
+    let set = |id: u128, parts: &[(u128, &str)]| WriteSet {
+        tenant: bench.tenant(),
+        writes: vec![Write::Insert { resource: THING, record: thing_of_parts(id, parts) }],
+        answer: Some(answer(1, "first", NOW + 100)),
+        outbox: vec![event(id)],
+        ..WriteSet::default()
+    };
+    let commit = |set: WriteSet| bench.wait(bench.store().commit(set, &bindings()));
+    assert_eq!(commit(set(1, &[(10, "a"), (11, "b"), (12, "c")])), Ok(()));
+    for parts in [&[(20, "a")][..], &[(20, "a"), (21, "b"), (22, "c")]] {
+        assert_eq!(commit(set(2, parts)), Err(CommitError::AnswerExists));
+    }
+    assert_eq!(bench.ids(THING, None), [1]);
+    let later = WriteSet { answer: None, ..set(2, &[(20, "a"), (21, "b")]) };
+    assert_eq!(commit(later), Ok(()), "neither parts nor event were left");
+}
+
+fn event(id: u128) -> OutboxRow {
+    OutboxRow {
+        id,
+        event: "thing.changed".to_owned(),
+        resource: THING,
+        row: id,
+        time: NOW,
+        data: "{}".to_owned(),
+        trace: None,
+    }
+}
+
+pub(crate) fn a_change_that_is_refused_is_not_reported(bench: &Bench) {
+    let first = thing_with(1, &[]);
+    bench.put(THING, std::slice::from_ref(&first));
+    let next = changed(&first, &[(thing::COUNT, Value::Int(1))]);
+    let set = |write: Write| WriteSet {
+        tenant: bench.tenant(),
+        writes: vec![write],
+        outbox: vec![event(5), event(6)],
+        ..WriteSet::default()
+    };
+    let commit = |set: WriteSet| bench.wait(bench.store().commit(set, &bindings()));
+    let conflict = Err(CommitError::Conflict { write: 0 });
+    assert_eq!(commit(set(delete(THING, 1, 9))), conflict);
+    let stale = changed(&next, &[]);
+    assert_eq!(commit(set(update(THING, stale))), conflict);
+    // The id of an event is unique: none of those before was left.
+    assert_eq!(commit(set(update(THING, next.clone()))), Ok(()));
+    assert_eq!(bench.get(THING, 1), Some(next));
 }
 
 pub(crate) fn an_expired_answer_makes_room(bench: &Bench) {

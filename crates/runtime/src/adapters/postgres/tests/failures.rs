@@ -179,3 +179,30 @@ fn a_statement_ends_with_the_time_of_its_call() {
     assert!(lock.is_ok(), "{lock:?}");
     assert_eq!(wait(names(&store, &acme)), ["row"], "the connection goes on");
 }
+
+#[test]
+fn what_the_server_says_of_a_refused_value_does_not_tell_the_value() {
+    let database = database!();
+    let told = |statement: &str| {
+        let url = database.url();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        runtime.expect("a runtime").block_on(async {
+            let (client, connection) =
+                tokio_postgres::connect(&url, tokio_postgres::NoTls).await.expect("it connects");
+            tokio::spawn(connection);
+            let refused = client.batch_execute(statement).await.expect_err("it is refused");
+            crate::adapters::postgres::error::told(&refused)
+        })
+    };
+    for statement in [
+        "SELECT 'ann@example.com'::uuid",
+        "CREATE TABLE t (a text UNIQUE); INSERT INTO t VALUES ('ann@example.com'); \
+         INSERT INTO t VALUES ('ann@example.com')",
+        "CREATE TABLE c (a text CHECK (a <> 'ann@example.com')); \
+         INSERT INTO c VALUES ('ann@example.com')",
+    ] {
+        let told = told(statement);
+        assert!(told.starts_with('2') && !told.contains("ann@"), "{statement}: {told}");
+    }
+    assert!(told("SELECT nothing_like_it").contains("nothing_like_it"), "names are told");
+}

@@ -2,7 +2,6 @@
 
 use super::*;
 use crate::adapters::postgres::{Address, OpenError, PostgresConfig, PostgresKeys, PostgresStore};
-use crate::fixture::store::AREA;
 use crate::ports::keys::{KeyStore, StoredKey};
 
 fn refused(database: &Database, change: impl FnOnce(&mut PostgresConfig)) -> OpenError {
@@ -53,80 +52,6 @@ fn tables_of_somebody_else_are_named_and_left_alone() {
     assert!(text.contains("table `lab.things` is there already"), "{text}");
     let left = database.run(&["SELECT count(*) FROM pg_namespace WHERE nspname = 'mainstay'"]);
     assert_eq!(left, [[Some("0".to_owned())]], "nothing was made");
-}
-
-/// Opens with another schema.
-fn reopen(
-    database: &Database,
-    layout: Layout,
-    change: impl FnOnce(&mut ir::schema::Schema),
-) -> Result<PostgresStore, OpenError> {
-    let (domain, schema) = Database::model(layout);
-    let mut other = (*schema).clone();
-    change(&mut other);
-    let config = crate::fixture::postgres::config(&database.url(), &domain, &other, layout);
-    PostgresStore::open(config, domain, Arc::new(other))
-}
-
-/// The schema as it was before things had a label, and areas a title.
-fn without_label(schema: &mut ir::schema::Schema) {
-    let things = &mut schema.tables[THING.index()];
-    things.columns.retain(|column| column.name != "label");
-    things.indexes.retain(|index| index.unique != Some(1));
-    let areas = &mut schema.tables[AREA.index()];
-    areas.columns.retain(|column| column.name != "title");
-    areas.indexes.clear();
-}
-
-#[test]
-fn a_model_that_only_adds_is_followed_in_every_layout() {
-    for layout in [Layout::Row, Layout::Schema, Layout::File] {
-        let database = database!();
-        let (acme, store) = (tenant("acme"), reopen(&database, layout, without_label));
-        let store = store.expect("it opens");
-        wait(insert(&store, &acme, thing_of(1, "a"))).expect("it commits");
-        drop(store);
-        let store = reopen(&database, layout, |_| {}).expect("what is new is added");
-        assert_eq!(wait(names(&store, &acme)), ["a"], "{layout:?}");
-        let labelled = |id| {
-            let mut thing = thing_of(id, "b");
-            thing.values[thing::LABEL.index()] = Value::text("one");
-            thing.values[thing::STATUS.index()] = Value::text("open");
-            thing
-        };
-        wait(insert(&store, &acme, labelled(2))).expect("the first of its label");
-        let second = wait(insert(&store, &acme, labelled(3)));
-        assert!(matches!(second, Err(CommitError::Duplicate { unique: 1, .. })), "{second:?}");
-    }
-}
-
-#[test]
-fn a_model_that_would_lose_a_column_or_that_rows_break_changes_nothing() {
-    let database = database!();
-    let unkeyed = |schema: &mut ir::schema::Schema| {
-        schema.tables[THING.index()].indexes.retain(|index| index.unique != Some(0));
-    };
-    let (acme, store) = (tenant("acme"), reopen(&database, Layout::Row, unkeyed));
-    let store = store.expect("it opens");
-    for id in [1, 2] {
-        let mut thing = thing_of(id, "a");
-        thing.values[thing::CODE.index()] = Value::text("same");
-        wait(insert(&store, &acme, thing)).expect("no key refuses it");
-    }
-    drop(store);
-    let text = |opened: Result<PostgresStore, OpenError>| match opened {
-        Err(error) => error.to_string(),
-        Ok(_) => panic!("it opens"),
-    };
-    let broken = text(reopen(&database, Layout::Row, |_| {}));
-    assert!(broken.contains("rows of `things` break a rule of the model"), "{broken}");
-    let lost = text(reopen(&database, Layout::Row, |schema| {
-        unkeyed(schema);
-        without_label(schema);
-    }));
-    assert!(lost.contains("`lab_things.label`") && lost.contains("`lab_areas.title`"), "{lost}");
-    let store = reopen(&database, Layout::Row, unkeyed).expect("all is as it was");
-    assert_eq!(wait(names(&store, &acme)), ["a", "a"]);
 }
 
 #[test]

@@ -6,8 +6,9 @@ use super::{Apply, Fault, Row, borrowed, bound};
 use crate::adapters::postgres::cells::{Bound, Column};
 use crate::adapters::postgres::error::misshapen;
 use crate::adapters::postgres::link::Session;
-use crate::adapters::sql::plan::{self, Action, Referer};
+use crate::adapters::sql::plan::{self, Action, Referer, TablePlan, Trail};
 use crate::adapters::sql::shape::{Cell, Stored};
+use crate::ports::audit::Along;
 use crate::ports::store::{CommitError, Unavailable};
 use futures::FutureExt;
 use futures::future::BoxFuture;
@@ -21,16 +22,19 @@ const ROWS_MAX: usize = 100_000;
 struct Taken {
     write: usize,
     rows: BTreeSet<(ResourceId, u128)>,
+    /// What the trail is to say of them, where it is kept.
+    along: Vec<Along>,
 }
 
 impl Apply<'_> {
-    /// Deletes a root of a version, or a child of an owner.
+    /// Deletes a root of a version, or a child of an owner; what else went or changed, for the
+    /// trail.
     pub(super) async fn delete(
         &self,
         row: Row<'_>,
         id: u128,
         by: &Cell<'static>,
-    ) -> Result<(), Fault> {
+    ) -> Result<Vec<Along>, Fault> {
         let Row { write, resource, .. } = row;
         let table = self.plan.table(resource);
         let cells = || self.by_id(table, id).chain([by.clone()]).collect();
@@ -38,11 +42,12 @@ impl Apply<'_> {
         if self.rows(&lock, cells()).await?.is_empty() {
             return Err(CommitError::Conflict { write }.into());
         }
-        let mut taken = Taken { write, rows: BTreeSet::from([(resource, id)]) };
+        let (rows, along) = (BTreeSet::from([(resource, id)]), Vec::new());
+        let mut taken = Taken { write, rows, along };
         self.look_after(&mut taken, resource, id).await?;
         match self.effect(&table.delete, cells()).await? {
             0 => Err(CommitError::Conflict { write }.into()),
-            _ => Ok(()),
+            _ => Ok(taken.along),
         }
     }
 
@@ -66,7 +71,11 @@ impl Apply<'_> {
     async fn referring(&self, referer: &Referer, id: u128) -> Result<Vec<u128>, Fault> {
         let table = self.plan.table(referer.resource);
         let text = format!("{} FOR UPDATE", referer.ids);
-        let rows = self.rows(&text, self.by_id(table, id).collect()).await?;
+        self.ids(&text, table, id).await
+    }
+
+    async fn ids(&self, text: &str, table: &TablePlan, id: u128) -> Result<Vec<u128>, Fault> {
+        let rows = self.rows(text, self.by_id(table, id).collect()).await?;
         let id = |row: &tokio_postgres::Row| match row.try_get::<_, Column<'_>>(0) {
             Ok(Column(Stored::Bytes(id))) => id.try_into().map(u128::from_be_bytes).ok(),
             Ok(_) | Err(_) => None,
@@ -123,6 +132,7 @@ impl Apply<'_> {
                         self.take_all(taken, referer, id, touch.as_deref()).await?;
                     }
                     Action::Clear { clear, touch } => {
+                        self.tell_cleared(taken, referer, id).await?;
                         self.clear(referer, id, clear, touch.as_deref()).await?;
                     }
                     Action::Restrict => {}
@@ -150,7 +160,8 @@ impl Apply<'_> {
         let of = referer.resource;
         let table = self.plan.table(of);
         let delete = || self.effect(&referer.delete_all, self.by_id(table, id).collect());
-        if table.referers.is_empty() && touch.is_none() {
+        let trail = referer.trail.as_ref().filter(|_| self.audited);
+        if table.referers.is_empty() && touch.is_none() && trail.is_none() {
             return delete().await.map(|_| ());
         }
         for row in self.referring(referer, id).await? {
@@ -161,12 +172,41 @@ impl Apply<'_> {
                 let what = format!("a deletion would take more than {ROWS_MAX} rows with it");
                 return Err(CommitError::Unavailable(Unavailable::Broken(what)).into());
             }
+            if let Some(trail) = trail {
+                let owner = self.owner(trail, of, row).await?;
+                taken.along.push(trail.gone(row, owner));
+            }
             if let Some(touch) = touch {
                 self.effect(touch, self.with_now(of, row)).await?;
             }
             self.look_after(taken, of, row).await?;
         }
         delete().await.map(|_| ())
+    }
+
+    /// The owner of a row that is a child.
+    async fn owner(&self, trail: &Trail, of: ResourceId, row: u128) -> Result<Option<u128>, Fault> {
+        let Some(text) = trail.owner() else { return Ok(None) };
+        Ok(self.ids(text, self.plan.table(of), row).await?.first().copied())
+    }
+
+    /// Notes the rows whose reference is about to be cleared.
+    async fn tell_cleared(
+        &self,
+        taken: &mut Taken,
+        referer: &Referer,
+        id: u128,
+    ) -> Result<(), Fault> {
+        let Some(trail) = referer.trail.as_ref().filter(|_| self.audited) else { return Ok(()) };
+        for row in self.referring(referer, id).await? {
+            let owner = self.owner(trail, referer.resource, row).await?;
+            taken.along.push(trail.cleared(row, owner, id));
+            if taken.along.len() > ROWS_MAX {
+                let what = format!("a deletion would change more than {ROWS_MAX} rows");
+                return Err(CommitError::Unavailable(Unavailable::Broken(what)).into());
+            }
+        }
+        Ok(())
     }
 
     /// An owner gets its new version before its child no longer names the row.

@@ -17,6 +17,12 @@ const CONSTRAINT: &str = "SELECT coalesce(array_agg(a.attname::text ORDER BY k.a
     LEFT JOIN pg_attribute a ON a.attrelid = c.conrelid AND a.attnum = k.attribute \
     WHERE c.conname = $1 AND c.conrelid = ($2::text)::regclass GROUP BY c.oid";
 
+/// Columns of an index of somebody else, sorted.
+const INDEX: &str = "SELECT array(SELECT a.attname::text FROM pg_catalog.pg_attribute a \
+    WHERE a.attrelid = i.indrelid AND a.attnum = ANY(i.indkey)) \
+    FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid \
+    WHERE c.relname = $1 AND i.indrelid = ($2::text)::regclass";
+
 impl Apply<'_> {
     /// The fault of a row as the port tells it; other faults stay what they are.
     pub(super) async fn told(&self, row: Option<Row<'_>>, fault: Fault) -> Fault {
@@ -38,7 +44,11 @@ impl Apply<'_> {
         Ok(match db.code() {
             &SqlState::UNIQUE_VIOLATION => {
                 let keys = &self.plan.table(resource).uniques;
-                let found = keys.iter().find(|key| key.index == name);
+                let mut found = keys.iter().find(|key| key.index == name);
+                if found.is_none() && self.plan.table(resource).unmanaged {
+                    let columns = self.index(db, name).await?;
+                    found = keys.iter().find(|key| key.columns == columns);
+                }
                 found.map(|key| CommitError::Duplicate { write, resource, unique: key.unique })
             }
             &SqlState::EXCLUSION_VIOLATION => {
@@ -71,12 +81,16 @@ impl Apply<'_> {
         })
     }
 
+    async fn index(&self, db: &DbError, name: &str) -> Result<Vec<String>, Error> {
+        let rows = self.link.query(INDEX, &[&name, &table(db)]).await?;
+        let Some(row) = rows.first() else { return Ok(Vec::new()) };
+        let mut columns: Vec<String> = row.try_get(0)?;
+        columns.sort();
+        Ok(columns)
+    }
+
     async fn constraint(&self, db: &DbError, name: &str) -> Result<(Vec<String>, String), Error> {
-        let table = format!(
-            "{}.{}",
-            quote(db.schema().unwrap_or_default()),
-            quote(db.table().unwrap_or_default())
-        );
+        let table = table(db);
         let rows = self.link.query(CONSTRAINT, &[&name, &table]).await?;
         let Some(row) = rows.first() else { return Ok((Vec::new(), String::new())) };
         let columns: Vec<Option<String>> = row.try_get(0)?;
@@ -93,8 +107,14 @@ impl Apply<'_> {
     fn table(&self, db: &DbError) -> Option<ResourceId> {
         let (schema, name) = (db.schema()?, db.table()?);
         let is = |table: &&ir::schema::Table| {
-            (table.context == schema && table.name == name) || table.sql_name() == name
+            (table.sql_schema() == schema && table.name == name) || table.sql_name() == name
         };
         self.plan.schema.tables.iter().find(is).map(|table| table.resource)
     }
+}
+
+/// Quoted name of the table that an error names.
+fn table(db: &DbError) -> String {
+    let (schema, table) = (db.schema().unwrap_or_default(), db.table().unwrap_or_default());
+    format!("{}.{}", quote(schema), quote(table))
 }

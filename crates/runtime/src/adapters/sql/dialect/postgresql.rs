@@ -77,7 +77,7 @@ impl Dialect for Postgresql {
     fn table(&self, table: &Table) -> String {
         match self.of_tenants.contains(&table.resource) {
             true => format!("{TENANT}.{}", quote(&table.sql_name())),
-            false => format!("{}.{}", quote(&table.context), quote(&table.name)),
+            false => format!("{}.{}", quote(table.sql_schema()), quote(&table.name)),
         }
     }
 

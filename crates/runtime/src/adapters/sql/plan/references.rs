@@ -4,8 +4,10 @@
 //! `SET NULL` over (tenant, reference) would clear the tenant too, and a root whose row changes
 //! must get a new version.
 
+use super::trail::Trail;
 use super::{Where, action};
 use crate::adapters::sql::dialect::{Dialect, quote};
+use crate::plan::audit::AuditPlan;
 use ir::domain::{Domain, FieldId, Kind, ResourceId};
 use ir::model::OnDelete;
 use ir::schema::{Part, Schema};
@@ -19,6 +21,8 @@ pub struct Target {
     pub resource: ResourceId,
     /// Is the row there? Tenant (where there is one), id.
     pub exists: String,
+    /// No foreign key sees to it: one of the tables is somebody else's.
+    pub looked_for: bool,
 }
 
 /// A table that refers to this one.
@@ -32,6 +36,10 @@ pub struct Referer {
     pub ids: String,
     /// Deletes those rows, where nothing refers to them in turn: tenant, id here.
     pub delete_all: String,
+    /// No foreign key sees to it: one of the tables is somebody else's.
+    pub looked_for: bool,
+    /// What the audit trail says of those rows; none where they are part of what goes.
+    pub trail: Option<Trail>,
 }
 
 /// What a deletion does to a referring row.
@@ -69,7 +77,8 @@ pub(super) fn targets(
             let mut by = Where::new(dialect, 1, tenant.as_deref());
             by.equal("\"id\"");
             let exists = format!("SELECT 1 FROM {}{}", dialect.table(table), by.finish());
-            all.push(Target { field, resource: target, exists });
+            let looked_for = !table.is_managed() || !schema.table(id).is_managed();
+            all.push(Target { field, resource: target, exists, looked_for });
         }
     }
     all
@@ -80,13 +89,14 @@ pub(super) fn referers(
     schema: &Schema,
     id: ResourceId,
     dialect: &dyn Dialect,
+    hidden: &AuditPlan,
 ) -> Vec<Referer> {
     let mut all = Vec::new();
     for (of, resource) in domain.resources() {
         if resource.owner.is_some_and(|(owner, _)| owner == id)
             && let Some(owner) = &schema.table(of).owner
         {
-            all.push(referer(schema, of, &quote(owner), Action::Owned, dialect));
+            all.push(referer(schema, (of, id), &quote(owner), Action::Owned, dialect));
         }
         for (field, declared) in resource.fields() {
             if let Kind::Reference { target, crosses: false, on_delete } = declared.kind
@@ -96,7 +106,8 @@ pub(super) fn referers(
                 let column = quote(&column.name);
                 let on_delete = action(schema.table(of), field, on_delete);
                 let action = action_of(domain, schema, of, &column, on_delete, dialect);
-                all.push(referer(schema, of, &column, action, dialect));
+                let trail = Some(Trail::of(domain, schema, (of, field), dialect, hidden));
+                all.push(Referer { trail, ..referer(schema, (of, id), &column, action, dialect) });
             }
         }
     }
@@ -105,18 +116,19 @@ pub(super) fn referers(
 
 fn referer(
     schema: &Schema,
-    of: ResourceId,
+    (of, to): (ResourceId, ResourceId),
     column: &str,
     action: Action,
     dialect: &dyn Dialect,
 ) -> Referer {
     let table = schema.table(of);
+    let looked_for = !table.is_managed() || !schema.table(to).is_managed();
     let tenant = table.tenant.as_deref().map(quote);
     let mut by = Where::new(dialect, 1, tenant.as_deref());
     by.equal(column);
     let rows = format!("FROM {}{}", dialect.table(table), by.finish());
     let (ids, delete_all) = (format!("SELECT \"id\" {rows}"), format!("DELETE {rows}"));
-    Referer { resource: of, action, ids, delete_all }
+    Referer { resource: of, action, ids, delete_all, looked_for, trail: None }
 }
 
 fn action_of(

@@ -1,8 +1,12 @@
 //! The statements of one table.
 
+use super::inserts::Inserts;
+use super::updates::Updates;
 use super::{Place, PlanError, Slot, TablePlan, Where, implicit, references, uniques};
 use crate::adapters::sql::dialect::{Dialect, quote};
+use crate::adapters::sql::list::Memo;
 use crate::adapters::sql::shape::Shape;
+use crate::plan::audit::AuditPlan;
 use ir::domain::{Domain, FieldId, Resource, ResourceId};
 use ir::model::FieldType;
 use ir::schema::{Part, Schema, Table};
@@ -12,6 +16,7 @@ pub(super) fn table(
     schema: &Schema,
     id: ResourceId,
     dialect: &dyn Dialect,
+    hidden: &AuditPlan,
 ) -> Result<TablePlan, PlanError> {
     let (resource, table) = (domain.resource(id), schema.table(id));
     let name = dialect.table(table);
@@ -41,16 +46,18 @@ pub(super) fn table(
     };
     let insert = insert(&name, table, &insert_slots, dialect);
     let upsert = owner.as_deref().map(|owner| upsert(&insert, table, &name, owner));
-    let (update, update_slots) = update(&name, resource, table, dialect)?;
+    let updates = Updates::new(&name, resource, table, dialect)?;
     Ok(TablePlan {
         plain_name: table.sql_name(),
         delete: format!("DELETE FROM {name}{}", with_version()),
         is_version: format!("SELECT 1 FROM {name}{}", with_version()),
         count: counters(&name, resource, table, dialect),
         targets: references::targets(domain, schema, id, dialect),
-        referers: references::referers(domain, schema, id, dialect),
+        referers: references::referers(domain, schema, id, dialect, hidden),
+        pages: Memo::default(),
         uniques: uniques::keys(resource, table, dialect),
         overlaps: uniques::overlaps(table, dialect),
+        unmanaged: !table.is_managed(),
         name,
         tenant,
         owner,
@@ -61,8 +68,8 @@ pub(super) fn table(
         get,
         of_owner,
         insert,
-        update_slots,
-        update,
+        inserts: Inserts::default(),
+        updates,
         upsert,
     })
 }
@@ -107,7 +114,7 @@ fn place(table: &Table, field: FieldId, shape: Shape, at: usize) -> Option<Place
     })
 }
 
-fn slots(resource: &Resource, table: &Table) -> Result<Vec<Slot>, PlanError> {
+pub(super) fn slots(resource: &Resource, table: &Table) -> Result<Vec<Slot>, PlanError> {
     let slot = |column: &ir::schema::Column| {
         let unknown = || PlanError(format!("`{}.{}`", table.sql_name(), column.name));
         Ok(match column.field {
@@ -150,40 +157,6 @@ fn upsert(insert: &str, table: &Table, name: &str, owner: &str) -> String {
         key.join(", "),
         sets.join(", ")
     )
-}
-
-/// Counters are left out: their buffered increments must not be overwritten by what was read.
-fn update(
-    name: &str,
-    resource: &Resource,
-    table: &Table,
-    dialect: &dyn Dialect,
-) -> Result<(String, Vec<Slot>), PlanError> {
-    let counter = |field: FieldId| resource.field(field).declared == FieldType::Counter;
-    let (mut sets, mut kept) = (Vec::new(), Vec::new());
-    for (slot, column) in slots(resource, table)?.into_iter().zip(&table.columns) {
-        let changes = match &slot {
-            Slot::Field(field, ..) => !counter(*field),
-            Slot::Version | Slot::UpdatedAt => true,
-            Slot::Tenant
-            | Slot::Id
-            | Slot::CreatedAt
-            | Slot::Owner
-            | Slot::Position
-            | Slot::Expected => false,
-        };
-        if changes {
-            kept.push(slot);
-            sets.push(format!("{} = {}", quote(&column.name), dialect.placeholder(kept.len())));
-        }
-    }
-    let tenant = table.tenant.as_deref().map(quote);
-    let mut all = Where::new(dialect, kept.len() + 1, tenant.as_deref());
-    all.equal("\"id\"");
-    all.equal("\"row_version\"");
-    kept.extend(tenant.map(|_| Slot::Tenant));
-    kept.extend([Slot::Id, Slot::Expected]);
-    Ok((format!("UPDATE {name} SET {}{}", sets.join(", "), all.finish()), kept))
 }
 
 /// A counter stops at its greatest value rather than fail.

@@ -121,7 +121,7 @@ fn events_are_written_with_the_change_or_not_at_all() {
     assert_eq!(found, format!("{zeros}0Athing.madelab.Thing{{}} {zeros}0Bthing.madelab.Thing{{}}"));
 }
 
-struct Hand(AtomicI64);
+pub(super) struct Hand(pub(super) AtomicI64);
 
 impl Clock for Hand {
     fn now(&self) -> i64 {

@@ -92,7 +92,7 @@ fn the_data_of_another_model_is_refused_with_what_to_do_until_it_is_told_to_serv
         let store = migrations(changed(&place, layout, more_indexes));
         for base in store.bases().expect("files") {
             assert!(!store.read(&base).expect("it reads").serves);
-            store.serve(&base).expect("it is noted");
+            store.serve(&base, false).expect("it is noted");
         }
         drop(store);
         drop(reopen(changed(&place, layout, more_indexes)).expect("it serves now"));
@@ -106,6 +106,7 @@ fn a_step_goes_on_where_it_was_broken_off_and_is_noted_once() {
     let base = store.bases().expect("files").remove(0);
     let chunks = Run::Chunks {
         end: "SELECT 30".to_owned(),
+        rows: "SELECT 30".to_owned(),
         // The third range fails until somebody makes the table.
         statement: "INSERT INTO done SELECT :from, :to WHERE :from < 20 OR EXISTS (SELECT 1 FROM \
                     done_more)"

@@ -1,7 +1,7 @@
 //! Deleting a row and looking after what refers to it.
 
 use super::{Apply, broken, is_constraint, run};
-use crate::adapters::sql::plan::{self, Action, Referer};
+use crate::adapters::sql::plan::{self, Action, Referer, Trail};
 use crate::adapters::sql::shape::Cell;
 use crate::adapters::sqlite::error::unavailable;
 use crate::adapters::sqlite::layout::File;
@@ -77,6 +77,7 @@ impl Apply<'_> {
                 Action::Owned => self.take_all(taken, referer, id, None)?,
                 Action::Cascade { touch } => self.take_all(taken, referer, id, touch.as_deref())?,
                 Action::Clear { clear, touch } => {
+                    self.tell_cleared(taken.write, referer, id)?;
                     self.clear(referer, id, clear, touch.as_deref())?;
                 }
                 Action::Restrict => {}
@@ -101,7 +102,8 @@ impl Apply<'_> {
     ) -> Result<(), CommitError> {
         let of = referer.resource;
         let table = self.plan().table(of);
-        if table.referers.is_empty() && touch.is_none() {
+        let trail = referer.trail.as_ref().filter(|_| self.audited);
+        if table.referers.is_empty() && touch.is_none() && trail.is_none() {
             return run(self.link, &referer.delete_all, self.by_id(table, id).collect())
                 .map(|_| ());
         }
@@ -114,12 +116,41 @@ impl Apply<'_> {
                 let what = format!("a deletion would take more than {ROWS_MAX} rows with it");
                 return Err(CommitError::Unavailable(Unavailable::Broken(what)));
             }
+            if let Some(trail) = trail {
+                let along = trail.gone(row, self.owner(trail, of, row)?);
+                self.along.borrow_mut().push((taken.write, along));
+            }
             if let Some(touch) = touch {
                 run(self.link, touch, self.with_now(of, row))?;
             }
             self.look_after(taken, of, row)?;
         }
         run(self.link, &referer.delete_all, self.by_id(table, id).collect()).map(|_| ())
+    }
+
+    /// The owner of a row that is a child.
+    fn owner(&self, trail: &Trail, of: ResourceId, row: u128) -> Result<Option<u128>, CommitError> {
+        let Some(text) = trail.owner() else { return Ok(None) };
+        let table = self.plan().table(of);
+        let owners = self.link.ids(text, self.by_id(table, row));
+        Ok(owners.map_err(|error| broken(&error))?.first().copied())
+    }
+
+    /// Notes the rows whose reference is about to be cleared.
+    fn tell_cleared(&self, write: usize, referer: &Referer, id: u128) -> Result<(), CommitError> {
+        let Some(trail) = referer.trail.as_ref().filter(|_| self.audited) else { return Ok(()) };
+        let of = referer.resource;
+        let ids = self.link.ids(&referer.ids, self.by_id(self.plan().table(of), id));
+        for row in ids.map_err(|error| broken(&error))? {
+            let along = trail.cleared(row, self.owner(trail, of, row)?, id);
+            let mut all = self.along.borrow_mut();
+            all.push((write, along));
+            if all.len() > ROWS_MAX {
+                let what = format!("a deletion would change more than {ROWS_MAX} rows");
+                return Err(CommitError::Unavailable(Unavailable::Broken(what)));
+            }
+        }
+        Ok(())
     }
 
     /// An owner gets its new version before its child no longer names the row.

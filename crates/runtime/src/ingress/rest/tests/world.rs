@@ -6,8 +6,9 @@ use crate::fixture::store::{Place, shop_store};
 use crate::http::response::Body;
 use crate::http::{Request, Response, Service};
 use crate::identity::{Principal, Who};
-use crate::ingress::rest::{Backend, Identify, Identity, Rest, Surroundings};
+use crate::ingress::rest::{Backend, Identify, Identity, Rest, Serving, Surroundings};
 use crate::plan::{OperationPlan, Plan, plan};
+use crate::ports::audit;
 use crate::ports::clock::{Clock, Randomness};
 use crate::ports::store::{
     Bindings, CommitError, ListQuery, Store, StoredAnswer, Tenant, Unavailable, WriteSet,
@@ -86,6 +87,15 @@ impl Store for Recorder {
         .boxed()
     }
 
+    fn audit<'a>(
+        &'a self,
+        tenant: &'a Tenant,
+        query: &'a audit::Query,
+        bindings: &'a Bindings,
+    ) -> BoxFuture<'a, Result<Vec<audit::Kept>, Unavailable>> {
+        self.store.audit(tenant, query, bindings)
+    }
+
     fn ready(&self) -> BoxFuture<'_, Result<(), Unavailable>> {
         self.store.ready()
     }
@@ -121,7 +131,7 @@ impl Randomness for Counted {
 }
 
 /// Reads `authorization: <actor>[.<role>] <subject> <tenant>`; `host` names the tenant else.
-struct Names;
+pub(super) struct Names;
 
 impl Identify for Names {
     fn identify<'a>(
@@ -281,13 +291,14 @@ impl World {
         plan: Plan,
     ) -> Self {
         let around = Surroundings {
-            identify: Arc::new(Names),
             clock: clock.clone(),
             randomness: Arc::new(Counted(AtomicU64::new(random))),
             cursor_key: [7; 32],
             metrics: Arc::new(Metrics::default()),
         };
-        let backend = Backend::new(Arc::new(plan), vec![store.clone()], around);
+        let (plan, identify) = (Arc::new(plan), Arc::new(Names));
+        let serving = Serving { plan, stores: vec![store.clone()], identify };
+        let backend = Backend::new(serving, around);
         Self { rest: Rest::new(Arc::new(backend)), store, clock, place }
     }
 

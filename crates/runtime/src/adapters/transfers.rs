@@ -1,0 +1,550 @@
+//! Rows go from every store and layout to every other, and are the same there.
+
+use crate::adapters::archive::Archive;
+use crate::adapters::postgres::PostgresTransfer;
+use crate::adapters::sqlite::{SqliteKeys, SqliteTransfer};
+use crate::fixture::postgres::Database;
+use crate::fixture::store::{
+    self, AREA, Layout, Place, THING, UNIT, config, domain, part, schema, sqlite, thing,
+};
+use crate::ports::audit::Entry;
+use crate::ports::clock::SystemClock;
+use crate::ports::keys::{KeyStore, StoredKey};
+use crate::ports::store::{Bindings, OutboxRow, Store, StoredAnswer, Tenant, Write, WriteSet};
+use crate::ports::transfer::{
+    Batch, Forgotten, Plain, Reading, SYSTEM, Scope, Sheets, Trace, Transfer, TransferError,
+    Transferred, Writing,
+};
+use crate::record::Record;
+use crate::transfer::{Counted, copy, prove, sums};
+use ir::domain::{FieldId, ResourceId};
+use ir::value::{Currency, Value};
+use std::sync::Arc;
+
+mod following;
+
+const NOW: i64 = 1_790_000_000_000_000;
+
+/// A place of data that is of one kind.
+enum Data {
+    Directory(Place, Layout),
+    Server(Database, Layout),
+}
+
+impl Data {
+    fn layout(&self) -> Layout {
+        match self {
+            Self::Directory(_, layout) | Self::Server(_, layout) => *layout,
+        }
+    }
+
+    fn store(&self) -> Arc<dyn Store> {
+        match self {
+            Self::Directory(place, layout) => Arc::new(sqlite(place.path(), *layout)),
+            Self::Server(database, layout) => Arc::new(database.open(*layout)),
+        }
+    }
+
+    fn transfer(&self) -> Box<dyn Transfer> {
+        let layout = self.layout();
+        let domain = Arc::new(domain(layout));
+        let schema = Arc::new(schema(&domain, layout));
+        match self {
+            Self::Directory(place, _) => {
+                let config = config(place.path(), &domain, &schema, layout);
+                let directory = Arc::clone(&config.directory);
+                let opened = SqliteTransfer::open(vec![config], directory, &domain, &schema);
+                Box::new(opened.expect("it opens"))
+            }
+            Self::Server(database, _) => {
+                let opened =
+                    PostgresTransfer::open(vec![database.config(layout)], &domain, &schema);
+                Box::new(opened.expect("it opens"))
+            }
+        }
+    }
+
+    fn sums(&self, scope: &Scope) -> Vec<Counted> {
+        sums(&*self.transfer(), scope, &|_| {}).expect("it is read")
+    }
+}
+
+fn wait<T>(work: impl Future<Output = T>) -> T {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    runtime.expect("a runtime").block_on(work)
+}
+
+fn directory(layout: Layout) -> Data {
+    Data::Directory(Place::new(), layout)
+}
+
+fn row(id: u128, values: Vec<Value>) -> Record {
+    let values = values.into_boxed_slice();
+    Record { id, version: 1, created_at: NOW, updated_at: NOW, values, children: Vec::new() }
+}
+
+/// A thing with a value of every kind at the edge of what it may be, or with none.
+fn odd(id: u128, full: bool) -> Record {
+    let mut values = vec![Value::Null; thing::COUNT_OF];
+    let mut set = |field: FieldId, value: Value| values[field.index()] = value;
+    set(thing::CODE, Value::text(format!("code {id}")));
+    set(thing::HITS, Value::Int(i64::MAX));
+    if full {
+        let euro = Currency(*b"EUR");
+        set(thing::NAME, Value::text("\u{1}\u{10ffff} ß\r\n\"'\\ 日本 e\u{301}"));
+        set(thing::PRICE, Value::Money { units: i64::MIN, currency: euro });
+        set(thing::COUNT, Value::Int(i64::MIN));
+        set(thing::WEIGHT, Value::Decimal { units: -1, scale: 3 });
+        set(thing::RATIO, Value::Decimal { units: i64::from(i32::MAX), scale: 1 });
+        set(thing::ACTIVE, Value::Bool(false));
+        set(thing::DAY, Value::Date(-719_162));
+        set(thing::TIME, Value::Time(86_399_999_999));
+        set(thing::SEEN, Value::Timestamp(253_402_300_799_999_999));
+        set(thing::SPAN, Value::Timespan { start: -1, end: 1 });
+        set(thing::WAIT, Value::Duration(i64::MIN));
+        set(thing::KEY, Value::Uuid(u128::MAX));
+        set(thing::EXTRA, Value::Json("{ \"b\" : 1.50,\"a\":[null]}".into()));
+        set(thing::TAGS, Value::List(vec![Value::text(""), Value::text("\u{7f}")]));
+        set(thing::NUMBERS, Value::List(vec![Value::Int(i64::MAX), Value::Int(i64::MIN)]));
+        set(thing::KEYS, Value::List(vec![Value::Uuid(0)]));
+        set(thing::STATUS, Value::text("closed"));
+        set(thing::OWNER, Value::text("https://issuer.example|ällice"));
+        set(thing::LABEL, Value::text(""));
+        set(thing::AREA, Value::Uuid(1));
+        set(thing::UNIT, Value::Uuid(900));
+    }
+    let part = |number: u128| {
+        let mut values = vec![Value::Null; 4];
+        values[part::KIND.index()] = Value::text(format!("part {number}"));
+        Record { version: 0, ..row(id * 1_000 + number, values) }
+    };
+    let parts = if full { (1..4).map(part).collect() } else { Vec::new() };
+    Record { children: vec![(thing::PARTS, parts)], ..row(id, values) }
+}
+
+fn put(store: &dyn Store, tenant: &Tenant, writes: Vec<Write>, mark: u8) {
+    let answer = StoredAnswer {
+        scope: [mark; 32],
+        fingerprint: [7; 32],
+        status: 201,
+        headers: vec![("location".to_owned(), "/v1/things/1".to_owned())],
+        body: vec![0, 255, mark],
+        expires: NOW + 1,
+    };
+    let event = |number: u8| OutboxRow {
+        id: u128::from(mark) * 100 + u128::from(number),
+        event: "thing.made".to_owned(),
+        resource: THING,
+        row: 1,
+        time: NOW,
+        data: "{\"a\": 1.0}".to_owned(),
+        trace: (number == 1).then(|| "00-1-2-03".to_owned()),
+    };
+    let outbox = vec![event(2), event(1)];
+    let entry = Entry {
+        id: u128::from(mark) * 100 + 99,
+        shared: false,
+        time: NOW,
+        who: "alice".to_owned(),
+        operation: "createThing".to_owned(),
+        resource: "lab.Thing".to_owned(),
+        row: None,
+        body: "{\"a\":1}".to_owned(),
+        write: None,
+    };
+    let (tenant, answer, audit) = (tenant.clone(), Some(answer), vec![entry]);
+    let set = WriteSet { tenant, writes, answer, outbox, audit };
+    wait(store.commit(set, &Bindings::default())).expect("it is written");
+}
+
+fn insert(resource: ResourceId, record: Record) -> Write {
+    Write::Insert { resource, record }
+}
+
+/// Rows of two tenants and of all, more than a batch of one kind.
+fn fill(data: &Data) {
+    let store = data.store();
+    let area = |id: u128| insert(AREA, row(id, vec![Value::text(format!("a{id}")), Value::Null]));
+    let tenants: &[&str] =
+        if data.layout() == Layout::NoTenants { &["none"] } else { &["acme", "bluebird"] };
+    for (at, name) in tenants.iter().enumerate() {
+        let tenant = (data.layout() != Layout::NoTenants).then(|| Arc::from(*name));
+        if at == 0 {
+            let unit = insert(UNIT, row(900, vec![Value::text("m")]));
+            let set =
+                WriteSet { tenant: tenant.clone(), writes: vec![unit], ..WriteSet::default() };
+            wait(store.commit(set, &Bindings::default())).expect("it is written");
+        }
+        let mark = u8::try_from(at).expect("few") + 1;
+        let mut writes: Vec<Write> = (1..600).map(area).collect();
+        writes.push(insert(THING, odd(10, true)));
+        writes.push(insert(THING, odd(11, false)));
+        put(&*store, &tenant, writes, mark);
+    }
+    if let Data::Directory(place, _) = data {
+        let keys = SqliteKeys::open(place.path(), Arc::new(SystemClock)).expect("keys");
+        let key = StoredKey {
+            prefix: "ms_1".to_owned(),
+            hash: [9; 32],
+            actor: "partner".to_owned(),
+            roles: vec!["reader".to_owned()],
+            tenant: Some("acme".to_owned()),
+            subject: "partner:1".to_owned(),
+            label: "nightly".to_owned(),
+            created: NOW,
+            expires: None,
+            revoked: Some(NOW + 1),
+            used: None,
+        };
+        wait(keys.create(key)).expect("a key");
+        std::fs::write(place.path().join("cursor.key"), [3; 32]).expect("a cursor key");
+    }
+}
+
+fn count(sums: &[Counted], table: &str) -> u64 {
+    sums.iter().find(|one| one.table == table).map_or(0, |one| one.sum.rows)
+}
+
+/// All of a place goes to another and is the same there, to a store that serves it.
+fn goes(from: &Data, to: &Data) -> Vec<Counted> {
+    let proof = {
+        let (from, to) = (from.transfer(), to.transfer());
+        copy(&*from, &*to, &Scope::Whole, false, &|_| {}).expect("it goes")
+    };
+    prove(&proof, &from.sums(&Scope::Whole)).expect("nothing changed meanwhile");
+    prove(&proof, &to.sums(&Scope::Whole)).expect("the rows are equal");
+    let tenant: Tenant = (to.layout() != Layout::NoTenants).then(|| Arc::from("acme"));
+    let store = to.store();
+    let children = [thing::PARTS];
+    let bindings = Bindings::default();
+    let found = wait(store.get(&tenant, THING, &[10], &children, &bindings)).expect("it reads");
+    assert_eq!(found, [odd(10, true)]);
+    let answer = wait(store.answer(&tenant, &[1; 32], NOW)).expect("it reads");
+    assert_eq!(answer.map(|answer| answer.body), Some(vec![0, 255, 1]));
+    proof
+}
+
+#[test]
+fn rows_go_from_every_layout_of_files_to_every_layout_of_a_server_and_back() {
+    for files in [Layout::Row, Layout::File] {
+        for server in [Layout::Row, Layout::Schema, Layout::File] {
+            let (Some(database), from) = (Database::new(), directory(files)) else { return };
+            fill(&from);
+            let there = Data::Server(database, server);
+            let proof = goes(&from, &there);
+            assert_eq!(count(&proof, "lab_areas"), 2 * 599);
+            assert_eq!(count(&proof, "lab_parts"), 6);
+            assert_eq!(count(&proof, "lab_units"), 1);
+            assert_eq!(count(&proof, "mainstay_outbox"), 4);
+            assert_eq!(count(&proof, "mainstay_idempotency"), 2);
+            assert_eq!(count(&proof, "mainstay_api_keys"), 1);
+            let back = directory(files);
+            goes(&there, &back);
+            let Data::Directory(place, _) = &back else { return };
+            let key = std::fs::read(place.path().join("cursor.key")).expect("it came back");
+            assert_eq!(key, [3; 32]);
+        }
+    }
+}
+
+#[test]
+fn rows_go_from_every_layout_of_a_server_to_every_other() {
+    let layouts = [Layout::Row, Layout::Schema, Layout::File];
+    for from in layouts {
+        for to in layouts.into_iter().filter(|to| *to != from) {
+            let (Some(one), Some(other)) = (Database::new(), Database::new()) else { return };
+            let here = Data::Server(one, from);
+            fill(&here);
+            goes(&here, &Data::Server(other, to));
+        }
+    }
+}
+
+#[test]
+fn rows_go_between_files_of_every_layout() {
+    for (from, to) in [(Layout::Row, Layout::File), (Layout::File, Layout::Row)] {
+        let here = directory(from);
+        fill(&here);
+        let there = directory(to);
+        goes(&here, &there);
+    }
+    let here = directory(Layout::NoTenants);
+    fill(&here);
+    goes(&here, &directory(Layout::NoTenants));
+}
+
+#[test]
+fn events_keep_their_order() {
+    let (from, to) = (directory(Layout::File), directory(Layout::Row));
+    fill(&from);
+    goes(&from, &to);
+    let Data::Directory(place, _) = &to else { return };
+    let link = rusqlite::Connection::open(place.path().join("everything.db")).expect("a file");
+    let text = "SELECT group_concat(hex(substr(id, 16, 1)), ' ') FROM (SELECT id FROM \
+                mainstay_outbox WHERE tenant = 'acme' ORDER BY position)";
+    let order: String = link.query_row(text, [], |row| row.get(0)).expect("rows");
+    assert_eq!(order, "66 65");
+}
+
+/// A tenant's database that whoever made it did not live to fill.
+fn begun(name: &str, of: &Database) {
+    let there = format!("SELECT 1 FROM pg_database WHERE datname = '{name}'");
+    if of.administer(&[&there]).is_empty() {
+        of.administer(&[&format!("CREATE DATABASE \"{name}\" TEMPLATE template0")]);
+    }
+}
+
+#[test]
+fn one_tenant_goes_alone_and_nobody_else_is_touched() {
+    for (from, to) in [(Layout::Row, Layout::Schema), (Layout::File, Layout::File)] {
+        let (Some(database), here) = (Database::new(), directory(from)) else { return };
+        fill(&here);
+        if to == Layout::File {
+            begun(&format!("{}_bluebird", database.name()), &database);
+        }
+        let there = Data::Server(database, to);
+        {
+            let unit = insert(UNIT, row(900, vec![Value::text("m")]));
+            let set = WriteSet {
+                tenant: Some(Arc::from("acme")),
+                writes: vec![unit],
+                ..WriteSet::default()
+            };
+            wait(there.store().commit(set, &Bindings::default())).expect("it is written");
+        }
+        let scope = Scope::Tenant(Arc::from("bluebird"));
+        let proof = {
+            let (from, to) = (here.transfer(), there.transfer());
+            copy(&*from, &*to, &scope, false, &|_| {}).expect("it goes")
+        };
+        assert_eq!(count(&proof, "lab_things"), 2);
+        assert_eq!(count(&proof, "mainstay_outbox"), 2);
+        assert_eq!(count(&proof, "mainstay_idempotency"), 1);
+        assert_eq!(count(&proof, "mainstay_audit"), 1);
+        assert_eq!(count(&proof, "mainstay_audit_chains"), 1);
+        assert_eq!(count(&proof, "lab_units"), 0);
+        prove(&proof, &there.sums(&scope)).expect("the rows are equal");
+        let again = {
+            let (from, to) = (here.transfer(), there.transfer());
+            copy(&*from, &*to, &scope, false, &|_| {})
+        };
+        assert!(matches!(again, Err(TransferError::NotEmpty(_))), "{again:?}");
+        let (from, to) = (here.transfer(), there.transfer());
+        copy(&*from, &*to, &scope, true, &|_| {}).expect("it is replaced");
+        assert_eq!(to.tenants().expect("tenants"), [Arc::from("bluebird")]);
+        to.erase("bluebird").expect("it goes");
+        assert_eq!(to.tenants().expect("tenants"), Vec::<Arc<str>>::new());
+        drop(to);
+        assert_eq!(there.sums(&scope), []);
+        assert_eq!(count(&there.sums(&Scope::Whole), "lab_units"), 1, "what is shared stays");
+    }
+}
+
+/// What is marked as half there is opened by no store.
+fn nobody_serves(of: &Data) {
+    match of {
+        Data::Directory(place, _) => {
+            let opened = crate::adapters::sqlite::DataDirectory::open(place.path());
+            assert!(opened.expect_err("it is refused").to_string().contains("half there"));
+        }
+        Data::Server(database, layout) => {
+            let (domain, schema) = Database::model(*layout);
+            let opened = crate::adapters::postgres::PostgresStore::open(
+                database.config(*layout),
+                domain,
+                schema,
+            );
+            let why = opened.err().map(|why| why.to_string()).unwrap_or_default();
+            assert!(why.contains("half there"), "{why}");
+        }
+    }
+}
+
+/// A place where a text that is written becomes another on its way to the disk.
+struct Tampered(Box<dyn Transfer>);
+
+struct TamperedWriting<'a>(Box<dyn Writing + 'a>);
+
+impl Transfer for Tampered {
+    fn sheets(&self) -> &Sheets {
+        self.0.sheets()
+    }
+
+    fn tenants(&self) -> Transferred<Vec<Arc<str>>> {
+        self.0.tenants()
+    }
+
+    fn read(&self, scope: &Scope) -> Transferred<Box<dyn Reading + '_>> {
+        self.0.read(scope)
+    }
+
+    fn write(&self, scope: &Scope, replace: bool) -> Transferred<Box<dyn Writing + '_>> {
+        Ok(Box::new(TamperedWriting(self.0.write(scope, replace)?)))
+    }
+
+    fn provision(&self, tenant: &str) -> Transferred<()> {
+        self.0.provision(tenant)
+    }
+
+    fn erase(&self, tenant: &str) -> Transferred<()> {
+        self.0.erase(tenant)
+    }
+
+    fn forget(&self, tenants: &[Arc<str>], traces: &[Trace]) -> Transferred<Forgotten> {
+        self.0.forget(tenants, traces)
+    }
+}
+
+impl Writing for TamperedWriting<'_> {
+    fn put(&mut self, batch: &Batch) -> Transferred<()> {
+        let mut batch = batch.clone();
+        for cell in batch.lines.iter_mut().flat_map(|line| &mut line.cells) {
+            if *cell == Plain::Text("code 10".to_owned()) {
+                *cell = Plain::Text("code 1O".to_owned());
+            }
+        }
+        self.0.put(&batch)
+    }
+
+    fn written(&mut self) -> Transferred<Option<Box<dyn Reading + '_>>> {
+        self.0.written()
+    }
+
+    fn finish(self: Box<Self>) -> Transferred<()> {
+        self.0.finish()
+    }
+}
+
+#[test]
+fn what_does_not_prove_equal_is_served_by_nobody_and_begins_anew() {
+    let Some(database) = Database::new() else { return };
+    let from = directory(Layout::Row);
+    fill(&from);
+    for to in [directory(Layout::File), Data::Server(database, Layout::Schema)] {
+        let tampered = Tampered(to.transfer());
+        let copied = copy(&*from.transfer(), &tampered, &Scope::Whole, false, &|_| {});
+        let why = copied.expect_err("a row is another").to_string();
+        assert!(why.contains("the rows differ: `lab_things`"), "{why}");
+        drop(tampered);
+        nobody_serves(&to);
+        goes(&from, &to);
+    }
+}
+
+#[test]
+fn what_is_broken_off_is_served_by_nobody_and_begins_anew() {
+    let Some(database) = Database::new() else { return };
+    let from = directory(Layout::Row);
+    fill(&from);
+    for to in [directory(Layout::File), Data::Server(database, Layout::Schema)] {
+        {
+            let (from, into) = (from.transfer(), to.transfer());
+            let mut reading = from.read(&Scope::Whole).expect("it reads");
+            let mut writing = into.write(&Scope::Whole, false).expect("it writes");
+            for _ in 0..3 {
+                let batch = reading.next().expect("it reads").expect("there are some");
+                writing.put(&batch).expect("it writes");
+            }
+        }
+        nobody_serves(&to);
+        goes(&from, &to);
+    }
+}
+
+#[test]
+fn an_erased_tenant_leaves_no_byte_in_any_file() {
+    for layout in [Layout::Row, Layout::File] {
+        let data = directory(layout);
+        {
+            let store = data.store();
+            let tenant = Some(Arc::from("acme"));
+            let mut record = odd(10, false);
+            record.values[thing::NAME.index()] = Value::text("canary-of-acme ".repeat(500));
+            put(&*store, &tenant, vec![insert(THING, record)], 1);
+            put(&*store, &Some(Arc::from("bluebird")), vec![insert(THING, odd(10, false))], 2);
+        }
+        let Data::Directory(place, _) = &data else { return };
+        assert!(store::bytes_below(place.path(), b"canary-of-acme"), "it is there before");
+        data.transfer().erase("acme").expect("it goes");
+        assert!(!store::bytes_below(place.path(), b"canary-of-acme"));
+        let left = data.sums(&Scope::Whole);
+        assert_eq!(count(&left, "lab_things"), 1, "another tenant's stays");
+        assert_eq!(count(&left, "mainstay_idempotency"), 1);
+        assert_eq!(count(&left, "mainstay_outbox"), 2);
+        assert_eq!(count(&left, "mainstay_audit"), 1);
+    }
+}
+
+#[test]
+fn a_backup_holds_what_any_store_had_and_goes_into_any() {
+    let Some(database) = Database::new() else { return };
+    let from = directory(Layout::File);
+    fill(&from);
+    let folder = Place::new();
+    let (all, one) = (folder.path().join("all"), folder.path().join("one"));
+    let bluebird = Scope::Tenant(Arc::from("bluebird"));
+    for (path, scope) in [(&all, &Scope::Whole), (&one, &bluebird)] {
+        let source = from.transfer();
+        let archive = Archive::create(path, source.sheets(), NOW);
+        let proof = copy(&*source, &archive, scope, false, &|_| {}).expect("it is taken");
+        let archive = Archive::open(path).expect("it is whole");
+        prove(&proof, &sums(&archive, scope, &|_| {}).expect("it is read")).expect("equal");
+    }
+    let to = Data::Server(database, Layout::Row);
+    let archive = Archive::open(&all).expect("it is whole");
+    let proof = copy(&archive, &*to.transfer(), &Scope::Whole, false, &|_| {}).expect("it goes");
+    prove(&proof, &to.sums(&Scope::Whole)).expect("the rows are equal");
+    prove(&proof, &from.sums(&Scope::Whole)).expect("the rows are equal");
+    let archive = Archive::open(&one).expect("it is whole");
+    let again = copy(&archive, &*to.transfer(), &bluebird, false, &|_| {});
+    assert!(matches!(again, Err(TransferError::NotEmpty(_))), "{again:?}");
+    copy(&archive, &*to.transfer(), &bluebird, true, &|_| {}).expect("it is replaced");
+    prove(&proof, &to.sums(&Scope::Whole)).expect("it is as it was");
+}
+
+#[test]
+fn a_damaged_backup_and_one_of_other_tables_are_refused() {
+    let from = directory(Layout::NoTenants);
+    fill(&from);
+    let folder = Place::new();
+    let path = folder.path().join("all");
+    let source = from.transfer();
+    let archive = Archive::create(&path, source.sheets(), NOW);
+    copy(&*source, &archive, &Scope::Whole, false, &|_| {}).expect("it is taken");
+    let mut other = source.sheets().clone();
+    other.all[0].columns[1].0.push('x');
+    let elsewhere = Archive::create(&folder.path().join("other"), &other, NOW);
+    let archive = Archive::open(&path).expect("it is whole");
+    let refused = copy(&archive, &elsewhere, &Scope::Whole, false, &|_| {});
+    assert!(matches!(refused, Err(TransferError::Differs(lines)) if lines.len() == 2));
+    let file = path.join("lab_things.jsonl.zst");
+    let mut bytes = std::fs::read(&file).expect("it is there");
+    bytes[20] ^= 1;
+    std::fs::write(&file, bytes).expect("writable");
+    let refused = Archive::open(&path).err().map(|why| why.to_string()).unwrap_or_default();
+    assert!(refused.contains("lab_things.jsonl.zst` is damaged"), "{refused}");
+    std::fs::remove_file(path.join("manifest.json")).expect("it goes");
+    let refused = Archive::open(&path).err().map(|why| why.to_string()).unwrap_or_default();
+    assert!(refused.contains("not a whole backup"), "{refused}");
+}
+
+/// The list of Mainstay's own tables has every table and column that the stores make, but for
+/// those of one place alone.
+#[test]
+fn every_system_table_travels() {
+    let Some(database) = Database::new() else { return };
+    database.open(Layout::NoTenants);
+    let text = "SELECT table_name::text, column_name::text FROM information_schema.columns \
+                WHERE table_schema = 'mainstay' ORDER BY 1, 2";
+    for found in database.run(&[text]) {
+        let [Some(table), Some(column)] = found.as_slice() else { panic!("two names") };
+        let name = format!("mainstay_{table}");
+        let known = SYSTEM.iter().find(|one| one.name == name);
+        let travels = known.is_some_and(|one| {
+            one.columns.iter().any(|known| known.name == column)
+                || one.tenant == Some(column.as_str())
+                || (one.counted && one.key == column)
+        });
+        assert!(travels, "`{table}.{column}` does not travel: add it to `SYSTEM`");
+    }
+}

@@ -1,0 +1,153 @@
+//! Mainstay's own tables as they travel: the one list. Tests compare it with what the stores make.
+
+use super::Form;
+use ir::schema::Storage;
+
+/// One of Mainstay's own tables.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SystemTable {
+    /// As on SQLite: `mainstay_outbox`. On PostgreSQL it is `mainstay.outbox`.
+    pub name: &'static str,
+    /// The column by which rows are ordered and told apart.
+    pub key: &'static str,
+    /// The store counts the key itself: the order travels, the numbers do not.
+    pub counted: bool,
+    /// The column that names the tenant of a row.
+    pub tenant: Option<&'static str>,
+    /// All other columns that travel.
+    pub columns: &'static [SystemColumn],
+    /// Only rows of these keys travel; all where there is none.
+    pub only: &'static [&'static str],
+    /// It is one for all services, not in the place of one.
+    pub of_system: bool,
+    /// Where services have files of their own, a row may be in each of them.
+    pub alike: bool,
+}
+
+/// A column of one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SystemColumn {
+    /// Its name, on both stores.
+    pub name: &'static str,
+    /// What its cells are.
+    pub form: Form,
+}
+
+const fn column(name: &'static str, form: Form) -> SystemColumn {
+    SystemColumn { name, form }
+}
+
+const INT: Form = Form::Stored(Storage::Int);
+const TEXT: Form = Form::Stored(Storage::Text);
+const JSON: Form = Form::Stored(Storage::Json);
+const TIME: Form = Form::Stored(Storage::Timestamp);
+const UUID: Form = Form::Stored(Storage::Uuid);
+
+/// All of them.
+pub const SYSTEM: &[SystemTable] = &[
+    SystemTable {
+        name: "mainstay_meta",
+        key: "name",
+        counted: false,
+        tenant: None,
+        columns: &[column("name", TEXT), column("value", TEXT)],
+        only: &["created", "cursor_key", "home_issuer"],
+        of_system: false,
+        alike: true,
+    },
+    SystemTable {
+        name: "mainstay_idempotency",
+        key: "scope",
+        counted: false,
+        tenant: Some("tenant"),
+        columns: &[
+            column("scope", Form::Bytes),
+            column("fingerprint", Form::Bytes),
+            column("status", Form::Small),
+            column("headers", JSON),
+            column("body", Form::Bytes),
+            column("expires", TIME),
+        ],
+        only: &[],
+        of_system: false,
+        alike: true,
+    },
+    SystemTable {
+        name: "mainstay_outbox",
+        key: "position",
+        counted: true,
+        tenant: Some("tenant"),
+        columns: &[
+            column("id", UUID),
+            column("event", TEXT),
+            column("resource", TEXT),
+            column("row_id", UUID),
+            column("time", TIME),
+            column("data", JSON),
+            column("trace", TEXT),
+        ],
+        only: &[],
+        of_system: false,
+        alike: false,
+    },
+    // Before its entries: they may go when their chain has.
+    SystemTable {
+        name: "mainstay_audit_chains",
+        key: "chain",
+        counted: false,
+        tenant: Some("tenant"),
+        columns: &[
+            column("chain", TEXT),
+            column("number", INT),
+            column("hash", Form::Bytes),
+            column("removed", INT),
+            column("removed_hash", Form::Bytes),
+        ],
+        only: &[],
+        of_system: false,
+        alike: false,
+    },
+    SystemTable {
+        name: "mainstay_audit",
+        key: "id",
+        counted: false,
+        tenant: Some("tenant"),
+        columns: &[
+            column("chain", TEXT),
+            column("number", INT),
+            column("id", UUID),
+            column("time", TIME),
+            column("who", TEXT),
+            column("operation", TEXT),
+            column("resource", TEXT),
+            column("row_id", UUID),
+            column("body", TEXT),
+            column("previous", Form::Bytes),
+            column("hash", Form::Bytes),
+        ],
+        only: &[],
+        of_system: false,
+        alike: false,
+    },
+    SystemTable {
+        name: "mainstay_api_keys",
+        key: "prefix",
+        counted: false,
+        tenant: Some("tenant"),
+        columns: &[
+            column("prefix", TEXT),
+            column("hash", Form::Bytes),
+            column("actor", TEXT),
+            column("roles", JSON),
+            column("subject", TEXT),
+            column("label", TEXT),
+            column("created", TIME),
+            column("expires", TIME),
+            column("revoked", TIME),
+            column("used", TIME),
+        ],
+        only: &[],
+        of_system: true,
+        alike: false,
+    },
+];
