@@ -195,11 +195,10 @@ fn a_password_opens_the_server_and_is_never_told() {
     let server = place.up(&place.address("me:hunter2", "127.0.0.1", ""));
     let token = server.token("writer", &[]);
     create(&server, &token, "secret", "").expect(201);
-    // It is changed while the backend runs: who is in stays in, and nobody else comes.
-    place.query(
-        "ALTER ROLE me PASSWORD 'hunter4'; SELECT pg_terminate_backend(pid) \
-                 FROM pg_stat_activity WHERE usename = 'me'",
-    );
+    // It is changed while the backend runs, and committed before the backend is thrown out: in
+    // one statement list the next connection could still come in by the old one.
+    place.query("ALTER ROLE me PASSWORD 'hunter4'");
+    place.query("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'me'");
     until("it is refused", &server, || server.get("/v1/notes").send().status == 503);
     unavailable(&server.get("/v1/notes").send(), "the store cannot read or write its data");
     place.query("ALTER ROLE me PASSWORD 'hunter2'");
