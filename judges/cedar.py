@@ -69,7 +69,7 @@ class Shop:
             request.add_header("content-type", "application/json")
             data = json.dumps(body).encode()
         try:
-            with urllib.request.urlopen(request, data, timeout=10) as answer:
+            with urllib.request.urlopen(request, data, timeout=60) as answer:
                 text = answer.read()
                 return answer.status, json.loads(text) if text else None
         except urllib.error.HTTPError as fault:

@@ -339,7 +339,14 @@ impl<'a> Running<'a> {
         let site: Arc<dyn Service> = Arc::clone(&self.site) as _;
         let server = serve(bound, site, around).map_err(not_served)?;
         callers::warm(&self.callers);
-        let url = server.url();
+        let (url, address) = (server.url(), server.address());
+        // Whoever is told that it serves may send signals and ask for a move at once.
+        let events = Events::of(server)?;
+        #[cfg(unix)]
+        let _control = match &self.home {
+            Home::Directory(data) => control::Control::listen(data.path(), events.wishes()),
+            Home::Server(_) => None,
+        };
         if let Some(fd) = self.arguments.ready_fd {
             announce(fd, &url).map_err(|cause| {
                 Failure::new(format!("can't write to file descriptor {fd}")).caused_by(cause)
@@ -352,19 +359,13 @@ impl<'a> Running<'a> {
             let tenant = seeded.into_iter().next().or(any);
             tell(News::Try(suggest::lines(&suggest::Setting {
                 architecture: &self.designed.architecture,
-                address: server.address(),
+                address,
                 url: &url,
                 tenant: tenant.as_deref(),
                 seed: SEED,
                 token: &|caller, tenant| self.token(caller, tenant),
             })));
         }
-        let events = Events::of(server)?;
-        #[cfg(unix)]
-        let _control = match &self.home {
-            Home::Directory(data) => control::Control::listen(data.path(), events.wishes()),
-            Home::Server(_) => None,
-        };
         let cut = self.follow_until_the_end(&events, watch, tell);
         self.stores.close();
         log.flush(LOG_PATIENCE);
@@ -388,7 +389,7 @@ impl<'a> Running<'a> {
                     self.follow(tell);
                 }
                 #[cfg(unix)]
-                Event::Move(wish) => self.elsewhere(&wish, events, tell),
+                Event::Move(wish) => self.elsewhere(*wish, events, tell),
                 Event::Nothing if watches && watch.changed() => self.follow(tell),
                 Event::Nothing => {}
             }

@@ -1,10 +1,13 @@
 //! PostgreSQL servers that tests make, misuse and end: each with a directory and port of its own.
 
-use crate::harness::Folder;
+use crate::database::query;
+use crate::harness::{Folder, WAIT};
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicU16, Ordering};
+use std::time::{Duration, Instant};
 
 /// Servers in one folder, by the names of their directories in it; they end with the test.
 pub(crate) struct Cluster {
@@ -26,10 +29,23 @@ fn programs() -> Option<PathBuf> {
     places.into_iter().rev().find(whole)
 }
 
-/// A port that nobody has.
+/// Ports from here on, so many, are below those that systems give to whoever asks for any: one that
+/// is free now is not given away before its server starts, nor while that is stopped.
+const PORTS: (u16, u16) = (20_000, 12_000);
+
+/// A port that nobody has, another each time.
 pub(crate) fn free_port() -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
-    listener.local_addr().expect("it has one").port()
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    // Processes that run beside this one begin elsewhere.
+    let first = std::process::id().wrapping_mul(211) % u32::from(PORTS.1);
+    for _ in 0..PORTS.1 {
+        let next = first + u32::from(NEXT.fetch_add(1, Ordering::Relaxed));
+        let port = PORTS.0 + u16::try_from(next % u32::from(PORTS.1)).expect("a small number");
+        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return port;
+        }
+    }
+    panic!("no port is free from {} on", PORTS.0);
 }
 
 /// The address of a server, as its superuser.
@@ -104,9 +120,20 @@ impl Cluster {
         self.run("pg_ctl", &["-D", &self.at(name), "-m", how, "-w", "stop"])
     }
 
-    /// Makes one read its settings again.
-    pub(crate) fn reload(&self, name: &str) -> Result<(), String> {
-        self.run("pg_ctl", &["-D", &self.at(name), "reload"])
+    /// Makes the one at a port read its settings again, and waits until it has: whoever connects
+    /// from then on finds the new ones.
+    pub(crate) fn reload(&self, name: &str, port: u16) -> Result<(), String> {
+        let read = || query(&url(port), "SELECT pg_conf_load_time()");
+        let before = read()?;
+        self.run("pg_ctl", &["-D", &self.at(name), "reload"])?;
+        let end = Instant::now() + WAIT;
+        while read()? == before {
+            if Instant::now() > end {
+                return Err("it did not read its settings".to_owned());
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        Ok(())
     }
 }
 

@@ -1,6 +1,6 @@
 //! Death and rest: `kill -9` under load, restart, drain, and a backup taken while it runs.
 
-use crate::harness::{Folder, Server, run};
+use crate::harness::{Folder, Server, WAIT, run, until};
 use crate::scenes::{Scene, euro, ids, product, text};
 use serde_json::json;
 use std::collections::BTreeMap;
@@ -16,6 +16,7 @@ const MANAGER: &str = "staff.manager acme";
 #[derive(Default)]
 struct Ledger {
     acknowledged: Mutex<BTreeMap<String, String>>,
+    /// Also where the server did not know.
     unknown: Mutex<Vec<String>>,
     next: AtomicU64,
 }
@@ -35,11 +36,10 @@ fn write_until(server: &Server, token: &str, ledger: &Ledger, stop: &AtomicBool)
                                 let id = text(&answer.json(), "id");
                                 ledger.acknowledged.lock().expect("whole").insert(sku.clone(), id);
                             }
-                            Ok(answer) => assert!(
-                                answer.status == 409 || answer.status >= 500,
-                                "{}",
-                                answer.text()
-                            ),
+                            Ok(answer) if answer.status >= 500 => {
+                                ledger.unknown.lock().expect("whole").push(sku.clone());
+                            }
+                            Ok(answer) => assert_eq!(answer.status, 409, "{}", answer.text()),
                             Err(_) => ledger.unknown.lock().expect("whole").push(sku.clone()),
                         }
                     }
@@ -48,6 +48,9 @@ fn write_until(server: &Server, token: &str, ledger: &Ledger, stop: &AtomicBool)
         }
     });
 }
+
+/// Rows that were acknowledged before a kill.
+const ROWS_MIN: usize = 20;
 
 #[test]
 pub(crate) fn after_kill_9_under_load_every_acknowledged_write_is_there_exactly_once() {
@@ -64,10 +67,11 @@ pub(crate) fn after_kill_9_under_load_every_acknowledged_write_is_there_exactly_
         let process = server.process().to_string();
         std::thread::scope(|scope| {
             scope.spawn(|| write_until(&server, &token, &ledger, &stop));
-            std::thread::sleep(Duration::from_millis(300));
+            let written = || ledger.acknowledged.lock().expect("whole").len();
+            let before = written();
+            until(|| server.log(), || written() > before + ROWS_MIN);
             let killed = std::process::Command::new("kill").args(["-9", &process]).status();
             assert!(killed.expect("kill runs").success());
-            std::thread::sleep(Duration::from_millis(50));
             stop.store(true, Ordering::Relaxed);
         });
     }
@@ -85,7 +89,6 @@ pub(crate) fn after_kill_9_under_load_every_acknowledged_write_is_there_exactly_
         }
     }
     let acknowledged = ledger.acknowledged.into_inner().unwrap();
-    assert!(acknowledged.len() > 50, "the load made {} rows", acknowledged.len());
     for (sku, id) in &acknowledged {
         assert_eq!(found.get(sku), Some(&vec![id.clone()]), "{sku} was acknowledged");
     }
@@ -148,7 +151,8 @@ fn a_second_process_on_the_same_data_is_refused() {
 #[test]
 fn draining_finishes_what_runs_and_fails_nothing() {
     let folder = Folder::new();
-    let more = ["--drain-delay", "1"];
+    // Long enough for whoever looks at readiness to see it go, also on a slow machine.
+    let more = ["--drain-delay", "3"];
     let mut server = Server::start("examples/shop", &folder.0.join("data"), &more);
     let token = server.token("staff", &["--role", "manager", "--tenant", "acme"]);
     let address = server.address;
@@ -171,11 +175,10 @@ fn draining_finishes_what_runs_and_fails_nothing() {
                 }
             });
         }
-        std::thread::sleep(Duration::from_millis(300));
+        until(|| "no requests run", || done.load(Ordering::Relaxed) > 20);
         assert_eq!(server.stop(), 0);
         assert!(!balanced.load(Ordering::Relaxed), "readiness went off before the end");
     });
-    assert!(done.load(Ordering::Relaxed) > 20, "requests were running");
     assert!(TcpStream::connect(address).is_err(), "nobody listens");
 }
 
@@ -197,15 +200,14 @@ fn clients_that_honour_the_end_of_their_connection_lose_no_request_in_a_drain() 
         for _ in 0..8 {
             scope.spawn(write);
         }
-        std::thread::sleep(Duration::from_millis(300));
+        until(|| "no requests run", || next.load(Ordering::Relaxed) > 20);
         assert_eq!(server.stop(), 0);
     });
-    assert!(next.load(Ordering::Relaxed) > 20, "requests were running");
 }
 
 /// Makes products on one connection until an answer says that it ends.
 fn write_while_kept(mut socket: TcpStream, token: &str, next: &AtomicU64) {
-    socket.set_read_timeout(Some(Duration::from_secs(20))).expect("it can have one");
+    socket.set_read_timeout(Some(WAIT)).expect("it can have one");
     loop {
         let sku = format!("D-{}", next.fetch_add(1, Ordering::Relaxed));
         let body = json!({"sku": sku, "name": "n", "price": euro("1.00")}).to_string();

@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::thread::JoinHandle;
 use tokio_postgres::{NoTls, SimpleQueryMessage};
 
 /// Where the server of the tests is.
@@ -41,14 +43,30 @@ pub(crate) fn query(url: &str, statement: &str) -> Result<Vec<Vec<String>>, Stri
     })
 }
 
+/// Waits until no backend has a connection to a database or to those of its tenants: the server
+/// takes a moment to see that a process has ended.
+#[track_caller]
+pub(crate) fn until_left(url: &str) {
+    let name = url.rsplit('/').next().unwrap_or_default();
+    let text = format!(
+        "SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'mainstay%' AND \
+         (datname = '{name}' OR datname LIKE '{name}\\_%')"
+    );
+    let left = || query(url, &text).is_ok_and(|found| found == [["0"]]);
+    crate::harness::until(|| "connections of a process that has ended stay", left);
+}
+
 impl Database {
     /// A new, empty one; none where there is no server, which is told (and a failure with `CI`).
     pub(crate) fn new() -> Option<Self> {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
         let name = format!("mainstay_it_{}_{number}", std::process::id());
+        let top = format!("{}/postgres", server());
+        // A process of the same number may have been killed before its databases went.
+        let _left = query(&top, &format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)"));
         let text = format!("CREATE DATABASE {name} TEMPLATE template0 ENCODING 'UTF8'");
-        match query(&format!("{}/postgres", server()), &text) {
+        match query(&top, &text) {
             Ok(_) => Some(Self(name)),
             Err(why) => {
                 let told = format!("no PostgreSQL at {} for the tests: {why}", server());
@@ -67,6 +85,55 @@ impl Database {
     pub(crate) fn query(&self, statement: &str) -> Vec<Vec<String>> {
         query(&self.url(), statement).expect("the statement runs")
     }
+
+    /// Waits until no backend has a connection to it or to those of its tenants.
+    #[track_caller]
+    pub(crate) fn until_left(&self) {
+        until_left(&self.url());
+    }
+
+    /// Begins a transaction with a statement, and keeps it open until what is given is dropped.
+    #[track_caller]
+    pub(crate) fn hold(&self, statement: &str) -> Held {
+        let (url, statement) = (self.url(), statement.to_owned());
+        let ((holds, held), (go, gone)) = (channel(), channel());
+        let thread = std::thread::spawn(move || keep(&url, &statement, &holds, &gone));
+        held.recv().expect("a thread that says so").expect("the statement runs");
+        Held { go: Some(go), thread: Some(thread) }
+    }
+}
+
+/// A transaction that is open; it is rolled back when this is dropped.
+pub(crate) struct Held {
+    go: Option<Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        drop(self.go.take());
+        // It fails where its connection was ended, and has let go then too.
+        let _ended = self.thread.take().map(JoinHandle::join);
+    }
+}
+
+fn keep(url: &str, statement: &str, holds: &Sender<Result<(), String>>, gone: &Receiver<()>) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    runtime.expect("a runtime").block_on(async {
+        let told = |cause: tokio_postgres::Error| format!("{cause:?}");
+        let begun = async {
+            let (client, connection) = tokio_postgres::connect(url, NoTls).await.map_err(told)?;
+            tokio::spawn(connection);
+            client.batch_execute(&format!("BEGIN; {statement}")).await.map_err(told)?;
+            Ok(client)
+        };
+        let client = begun.await;
+        let _heard = holds.send(client.as_ref().map(|_| ()).map_err(Clone::clone));
+        let Ok(client) = client else { return };
+        // Nothing of the connection has to be done meanwhile.
+        let _dropped = gone.recv();
+        let _over = client.batch_execute("ROLLBACK").await;
+    });
 }
 
 impl Drop for Database {

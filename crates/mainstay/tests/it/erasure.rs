@@ -1,6 +1,6 @@
 //! What rows say of one person goes, from every table and byte; rows and what others are stay.
 
-use crate::database::Database;
+use crate::database::{Database, until_left};
 use crate::harness::{Folder, Server, run};
 use crate::scenes::text;
 use crate::transfers::holds;
@@ -168,6 +168,7 @@ fn erases_in_places(tenancy: &str, folder: &Folder, database: &[&str]) {
         }
     }
     server.stop();
+    database.iter().skip(1).for_each(|url| until_left(url));
     let erase = |more: &[&str]| {
         let data = data.to_str().expect("a plain name");
         let place = if database.is_empty() { vec!["--data", data] } else { database.to_vec() };

@@ -1,11 +1,11 @@
 //! A server that has no file descriptors left.
 
-use crate::harness::{Folder, Server};
+use crate::harness::{Answer, Folder, Server, until};
 use rustix::process::{Pid, Resource, Rlimit, prlimit};
 use std::collections::BTreeSet;
 use std::io::Write;
 use std::net::TcpStream;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Ends a running server's descriptors with the last that is open; how many below it are free.
 fn limit(server: &Server) -> usize {
@@ -32,6 +32,13 @@ fn limit(server: &Server) -> usize {
     (0..last).filter(|number| !now.contains(number)).count()
 }
 
+/// What is answered on the one descriptor that is left. A request whose first line comes later than
+/// a tenth of a second after its connection is refused unread, or cut: this may be held up so long.
+fn asked_in_time(server: &Server, path: &str, status: u16) -> Answer {
+    let mut tries = (0..20).filter_map(|_| server.get(path).try_send().ok());
+    tries.find(|answer| answer.status == status).expect("it is answered")
+}
+
 #[test]
 fn probes_are_answered_where_no_file_descriptor_is_left() {
     let folder = Folder::new();
@@ -45,12 +52,16 @@ fn probes_are_answered_where_no_file_descriptor_is_left() {
         socket
     };
     let kept: Vec<TcpStream> = (0..free + 3).map(idle).collect();
+    let began = Instant::now();
     for _ in 0..3 {
-        assert_eq!(server.get("/livez").send().status, 200);
-        let refused = server.get("/v1/products").send();
+        assert_eq!(asked_in_time(&server, "/livez", 200).status, 200);
+        let refused = asked_in_time(&server, "/v1/products", 503);
         assert_eq!(refused.problem(503), "unavailable");
     }
-    let told = server.log().matches("connections could not be accepted").count();
-    assert_eq!(told, 1, "{}", server.log());
+    let told = || server.log().matches("connections could not be accepted").count();
+    until(|| server.log(), || told() > 0);
+    // Once in ten seconds, and this may take longer.
+    let most = 1 + usize::try_from(began.elapsed().as_secs() / 10).expect("a small number");
+    assert!(told() <= most, "{}", server.log());
     drop(kept);
 }

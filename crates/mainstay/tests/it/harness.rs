@@ -12,8 +12,19 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-/// How long anything may be waited for.
-pub(crate) const WAIT: Duration = Duration::from_secs(10);
+/// How long anything may be waited for: long for a slow machine that does much else. What works
+/// never waits so long.
+pub(crate) const WAIT: Duration = Duration::from_secs(60);
+
+/// Waits until something holds, [`WAIT`] at most; what is told where it does not.
+#[track_caller]
+pub(crate) fn until<T: std::fmt::Display>(told: impl Fn() -> T, holds: impl Fn() -> bool) {
+    let end = Instant::now() + WAIT;
+    while !holds() {
+        assert!(Instant::now() < end, "it never held: {}", told());
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
 
 /// The binary under test, at the top of the tree, with nothing of the outer environment that
 /// would change what it does.
@@ -55,6 +66,8 @@ impl Folder {
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
         let name = format!("mainstay-it-{}-{number}", std::process::id());
         let folder = std::env::temp_dir().join(name);
+        // A process of the same number may have been killed before its folders went.
+        let _left = std::fs::remove_dir_all(&folder);
         std::fs::create_dir_all(&folder).expect("the temporary directory is writable");
         Self(folder)
     }
@@ -151,6 +164,12 @@ impl Server {
     /// The lines that it printed so far.
     pub(crate) fn printed(&self) -> Vec<String> {
         self.printed.lock().expect("nobody panics with it").clone()
+    }
+
+    /// Waits until it has logged something: lines are gathered before they are written.
+    #[track_caller]
+    pub(crate) fn logs(&self, what: &str) {
+        until(|| format!("`{what}` in {}", self.log()), || self.log().contains(what));
     }
 
     /// Everything that it logged so far.

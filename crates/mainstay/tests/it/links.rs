@@ -1,9 +1,8 @@
 //! The link shortener: public redirects, buffered counters, no tenants.
 
-use crate::harness::{Folder, Server};
+use crate::harness::{Folder, Server, until};
 use crate::scenes::{Scene, text};
 use serde_json::json;
-use std::time::{Duration, Instant};
 
 const MAKER: &str = "maker - mia";
 
@@ -21,15 +20,8 @@ pub(crate) fn a_short_address_redirects_anyone_and_is_counted() {
         assert_eq!(answer.status, 302);
         assert_eq!(answer.header("location"), "https://example.org/long");
     }
-    let until = Instant::now() + Duration::from_secs(5);
-    loop {
-        let hits = links.get(MAKER, &format!("/v1/links/{id}")).expect(200)["hits"].clone();
-        if hits == 7 {
-            break;
-        }
-        assert!(Instant::now() < until, "counted {hits} of 7");
-        std::thread::sleep(Duration::from_millis(50));
-    }
+    let hits = || links.get(MAKER, &format!("/v1/links/{id}")).expect(200)["hits"].clone();
+    until(|| format!("{} of 7", hits()), || hits() == 7);
     assert_eq!(links.server.get("/nothing").send().problem(404), "not-found");
 }
 

@@ -49,7 +49,7 @@ impl Place {
     fn admit(&self, lines: &[&str]) {
         let lines = [&["host all postgres 127.0.0.1/32 trust"], lines].concat().join("\n");
         std::fs::write(self.cluster.at("server/pg_hba.conf"), lines + "\n").expect("writable");
-        self.cluster.reload("server").expect("it reads them");
+        self.cluster.reload("server", self.port).expect("it reads them");
     }
 
     /// A file that only the server may read, as it demands of keys.
@@ -132,6 +132,17 @@ fn unavailable(answer: &Answer, detail: &str) {
     assert_eq!(answer.json()["detail"], detail, "{}", answer.text());
 }
 
+/// Whether it is refused, and as it should be: another call may be answered by a connection that
+/// has not heard of it yet.
+#[track_caller]
+fn is_refused(answer: &Answer, detail: &str) -> bool {
+    let refused = answer.status == 503;
+    if refused {
+        unavailable(answer, detail);
+    }
+    refused
+}
+
 /// A root, and a certificate for an address that it signed, with the key.
 fn certificates(root_name: &str, name: &str) -> [String; 3] {
     let key = || KeyPair::generate().expect("a key");
@@ -199,8 +210,8 @@ fn a_password_opens_the_server_and_is_never_told() {
     // one statement list the next connection could still come in by the old one.
     place.query("ALTER ROLE me PASSWORD 'hunter4'");
     place.query("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'me'");
-    until("it is refused", &server, || server.get("/v1/notes").send().status == 503);
-    unavailable(&server.get("/v1/notes").send(), "the store cannot read or write its data");
+    let detail = "the store cannot read or write its data";
+    until("it is refused", &server, || is_refused(&server.get("/v1/notes").send(), detail));
     place.query("ALTER ROLE me PASSWORD 'hunter2'");
     until("it is let in", &server, || server.get("/v1/notes").send().status == 200);
     assert!(!server.log().contains("hunter"), "{}", server.log());
@@ -225,6 +236,9 @@ fn a_user_without_rights_is_told_which_and_how_they_are_given() {
     assert_eq!(server.get("/v1/notes").send().expect(200)["items"][0]["title"], "first");
 }
 
+/// How long a server may be gone that nobody is to notice: calls wait a little longer.
+const BRIDGED: Duration = Duration::from_millis(3_500);
+
 #[test]
 fn a_restart_of_the_server_under_load_fails_no_read_and_no_write_with_a_key() {
     let Some(place) = Place::new("") else { return };
@@ -233,22 +247,34 @@ fn a_restart_of_the_server_under_load_fails_no_read_and_no_write_with_a_key() {
     let first = create(&server, &token, "first", "").expect(201);
     let path = format!("/v1/notes/{}", first["id"].as_str().expect("an id"));
     let (stop, done) = (AtomicBool::new(false), AtomicU64::new(0));
-    let made = AtomicU64::new(1);
+    let (made, refused) = (AtomicU64::new(1), AtomicU64::new(0));
+    // Asks until it is not refused; how often it is, is counted.
+    let answered = |ask: &dyn Fn() -> Answer, status: u16| {
+        let end = Instant::now() + WAIT;
+        loop {
+            let answer = ask();
+            if answer.status != 503 || Instant::now() > end {
+                return drop(answer.expect(status));
+            }
+            refused.fetch_add(1, Ordering::Relaxed);
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    };
     std::thread::scope(|scope| {
         for worker in 0..6 {
             let (server, token, path) = (&server, &token, &path);
-            let (stop, done, made) = (&stop, &done, &made);
+            let (stop, done, made, answered) = (&stop, &done, &made, &answered);
             scope.spawn(move || {
                 for round in 0.. {
                     if stop.load(Ordering::Relaxed) {
                         return;
                     }
                     match worker % 3 {
-                        0 => drop(server.get(path).send().expect(200)),
-                        1 => drop(server.get("/v1/notes?limit=3").send().expect(200)),
+                        0 => answered(&|| server.get(path).send(), 200),
+                        1 => answered(&|| server.get("/v1/notes?limit=3").send(), 200),
                         _ => {
                             let key = format!("{worker}-{round}");
-                            create(server, token, "again", &key).expect(201);
+                            answered(&|| create(server, token, "again", &key), 201);
                             made.fetch_add(1, Ordering::Relaxed);
                         }
                     }
@@ -265,10 +291,15 @@ fn a_restart_of_the_server_under_load_fails_no_read_and_no_write_with_a_key() {
         let _stops = Stops(&stop);
         for how in ["fast", "immediate"] {
             std::thread::sleep(Duration::from_millis(300));
+            let gone = Instant::now();
             place.stop(how);
             place.start("").expect("it starts again");
+            let gone = gone.elapsed();
             let before = done.load(Ordering::Relaxed);
             until("calls go on", &server, || done.load(Ordering::Relaxed) > before + 20);
+            // Nobody waits longer than that for a server.
+            let refused = refused.swap(0, Ordering::Relaxed);
+            assert!(refused == 0 || gone > BRIDGED, "{how}, {gone:?}: {refused} were refused");
         }
     });
     let made = made.load(Ordering::Relaxed).to_string();
@@ -287,19 +318,25 @@ fn while_the_server_is_down_the_process_stays_up_and_is_ready_again_by_itself() 
     unavailable(&server.get("/v1/notes").send(), gone);
     unavailable(&create(&server, &token, "lost", "lost"), gone);
     // Whoever came first has waited for it; nobody else does.
-    let asked = Instant::now();
-    unavailable(&server.get("/v1/notes").send(), gone);
-    assert!(asked.elapsed() < Duration::from_secs(2), "{:?}", asked.elapsed());
+    let quickest = (0..3).map(|_| {
+        let asked = Instant::now();
+        unavailable(&server.get("/v1/notes").send(), gone);
+        asked.elapsed()
+    });
+    let quickest = quickest.min().expect("three of them");
+    assert!(quickest < Duration::from_secs(2), "{quickest:?}");
     until("it is not ready", &server, || readiness(&server) == 503);
     says(&check(&server, "store").to_string(), &["fail"]);
     assert_eq!(server.get("/livez").send().status, 200);
     place.start("").expect("it starts again");
     until("it is ready again", &server, || readiness(&server) == 200);
+    // Whoever found it away leaves it alone for half a second.
+    until("it reads again", &server, || server.get("/v1/notes").send().status == 200);
+    until("it writes again", &server, || create(&server, &token, "lost", "lost").status == 201);
     assert_eq!(
         server.get("/v1/notes").send().expect(200)["items"].as_array().map(Vec::len),
-        Some(1)
+        Some(2)
     );
-    create(&server, &token, "lost", "lost").expect(201);
     let told = server.log().matches("the store cannot be used").count();
     assert!((1..=2).contains(&told), "operators are told once a minute: {}", server.log());
 }
@@ -310,7 +347,12 @@ fn a_backend_that_starts_before_its_server_waits_for_it() {
     place.stop("fast");
     std::thread::scope(|scope| {
         scope.spawn(|| {
-            std::thread::sleep(Duration::from_secs(1));
+            // Soon after the backend was started, which waits for some seconds.
+            let (log, end) = (place.cluster.folder.0.join("data.log"), Instant::now() + WAIT);
+            while !log.exists() && Instant::now() < end {
+                std::thread::sleep(Duration::from_millis(10));
+            }
+            std::thread::sleep(Duration::from_millis(500));
             place.start("").expect("it starts again");
         });
         let server = place.up(&url(place.port));
@@ -326,12 +368,13 @@ fn a_server_that_is_read_only_answers_reads_refuses_writes_and_says_so() {
     create(&server, &token, "first", "").expect(201);
     let switch = |to: &str| {
         place.query(&format!("ALTER SYSTEM SET default_transaction_read_only = {to}"));
-        place.cluster.reload("server").expect("it reads its settings");
+        place.cluster.reload("server", place.port).expect("it reads its settings");
     };
     switch("on");
-    let refused = || create(&server, &token, "second", "").status == 503;
-    until("a write is refused", &server, refused);
-    unavailable(&create(&server, &token, "third", ""), "the store takes no writes");
+    // Each connection hears of it for itself: the next write may find one that has not yet.
+    until("a write is refused", &server, || {
+        is_refused(&create(&server, &token, "second", ""), "the store takes no writes")
+    });
     server.get("/v1/notes").send().expect(200);
     until("readiness tells", &server, || check(&server, "writes")["status"] == "fail");
     says(&check(&server, "writes").to_string(), &["ReadOnly"]);
@@ -414,9 +457,8 @@ fn a_server_without_room_refuses_writes_and_takes_them_again_when_there_is_some(
         let number = number.fetch_add(1, Ordering::Relaxed);
         create(&server, &token, &long(number), "")
     };
-    until("a write is refused", &server, || write().status == 503);
     let detail = "the store has no room left: it takes no writes until some is free";
-    unavailable(&write(), detail);
+    until("a write is refused", &server, || is_refused(&write(), detail));
     server.get("/v1/notes?limit=1").send().expect(200);
     until("readiness tells", &server, || check(&server, "writes")["status"] == "fail");
     says(&check(&server, "writes").to_string(), &["Full"]);

@@ -68,13 +68,12 @@ fn what_other_processes_do_not_bear_is_refused_before_anybody_waits() {
     let more = ["--database", url.as_str()];
     let first = Server::start(&format!("{}/one", one.path()), &one.0.join("data"), &more);
     let server = Server::start(two.path(), &two.0.join("data"), &more);
-    std::fs::write(two.0.join("mainstay.yaml"), model(TINT, "", "")).expect("writable");
+    // As a whole: the server looks by itself too, and half a model is another fault.
+    let (new, file) = (two.0.join(".mainstay.yaml.new"), two.0.join("mainstay.yaml"));
+    std::fs::write(&new, model(TINT, "", "")).expect("writable");
+    std::fs::rename(&new, &file).expect("renamed");
     hang_up(&server);
-    let until = std::time::Instant::now() + crate::harness::WAIT;
-    while !server.log().contains("still serving the model") {
-        assert!(std::time::Instant::now() < until, "{}", server.log());
-        std::thread::sleep(std::time::Duration::from_millis(20));
-    }
+    server.logs("still serving the model");
     let log = server.log();
     for told in ["can't be done while processes of the former model run", "--contract"] {
         assert!(log.contains(told), "{told}: {log}");
@@ -104,6 +103,7 @@ pub(crate) fn a_fill_of_many_rows_tells_now_and_then_how_far_it_has_come() {
     ));
     let began = std::time::Instant::now();
     live.swap(&model("", "", "").replace("max 80", "max 80 search"));
+    live.server.logs("fill main.notes.title_search: ");
     let (log, seconds) = (live.log(), began.elapsed().as_secs() as usize);
     let told: Vec<&str> =
         log.lines().filter(|line| line.contains("fill main.notes.title_search: ")).collect();

@@ -17,20 +17,34 @@ use std::net::TcpStream;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-/// Short, so that tests are; long enough for a busy machine.
+/// Small sizes, and times that no test waits for: a busy machine holds a client up for long.
 fn limits() -> Limits {
+    const LONG: Duration = Duration::from_secs(30);
     Limits {
         body_bytes_max: 4096,
         target_bytes_max: 256,
         header_bytes_max: 2048,
         headers_max: 20,
+        header_timeout: LONG,
+        body_timeout: LONG,
+        write_stall: LONG,
+        idle_timeout: LONG,
+        request_timeout: LONG,
+        ..Limits::default()
+    }
+}
+
+/// Times so short that tests can wait for them.
+fn short() -> ServerConfig {
+    let limits = Limits {
         header_timeout: Duration::from_millis(700),
         body_timeout: Duration::from_millis(700),
         write_stall: Duration::from_millis(700),
         idle_timeout: Duration::from_millis(1000),
         request_timeout: Duration::from_millis(1500),
-        ..Limits::default()
-    }
+        ..limits()
+    };
+    ServerConfig { limits, ..config() }
 }
 
 fn config() -> ServerConfig {
@@ -38,7 +52,7 @@ fn config() -> ServerConfig {
         listen: "127.0.0.1:0".parse().unwrap(),
         workers: 1,
         limits: limits(),
-        drain: Drain { wait: Duration::ZERO, grace: Duration::from_secs(5) },
+        drain: Drain { wait: Duration::ZERO, grace: Duration::from_secs(20) },
         signals: false,
         ..ServerConfig::default()
     }
@@ -58,7 +72,7 @@ fn echo(request: Request) -> BoxFuture<'static, Response> {
             String::from_utf8_lossy(&request.body)
         );
         match request.path() {
-            "/slow" => tokio::time::sleep(Duration::from_millis(400)).await,
+            "/slow" => tokio::time::sleep(Duration::from_millis(1_500)).await,
             "/hangs" => std::future::pending().await,
             "/panics" => panic!("as asked"),
             "/big" => {
@@ -108,11 +122,22 @@ fn start_with(config: ServerConfig, around: Surroundings) -> Server {
     serve(bind(config).unwrap(), Arc::new(echo), around).unwrap()
 }
 
-/// A raw connection whose reads end within 10 s.
+/// A raw connection whose reads end within a minute.
 fn connect(server: &Server) -> TcpStream {
     let socket = TcpStream::connect(server.address()).unwrap();
-    socket.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+    socket.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
     socket
+}
+
+/// Waits until the server works on so many requests, one of which asks.
+fn until_active(server: &Server, requests: usize) {
+    let end = Instant::now() + Duration::from_secs(30);
+    let wanted = format!("\nhttp_server_active_requests {}\n", requests + 1);
+    let ask = "GET /metrics HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
+    while !talk(server, ask).contains(&wanted) {
+        assert!(Instant::now() < end, "never {requests} requests");
+        std::thread::sleep(Duration::from_millis(5));
+    }
 }
 
 /// Sends bytes and reads to the end of the connection.
@@ -165,7 +190,7 @@ impl Write for Kept {
 impl Kept {
     /// The lines once there are so many.
     fn lines(&self, count: usize) -> Vec<serde_json::Value> {
-        let end = Instant::now() + Duration::from_secs(5);
+        let end = Instant::now() + Duration::from_secs(30);
         loop {
             let text = String::from_utf8(self.0.lock().unwrap().clone()).unwrap();
             let lines: Vec<_> =

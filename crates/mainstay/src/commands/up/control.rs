@@ -28,7 +28,7 @@ pub(super) struct Wish {
     talk: Mutex<Talk>,
     gone: Arc<AtomicBool>,
     /// No second one meanwhile.
-    _turn: Turn,
+    turn: Turn,
 }
 
 struct Talk {
@@ -105,7 +105,7 @@ fn take(
     let gone = Arc::new(AtomicBool::new(false));
     let (listens, tells) = (stream.try_clone()?, stream.try_clone()?);
     let talk = Mutex::new(Talk { stream: tells, told: None });
-    let wish = Wish { asked, talk, gone: Arc::clone(&gone), _turn: turn };
+    let wish = Wish { asked, talk, gone: Arc::clone(&gone), turn };
     // Nothing more is said: whatever comes is the end.
     listens.set_read_timeout(None)?;
     std::thread::Builder::new().name("asked".to_owned()).spawn(move || {
@@ -139,8 +139,9 @@ impl Wish {
         }
     }
 
-    /// Tells the end of it.
-    pub(super) fn end(&self, told: &Told) {
+    /// Tells the end of it; whoever hears it may ask again at once.
+    pub(super) fn end(self, told: &Told) {
+        drop(self.turn);
         let mut talk = self.talk.lock().unwrap_or_else(PoisonError::into_inner);
         // Who does not hear it finds it in the log.
         let _gone = talk.stream.write_all(told.line().as_bytes());

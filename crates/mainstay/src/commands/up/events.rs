@@ -31,7 +31,7 @@ pub(super) struct Events {
 }
 
 impl Events {
-    /// Listens to the end of a server and to SIGHUP.
+    /// Listens to the end of a server and to SIGHUP, which is heard from here on.
     pub(super) fn of(server: Server) -> Outcome<Self> {
         let (send, events) = sync_channel(WAITING_MAX);
         let failed = |cause| Failure::new("can't start a thread").caused_by(cause);
@@ -39,7 +39,10 @@ impl Events {
         let ended = Arc::new(AtomicBool::new(false));
         let over = Arc::clone(&ended);
         let thread = |name: &str| std::thread::Builder::new().name(name.to_owned());
-        thread("wishes").spawn(move || heed(&wishes)).map_err(failed)?;
+        let (heard, hears) = sync_channel(1);
+        thread("wishes").spawn(move || heed(&wishes, &heard)).map_err(failed)?;
+        // Until then it would end the process. A thread that can't hear it has said so.
+        let _deaf = hears.recv();
         let wait = move || {
             // Nobody who could hear it is gone before the end is told.
             let cut = server.wait();
@@ -70,12 +73,13 @@ impl Events {
     }
 }
 
-/// Hands on every SIGHUP, for ever.
+/// Hands on every SIGHUP, for ever; says when it begins.
 #[cfg(unix)]
-fn heed(wishes: &SyncSender<Event>) {
+fn heed(wishes: &SyncSender<Event>, heard: &SyncSender<()>) {
     use tokio::signal::unix::{SignalKind, signal};
     let heeded = crate::commands::wait(async {
         let mut hangups = signal(SignalKind::hangup())?;
+        let _told = heard.send(());
         while hangups.recv().await.is_some() {
             // One that waits already is enough.
             let _full = wishes.try_send(Event::Wanted);
@@ -89,4 +93,4 @@ fn heed(wishes: &SyncSender<Event>) {
 
 /// Elsewhere there is no such signal.
 #[cfg(not(unix))]
-fn heed(_: &SyncSender<Event>) {}
+fn heed(_: &SyncSender<Event>, _: &SyncSender<()>) {}

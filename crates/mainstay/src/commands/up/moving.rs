@@ -133,8 +133,8 @@ enum Held {
 
 impl Running<'_> {
     /// Moves the data, and tells who asked and who runs the backend.
-    pub(super) fn elsewhere(&mut self, wish: &Wish, events: &Events, tell: &mut dyn FnMut(News)) {
-        match self.try_elsewhere(wish, events) {
+    pub(super) fn elsewhere(&mut self, wish: Wish, events: &Events, tell: &mut dyn FnMut(News)) {
+        match self.try_elsewhere(&wish, events) {
             Ok(moved) => {
                 wish.end(&Told::Moved(moved.clone()));
                 tell(News::Moved(moved));

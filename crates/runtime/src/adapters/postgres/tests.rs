@@ -38,7 +38,9 @@ impl Opens for Looking {
 
     fn open(&self) -> Arc<dyn Store> {
         let (domain, schema) = Database::model(Layout::Row);
-        let config = PostgresConfig { looks_for_overlaps: true, ..self.0.config(Layout::Row) };
+        let mut config = PostgresConfig { looks_for_overlaps: true, ..self.0.config(Layout::Row) };
+        // Many may wait for one another, on whatever machine.
+        config.limits.write_wait_ms_max = 60_000;
         Arc::new(PostgresStore::open(config, domain, schema).expect("it opens"))
     }
 }
@@ -61,6 +63,25 @@ store_conformance!(a_database_per_tenant, Postgres(database!(), Layout::File));
 
 fn wait<T>(future: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_current_thread().build().expect("a runtime").block_on(future)
+}
+
+/// Ends the sleep of whoever sleeps in a database.
+fn wake(database: &Database) {
+    let text = "SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE wait_event = 'PgSleep' \
+                AND datname = current_database()";
+    until(|| !database.run(&[text]).is_empty());
+}
+
+/// Waits until something holds, half a minute at most.
+#[track_caller]
+fn until(holds: impl Fn() -> bool) {
+    for _ in 0..1_500 {
+        if holds() {
+            return;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+    panic!("it never held");
 }
 
 fn tenant(name: &str) -> Tenant {

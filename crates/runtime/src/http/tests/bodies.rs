@@ -64,7 +64,7 @@ fn metric(server: &Server, name: &str) -> usize {
 
 /// Waits until a metric is what is wanted.
 fn settles(server: &Server, name: &str, wanted: impl Fn(usize) -> bool) -> usize {
-    let end = Instant::now() + Duration::from_secs(10);
+    let end = Instant::now() + Duration::from_secs(30);
     loop {
         let value = metric(server, name);
         if wanted(value) {
@@ -160,7 +160,7 @@ fn what_the_head_decides_is_answered_before_the_body() {
     let all = frames(&mut two, |(kind, _, _)| *kind == 0);
     let text = String::from_utf8_lossy(&all.last().unwrap().2).into_owned();
     assert!(text.contains("urn:problem:unauthenticated"), "{text}");
-    assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
+    assert!(began.elapsed() < Duration::from_secs(30), "{:?}", began.elapsed());
 }
 
 #[test]

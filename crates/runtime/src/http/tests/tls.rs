@@ -79,7 +79,7 @@ fn requests_come_over_tls_and_a_new_certificate_is_taken_without_a_restart() {
     std::thread::sleep(Duration::from_millis(200));
     assert!(ask(&server, &first).is_ok());
     let second = certify(&temp.0);
-    let end = Instant::now() + Duration::from_secs(8);
+    let end = Instant::now() + Duration::from_secs(30);
     while ask(&server, &second).is_err() {
         assert!(Instant::now() < end, "the new certificate was not taken");
         std::thread::sleep(Duration::from_millis(20));
@@ -104,12 +104,12 @@ fn http_2_is_agreed_on_by_alpn() {
 fn a_handshake_that_does_not_come_is_cut() {
     let temp = Temp::new("handshake");
     certify(&temp.0);
-    let server = start(secure(&temp.0));
+    let server = start(ServerConfig { limits: short().limits, ..secure(&temp.0) });
     let began = Instant::now();
     assert_eq!(talk(&server, ""), "");
     let answer = talk(&server, "GET / HTTP/1.1\r\nHost: a\r\n\r\n");
     assert!(!answer.contains("HTTP/1.1"), "plain HTTP is not spoken here: {answer:?}");
-    assert!(began.elapsed() < Duration::from_secs(8), "{:?}", began.elapsed());
+    assert!(began.elapsed() < Duration::from_secs(25), "{:?}", began.elapsed());
 }
 
 #[test]

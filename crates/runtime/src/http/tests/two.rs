@@ -140,7 +140,7 @@ fn streams_that_the_server_must_reset_end_in_goaway() {
 
 #[test]
 fn a_body_that_stalls_on_a_stream_is_told() {
-    let server = start(config());
+    let server = start(short());
     let mut socket = open(&server, &[]);
     // HEADERS without END_STREAM: a body is announced and never comes.
     socket.write_all(&headers_of(1, "POST", "/two", Some("10"))).unwrap();
@@ -197,23 +197,23 @@ fn a_large_header_is_a_problem_on_http_2_too() {
 
 #[test]
 fn a_client_that_opens_no_window_is_cut() {
-    let server = start(config());
+    let server = start(short());
     // SETTINGS_INITIAL_WINDOW_SIZE = 0: nothing may be sent.
     let mut socket = open(&server, &[0, 4, 0, 0, 0, 0]);
     socket.write_all(&headers(1, "/two")).unwrap();
     let began = Instant::now();
     let all = frames(&mut socket, |_| false);
     assert!(!all.iter().any(|(kind, _, _)| *kind == 0), "no data can have come");
-    assert!(began.elapsed() < Duration::from_secs(8), "{:?}", began.elapsed());
+    assert!(began.elapsed() < Duration::from_secs(25), "{:?}", began.elapsed());
 }
 
 #[test]
 fn a_client_that_asks_nothing_is_cut() {
-    let server = start(config());
+    let server = start(short());
     let mut socket = open(&server, &[]);
     let began = Instant::now();
     frames(&mut socket, |_| false);
-    assert!(began.elapsed() < Duration::from_secs(8), "{:?}", began.elapsed());
+    assert!(began.elapsed() < Duration::from_secs(25), "{:?}", began.elapsed());
 }
 
 #[test]
@@ -221,7 +221,7 @@ fn a_drain_says_goaway_and_finishes_the_stream() {
     let server = start(config());
     let mut socket = open(&server, &[]);
     socket.write_all(&headers(1, "/slow")).unwrap();
-    std::thread::sleep(Duration::from_millis(100));
+    until_active(&server, 1);
     server.stopper().drain();
     // The server pings to learn that its GOAWAY arrived.
     let mut all = Vec::new();

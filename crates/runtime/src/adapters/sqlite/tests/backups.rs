@@ -3,7 +3,7 @@
 use super::*;
 use crate::adapters::sqlite::{BackupError, backup, restore};
 use expect_test::expect;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 fn message(error: BackupError, places: &[&Place]) -> String {
     let names = places.iter().zip(["DATA", "COPY", "BACK"]);
@@ -25,8 +25,10 @@ fn a_backup_under_load_holds_what_was_acknowledged_before_it() {
         }
     }
     let stop = Arc::new(AtomicBool::new(false));
+    let written = Arc::new(AtomicU64::new(0));
     let load = {
         let (store, stop) = (Arc::clone(&store), Arc::clone(&stop));
+        let written = Arc::clone(&written);
         std::thread::spawn(move || {
             let mut id = 1_000;
             while !stop.load(Ordering::Relaxed) {
@@ -35,16 +37,18 @@ fn a_backup_under_load_holds_what_was_acknowledged_before_it() {
                         .expect("it commits");
                 }
                 id += 1;
+                written.fetch_add(1, Ordering::Relaxed);
             }
-            id - 1_000
         })
     };
-    std::thread::sleep(std::time::Duration::from_millis(50));
+    // There is load.
+    while written.load(Ordering::Relaxed) == 0 && !load.is_finished() {
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
     let target = copy.path().join("copy");
     let copied = backup(data.path(), &target).expect("it copies");
     stop.store(true, Ordering::Relaxed);
-    let written = load.join().expect("no panic");
-    assert!(written > 0, "there was load");
+    load.join().expect("no panic");
     let paths: Vec<_> = copied.iter().map(|file| file.path.as_str()).collect();
     for path in ["dev-key.pem", "everything.db", "everything/acme.db", "everything/other.db"] {
         assert!(paths.contains(&path), "{paths:?}");

@@ -7,7 +7,8 @@ use crate::ports::clock::Clock;
 use crate::ports::store::{OutboxRow, StoredAnswer, Unavailable};
 use ir::expr::{Expr, ExprKind, Operator, Type};
 use std::borrow::Cow;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
+use std::time::Duration;
 
 fn open(
     place: &Place,
@@ -28,22 +29,42 @@ fn holding(place: &Place) -> rusqlite::Connection {
     other
 }
 
+/// Waits until something holds, half a minute at most.
+fn until(holds: impl Fn() -> bool) {
+    for _ in 0..3_000 {
+        if holds() {
+            return;
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    panic!("it never held");
+}
+
+/// So many that write, each on a thread that has begun by then.
 fn many(
     store: &Arc<SqliteStore>,
     number: u128,
 ) -> Vec<std::thread::JoinHandle<Result<(), CommitError>>> {
-    (0..number)
-        .map(|id| {
-            let store = Arc::clone(store);
-            std::thread::spawn(move || insert(store.as_ref(), &None, thing_of(id, "one")))
+    let begun = Arc::new(AtomicUsize::new(0));
+    let one = |id| {
+        let (store, begun) = (Arc::clone(store), Arc::clone(&begun));
+        std::thread::spawn(move || {
+            begun.fetch_add(1, Ordering::Relaxed);
+            insert(store.as_ref(), &None, thing_of(id, "one"))
         })
-        .collect()
+    };
+    let all: Vec<_> = (0..number).map(one).collect();
+    until(|| begun.load(Ordering::Relaxed) == all.len());
+    all
 }
+
+/// The writer waits longer for the lock than any test holds it.
+const PATIENT_MS: u32 = 60_000;
 
 #[test]
 fn sets_that_wait_are_one_commit() {
     let place = Place::new();
-    let store = open(&place, |_| {});
+    let store = open(&place, |config| config.limits.lock_wait_ms_max = PATIENT_MS);
     let before = store.figures();
     let other = holding(&place);
     let waiting = many(&store, 40);
@@ -62,11 +83,12 @@ fn a_full_queue_refuses_at_once() {
     let place = Place::new();
     let store = open(&place, |config| {
         config.limits.queue_sets_max = 3;
-        config.limits.lock_wait_ms_max = 1_000;
+        config.limits.lock_wait_ms_max = PATIENT_MS;
     });
     let other = holding(&place);
     let waiting = many(&store, 12);
-    std::thread::sleep(std::time::Duration::from_millis(300));
+    // Whoever does not wait is refused.
+    until(|| waiting.iter().any(|one| one.is_finished()));
     other.execute_batch("COMMIT").expect("it ends");
     let done: Vec<_> = waiting.into_iter().map(|set| set.join().expect("no panic")).collect();
     let busy = Err(CommitError::Unavailable(Unavailable::Busy));
@@ -158,20 +180,21 @@ fn expired_answers_are_swept() {
 }
 
 /// Commits of tenants that are brought one after the other while the writer cannot write; the
-/// numbers of those that were done, in order.
+/// names of those that were done, in order.
 fn done_in_order(brought: &[(&'static str, u128)], rows_max: usize) -> Vec<&'static str> {
     let place = Place::new();
     let domain = domain(Layout::Row);
     let schema = schema(&domain, Layout::Row);
     let mut config = config(place.path(), &domain, &schema, Layout::Row);
     config.limits.group_rows_max = rows_max;
+    config.limits.lock_wait_ms_max = PATIENT_MS;
     let store = SqliteStore::open(config, Arc::new(domain), Arc::new(schema)).expect("it opens");
     let store = Arc::new(store);
     let other = holding(&place);
-    let order = Arc::new(std::sync::Mutex::new(Vec::new()));
+    let begun = Arc::new(AtomicUsize::new(0));
     let mut waiting = Vec::new();
     for (at, (name, rows)) in brought.iter().copied().enumerate() {
-        let (store, order) = (Arc::clone(&store), Arc::clone(&order));
+        let (store, comes) = (Arc::clone(&store), Arc::clone(&begun));
         waiting.push(std::thread::spawn(move || {
             let ids = (at as u128 * 10_000)..;
             let writes = ids
@@ -179,17 +202,26 @@ fn done_in_order(brought: &[(&'static str, u128)], rows_max: usize) -> Vec<&'sta
                 .map(|id| Write::Insert { resource: THING, record: thing_of(id, "one") });
             let set =
                 WriteSet { tenant: tenant(name), writes: writes.collect(), ..WriteSet::default() };
+            comes.fetch_add(1, Ordering::Relaxed);
             wait(store.commit(set, &Bindings::default())).expect("it commits");
-            order.lock().expect("nobody panicked").push(name);
         }));
         // In this order.
-        std::thread::sleep(std::time::Duration::from_millis(50));
+        until(|| begun.load(Ordering::Relaxed) > at);
+        std::thread::sleep(Duration::from_millis(50));
     }
     other.execute_batch("COMMIT").expect("it ends");
     for set in waiting {
         set.join().expect("no panic");
     }
-    Arc::try_unwrap(order).expect("all have ended").into_inner().expect("nobody panicked")
+    // As they were written, for threads are told in any order.
+    let text = "SELECT hex(id) FROM lab_things ORDER BY rowid";
+    let mut rows = other.prepare(text).expect("it is SQL");
+    let ids = rows.query_map([], |row| row.get::<_, String>(0)).expect("it runs");
+    let sets =
+        ids.map(|id| u128::from_str_radix(&id.expect("a text"), 16).expect("an id") / 10_000);
+    let mut sets: Vec<_> = sets.collect();
+    sets.dedup();
+    sets.into_iter().map(|at| brought[at as usize].0).collect()
 }
 
 #[test]

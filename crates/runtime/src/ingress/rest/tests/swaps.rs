@@ -132,7 +132,7 @@ fn ask(backend: &Arc<Backend>) -> tokio::task::JoinHandle<u16> {
 }
 
 async fn until(holds: impl Fn() -> bool) {
-    for _ in 0..500 {
+    for _ in 0..15_000 {
         if holds() {
             return;
         }
@@ -153,7 +153,7 @@ async fn a_call_that_runs_ends_on_what_it_began_with_and_the_next_has_the_other(
     assert!(!former.ended(Duration::from_millis(20)), "a call still has it");
     old.go_on.as_ref().expect("held").add_permits(1);
     assert_eq!(slow.await.expect("it runs"), 200);
-    assert!(former.ended(Duration::from_secs(5)));
+    assert!(former.ended(Duration::from_secs(30)));
 }
 
 #[tokio::test]
@@ -170,7 +170,7 @@ async fn calls_that_come_in_a_pause_wait_for_what_comes_next() {
     assert_eq!(backend.ready().await, Ok(()), "a pause is no outage");
     old.go_on.as_ref().expect("held").add_permits(1);
     assert_eq!(slow.await.expect("it runs"), 200);
-    assert!(former.ended(Duration::from_secs(5)));
+    assert!(former.ended(Duration::from_secs(30)));
     backend.swap(serving(&new));
     for one in waiting {
         assert_eq!(one.await.expect("it runs"), 200);
