@@ -4,9 +4,6 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-/// As Mainstay maps.
-const MAP_BYTES: u64 = 256 << 20;
-
 /// Measures Mainstay beside a hand-written server
 #[derive(Debug, Parser)]
 #[command(args_conflicts_with_subcommands = true)]
@@ -74,7 +71,7 @@ pub(crate) struct Measure {
     #[arg(long)]
     pub(crate) bare: bool,
     /// Bytes of a SQLite file that the reference's readers map into memory
-    #[arg(long, default_value_t = MAP_BYTES)]
+    #[arg(long, default_value_t = 0)]
     pub(crate) map_bytes: u64,
     /// Only compare the answers
     #[arg(long)]
@@ -103,7 +100,7 @@ pub(crate) struct Reference {
     #[arg(long)]
     pub(crate) observed: bool,
     /// Bytes of a SQLite file that readers map into memory
-    #[arg(long, default_value_t = MAP_BYTES)]
+    #[arg(long, default_value_t = 0)]
     pub(crate) map_bytes: u64,
 }
 

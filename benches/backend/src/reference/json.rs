@@ -175,13 +175,32 @@ pub(crate) fn int(out: &mut Vec<u8>, number: i64) {
 fn digits(out: &mut Vec<u8>, mut number: u64, width: usize) {
     let mut text = [b'0'; 20];
     let mut at = text.len();
-    while number > 0 {
+    while number >= 10 {
+        at -= 2;
+        text[at..at + 2].copy_from_slice(&pair(number));
+        number /= 100;
+    }
+    if number > 0 {
         at -= 1;
         text[at] = b'0' + (number % 10) as u8;
-        number /= 10;
     }
     out.extend_from_slice(&text[at.min(text.len() - width)..]);
 }
+
+/// The last two digits of a number.
+fn pair(number: u64) -> [u8; 2] {
+    PAIRS[(number % 100) as usize]
+}
+
+const PAIRS: [[u8; 2]; 100] = {
+    let mut pairs = [[b'0'; 2]; 100];
+    let mut number = 0;
+    while number < 100 {
+        pairs[number] = [b'0' + (number / 10) as u8, b'0' + (number % 10) as u8];
+        number += 1;
+    }
+    pairs
+};
 
 const HEX: &[u8; 16] = b"0123456789abcdef";
 
@@ -232,22 +251,18 @@ pub(crate) fn timestamp(out: &mut Vec<u8>, micros: i64) {
     let day = of_year - (153 * shifted + 2) / 5 + 1;
     let month = if shifted < 10 { shifted + 3 } else { shifted - 9 };
     let year = era * 400 + year + i64::from(month <= 2);
-    digits(out, year.unsigned_abs(), 4);
-    out.push(b'-');
-    digits(out, month.unsigned_abs(), 2);
-    out.push(b'-');
-    digits(out, day.unsigned_abs(), 2);
-    out.push(b'T');
     let seconds = of_day / 1_000_000;
-    digits(out, seconds / 3_600, 2);
-    out.push(b':');
-    digits(out, seconds / 60 % 60, 2);
-    out.push(b':');
-    digits(out, seconds % 60, 2);
+    let ([a, b], [c, d]) = (pair(year.unsigned_abs() / 100), pair(year.unsigned_abs()));
+    let ([e, f], [g, h]) = (pair(month.unsigned_abs()), pair(day.unsigned_abs()));
+    out.extend_from_slice(&[a, b, c, d, b'-', e, f, b'-', g, h, b'T']);
+    let ([a, b], [c, d], [e, f]) =
+        (pair(seconds / 3_600), pair(seconds / 60 % 60), pair(seconds % 60));
+    out.extend_from_slice(&[a, b, b':', c, d, b':', e, f]);
     let fraction = of_day % 1_000_000;
     if fraction != 0 {
-        out.push(b'.');
-        digits(out, fraction, 6);
+        let ([a, b], [c, d], [e, f]) =
+            (pair(fraction / 10_000), pair(fraction / 100), pair(fraction));
+        out.extend_from_slice(&[b'.', a, b, c, d, e, f]);
     }
     out.push(b'Z');
 }

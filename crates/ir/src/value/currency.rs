@@ -35,11 +35,45 @@ const TWO: [&str; 139] = [
 const THREE: [&str; 7] = ["BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"];
 const FOUR: [&str; 2] = ["CLF", "UYW"];
 
+/// Codes that three capital letters could be.
+const PLACES: usize = 26 * 26 * 26;
+/// Stands for a code that no currency has.
+const UNKNOWN: u8 = u8::MAX;
+/// Digits after the point, by the place of the code: every amount that is read, written or computed
+/// asks for them.
+static DIGITS: [u8; PLACES] = {
+    let mut digits = [UNKNOWN; PLACES];
+    let mut list = 0;
+    while list < CODES.len() {
+        let (decimals, codes) = CODES[list];
+        let mut at = 0;
+        while at < codes.len() {
+            let code = codes[at].as_bytes();
+            if let Some(place) = place([code[0], code[1], code[2]]) {
+                digits[place] = decimals;
+            }
+            at += 1;
+        }
+        list += 1;
+    }
+    digits
+};
+
+/// Where a code stands in [`DIGITS`]; none for what is not three capital letters.
+const fn place(code: [u8; 3]) -> Option<usize> {
+    let [a, b, c] = code;
+    if !(a.is_ascii_uppercase() && b.is_ascii_uppercase() && c.is_ascii_uppercase()) {
+        return None;
+    }
+    Some(((a - b'A') as usize * 26 + (b - b'A') as usize) * 26 + (c - b'A') as usize)
+}
+
 impl Currency {
     /// The currency of a code; none where there is no such currency.
     pub fn of(code: &str) -> Option<Self> {
         let letters: [u8; 3] = code.as_bytes().try_into().ok()?;
-        CODES.iter().any(|(_, codes)| codes.binary_search(&code).is_ok()).then_some(Self(letters))
+        let known = place(letters).is_some_and(|at| DIGITS[at] != UNKNOWN);
+        known.then_some(Self(letters))
     }
 
     /// The codes of the currencies with so many digits after the point, sorted.
@@ -50,9 +84,8 @@ impl Currency {
 
     /// Digits after the point; 2 for a currency that is gone, for rows keep what they were given.
     pub fn decimals(self) -> u8 {
-        let code = self.as_str();
-        let found = CODES.iter().find(|(_, codes)| codes.binary_search(&code).is_ok());
-        found.map_or(2, |(decimals, _)| *decimals)
+        let digits = place(self.0).map_or(UNKNOWN, |at| DIGITS[at]);
+        if digits == UNKNOWN { 2 } else { digits }
     }
 
     /// The letters.

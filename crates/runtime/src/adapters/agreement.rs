@@ -241,8 +241,9 @@ fn agree(store: &impl Store) {
     let (areas, things) = (areas(), things(&seed));
     let mut set = WriteSet::default();
     for (resource, rows) in [(AREA, &areas), (THING, &things)] {
-        set.writes
-            .extend(rows.iter().map(|record| Write::Insert { resource, record: record.clone() }));
+        set.writes.extend(
+            rows.iter().map(|record| Write::Insert { resource, record: record.clone().into() }),
+        );
     }
     wait(store.commit(set, &Bindings { now: NOW, ..Bindings::default() })).expect("it commits");
     let mut runner = proptest::test_runner::TestRunner::new(ProptestConfig {

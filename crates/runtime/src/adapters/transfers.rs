@@ -158,7 +158,7 @@ fn put(store: &dyn Store, tenant: &Tenant, writes: Vec<Write>, mark: u8) {
 }
 
 fn insert(resource: ResourceId, record: Record) -> Write {
-    Write::Insert { resource, record }
+    Write::Insert { resource, record: record.into() }
 }
 
 /// Rows of two tenants and of all, more than a batch of one kind.

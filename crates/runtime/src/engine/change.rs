@@ -13,6 +13,7 @@ use crate::plan::needs::Needs;
 use crate::problem::{Problem, kinds};
 use crate::record::Record;
 use ir::domain::{Change, CommandId, Grant, ResourceId};
+use std::sync::Arc;
 
 /// A write that a client asks for.
 #[derive(Debug)]
@@ -95,7 +96,7 @@ pub(crate) struct Done {
     /// The row.
     pub(crate) id: u128,
     /// The row as it is then, where the caller may see it.
-    pub(crate) record: Option<Record>,
+    pub(crate) record: Option<Arc<Record>>,
 }
 
 impl<'e> Unit<'e> {
@@ -169,9 +170,9 @@ impl<'e> Unit<'e> {
     }
 
     /// The row to change, which the caller must be able to see.
-    async fn target(&mut self, resource: ResourceId, id: u128) -> Result<Record, Failure> {
+    async fn target(&mut self, resource: ResourceId, id: u128) -> Result<Arc<Record>, Failure> {
         let (engine, call) = (self.engine, self.call);
-        let old = self.rows.whole(engine, call, resource, id).await?.cloned();
+        let old = self.rows.whole(engine, call, resource, id).await?;
         let old = old.ok_or_else(not_found)?;
         self.look(resource, &[id], true).await?;
         if self.sees(resource, id) { Ok(old) } else { Err(not_found()) }
@@ -181,12 +182,11 @@ impl<'e> Unit<'e> {
     pub(crate) async fn done(&mut self, write: &Write<'_>, id: u128) -> Result<Done, Failure> {
         self.look(write.resource, &[id], true).await?;
         let seen = self.sees(write.resource, id);
-        let record = self.row(write.resource, id).filter(|_| seen).cloned();
-        let mut done = Done { verb: write.verb, resource: write.resource, id, record };
-        if let Some(record) = &mut done.record {
-            self.complete(write.resource, std::slice::from_mut(record)).await?;
+        let mut record = self.rows.shared(write.resource, id).filter(|_| seen);
+        if let Some(record) = &mut record {
+            self.complete_shared(write.resource, record).await?;
         }
-        Ok(done)
+        Ok(Done { verb: write.verb, resource: write.resource, id, record })
     }
 
     /// The row that the body makes.

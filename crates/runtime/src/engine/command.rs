@@ -30,7 +30,7 @@ impl Unit<'_> {
         let (engine, call, resource) = (self.engine, self.call, write.resource);
         let command = &engine.plan.domain.resource(resource).commands[command_id.index()];
         let plan = &engine.plan.resource(resource).commands[command_id.index()];
-        let old = self.rows.whole(engine, call, resource, id).await?.cloned();
+        let old = self.rows.whole(engine, call, resource, id).await?;
         let old = old.ok_or_else(not_found)?;
         self.look(resource, &[id], true).await?;
         self.follow(resource, &[&old], &plan.by).await?;

@@ -1,6 +1,7 @@
 //! Committing a unit of work: again where others were faster, a problem where the store refuses.
 
 use super::change::{Done, Write};
+use super::settle;
 use super::unit::{Mark, Unit};
 use super::{Engine, Failure, problem};
 use crate::plan::Plan;
@@ -117,11 +118,14 @@ fn refused(plan: &Plan, marks: &[Mark], error: CommitError) -> (usize, Failure) 
         }
         CommitError::UnknownReference { write, resource, field, id } => {
             let place = Place { plan, root: root(write, resource), resource };
-            let of = |reference: &&(ResourceId, FieldId, u128, String)| {
-                (reference.0, reference.1, reference.2) == (resource, field, id)
-            };
-            let found = marks.get(write).and_then(|mark| mark.references.iter().find(of));
-            let pointer = found.map_or_else(|| place.pointer(field), |found| found.3.clone());
+            let found = marks.get(write).and_then(|mark| {
+                let is = |(of, at, to, _): &&(ResourceId, FieldId, u128, settle::Place)| {
+                    (*of, *at, *to) == (resource, field, id)
+                };
+                let (of, at, _, place) = mark.references.iter().find(is)?;
+                Some(settle::pointer_in(domain, mark.resource, *place, *of, *at))
+            });
+            let pointer = found.unwrap_or_else(|| place.pointer(field));
             let problem = Problem::new(kinds::UNKNOWN_REFERENCE);
             (operation(write), Box::new(problem.at(pointer, "there is no such row")))
         }

@@ -5,6 +5,7 @@ use super::rows::Rows;
 use super::unit::Unit;
 use crate::plan::list::Expand;
 use crate::record::Record;
+use std::sync::Arc;
 
 impl Unit<'_> {
     /// The rows that references lead to and the caller may see, one batched call a relation.
@@ -27,17 +28,19 @@ impl Unit<'_> {
             ids.sort_unstable();
             ids.dedup();
             self.look(target, &ids, true).await?;
-            let mut rows: Vec<Record> = ids
+            let mut rows: Vec<Arc<Record>> = ids
                 .into_iter()
                 .filter(|id| self.sees(target, *id))
-                .filter_map(|id| self.rows.get(target, id).cloned())
+                .filter_map(|id| self.rows.shared(target, id))
                 .collect();
             if self.needs_asking(target) {
-                self.ask(target, &mut rows).await?;
+                let mut own: Vec<Record> = rows.iter().map(|row| Record::clone(row)).collect();
+                self.ask(target, &mut own).await?;
+                rows = own.into_iter().map(Arc::new).collect();
             }
             let shown = &self.engine.plan.resource(target).rules.shown;
             if !shown.is_empty() {
-                let seeds: Vec<&Record> = rows.iter().collect();
+                let seeds: Vec<&Record> = rows.iter().map(|row| &**row).collect();
                 self.follow(target, &seeds, shown).await?;
             }
             for row in rows {

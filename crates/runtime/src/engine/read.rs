@@ -12,6 +12,7 @@ use ir::domain::{FieldId, ResourceId, Source};
 use ir::expr::{Expr, ExprKind, FieldRef, Implicit, Operator, Type};
 use ir::value::Value;
 use std::borrow::Cow;
+use std::sync::Arc;
 
 /// What a client asks of a list.
 #[derive(Debug)]
@@ -158,14 +159,28 @@ impl Unit<'_> {
         resource: ResourceId,
         records: &mut [Record],
     ) -> Result<(), Failure> {
-        let engine = self.engine;
-        let shown = &engine.plan.resource(resource).rules.shown;
+        let shown = &self.engine.plan.resource(resource).rules.shown;
         if !shown.is_empty() {
             let seeds: Vec<&Record> = records.iter().collect();
             self.follow(resource, &seeds, shown).await?;
         }
         if self.needs_asking(resource) {
             self.ask(resource, records).await?;
+        }
+        Ok(())
+    }
+
+    /// The same for one row that is shared: copied only where something of it is asked for.
+    pub(crate) async fn complete_shared(
+        &mut self,
+        resource: ResourceId,
+        record: &mut Arc<Record>,
+    ) -> Result<(), Failure> {
+        let shown = &self.engine.plan.resource(resource).rules.shown;
+        self.follow(resource, &[record], shown).await?;
+        if self.needs_asking(resource) {
+            let record = std::slice::from_mut(Arc::make_mut(record));
+            self.ask(resource, record).await?;
         }
         Ok(())
     }

@@ -12,6 +12,7 @@ use crate::record::Record;
 use ir::domain::{Command, Kind, ResourceId};
 use ir::value::Value;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// Where the references of a row come from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -106,9 +107,9 @@ impl Unit<'_> {
         if needs.is_empty() {
             return Ok(());
         }
-        let found: Vec<Record> =
-            ids.iter().filter_map(|id| self.rows.get(resource, *id)).cloned().collect();
-        let seeds: Vec<&Record> = found.iter().collect();
+        let found: Vec<Arc<Record>> =
+            ids.iter().filter_map(|id| self.rows.shared(resource, *id)).collect();
+        let seeds: Vec<&Record> = found.iter().map(|row| &**row).collect();
         self.follow(resource, &seeds, needs).await
     }
 

@@ -6,6 +6,7 @@ use crate::record::Record;
 use crate::request::Call;
 use ir::domain::{FieldId, ResourceId};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// Rows by resource and id.
 #[derive(Debug, Default)]
@@ -16,7 +17,7 @@ pub(crate) struct Rows {
 #[derive(Debug)]
 struct Slot {
     /// None where there is no such row, or it has been deleted.
-    record: Option<Record>,
+    record: Option<Arc<Record>>,
     /// Its children are loaded too.
     whole: bool,
 }
@@ -24,11 +25,16 @@ struct Slot {
 impl Rows {
     /// A row that is known.
     pub(crate) fn get(&self, resource: ResourceId, id: u128) -> Option<&Record> {
-        self.slots.get(&(resource, id))?.record.as_ref()
+        self.slots.get(&(resource, id))?.record.as_deref()
+    }
+
+    /// The same to keep: a row with its children is shared, not copied.
+    pub(crate) fn shared(&self, resource: ResourceId, id: u128) -> Option<Arc<Record>> {
+        self.slots.get(&(resource, id))?.record.clone()
     }
 
     /// The row as this call leaves it; none: deleted.
-    pub(crate) fn put(&mut self, resource: ResourceId, id: u128, record: Option<Record>) {
+    pub(crate) fn put(&mut self, resource: ResourceId, id: u128, record: Option<Arc<Record>>) {
         self.slots.insert((resource, id), Slot { record, whole: true });
     }
 
@@ -59,7 +65,7 @@ impl Rows {
         }
         for record in read {
             let key = (resource, record.id);
-            self.slots.insert(key, Slot { record: Some(record), whole });
+            self.slots.insert(key, Slot { record: Some(Arc::new(record)), whole });
         }
         Ok(())
     }
@@ -71,9 +77,9 @@ impl Rows {
         call: &Call,
         resource: ResourceId,
         id: u128,
-    ) -> Result<Option<&Record>, Failure> {
+    ) -> Result<Option<Arc<Record>>, Failure> {
         self.fetch(engine, call, resource, &[id], true).await?;
-        Ok(self.get(resource, id))
+        Ok(self.shared(resource, id))
     }
 
     /// Follows references from rows of a resource, one batched call for each relation, so that

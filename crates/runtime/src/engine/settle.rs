@@ -290,7 +290,17 @@ pub(super) fn pointer(
     of: ResourceId,
     field: FieldId,
 ) -> String {
-    let domain = &unit.engine.plan.domain;
+    pointer_in(&unit.engine.plan.domain, root, place, of, field)
+}
+
+/// The same where there is no unit any more.
+pub(super) fn pointer_in(
+    domain: &ir::domain::Domain,
+    root: ResourceId,
+    place: Place,
+    of: ResourceId,
+    field: FieldId,
+) -> String {
     let name = pointer_token(&domain.resource(of).field(field).name);
     match place {
         None => format!("/{name}"),

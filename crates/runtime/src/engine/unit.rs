@@ -3,14 +3,16 @@
 use super::change::Verb;
 use super::represent;
 use super::rows::Rows;
+use super::settle::Place;
 use super::{Engine, Failure};
-use crate::plan::resource::EventPlan;
+use crate::plan::resource::{EventPlan, Reference};
 use crate::ports::audit::Entry;
 use crate::ports::store::{ChildChange, OutboxRow, StoredAnswer, Write, WriteSet};
 use crate::record::Record;
 use crate::request::Call;
 use crate::telemetry::trace::TraceContext;
-use ir::domain::{Change, FieldId, Grant, Kind, ResourceId};
+use ir::domain::{Change, FieldId, Grant, ResourceId};
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{Mutex, MutexGuard};
 
@@ -47,8 +49,8 @@ pub(crate) struct Mark {
     pub(crate) resource: ResourceId,
     /// Which row.
     pub(crate) id: u128,
-    /// References inside the context: child resource or root, field, id, pointer.
-    pub(crate) references: Vec<(ResourceId, FieldId, u128, String)>,
+    /// References inside the context: child resource or root, field, id, place of the row.
+    pub(crate) references: Vec<(ResourceId, FieldId, u128, Place)>,
 }
 
 impl<'e> Unit<'e> {
@@ -68,17 +70,13 @@ impl<'e> Unit<'e> {
         }
     }
 
-    /// The row as this call leaves it.
-    pub(crate) fn row(&self, resource: ResourceId, id: u128) -> Option<&Record> {
-        self.rows.get(resource, id)
-    }
-
     /// A new row.
     pub(crate) fn insert(&mut self, resource: ResourceId, record: Record) {
         self.mark(resource, &record, false);
         self.publish(resource, Change::Created, &record);
         self.trace(resource, record.id, None, Some(&record));
-        self.rows.put(resource, record.id, Some(record.clone()));
+        let record = Arc::new(record);
+        self.rows.put(resource, record.id, Some(Arc::clone(&record)));
         self.writes.push(Write::Insert { resource, record });
     }
 
@@ -102,7 +100,8 @@ impl<'e> Unit<'e> {
             let removed = gone.map(|old| old.id).collect();
             children.push((*field, ChildChange { removed, put: rows.clone() }));
         }
-        self.rows.put(resource, record.id, Some(record.clone()));
+        let record = Arc::new(record);
+        self.rows.put(resource, record.id, Some(Arc::clone(&record)));
         let pairs = old.values.iter().zip(&record.values).enumerate();
         let fields = pairs.filter(|(_, (old, new))| old != new).map(|(at, _)| FieldId::of(at));
         let (fields, expected) = (fields.collect(), old.version);
@@ -143,24 +142,19 @@ impl<'e> Unit<'e> {
     }
 
     fn mark(&mut self, resource: ResourceId, record: &Record, conditional: bool) {
-        let domain = &self.engine.plan.domain;
+        let plan = &self.engine.plan;
         let mut references = Vec::new();
-        let mut note = |of: ResourceId, row: &Record, before: &str| {
-            for (id, field) in domain.resource(of).fields() {
-                if let (Kind::Reference { crosses: false, .. }, Some(to)) =
-                    (&field.kind, row.value(id).as_uuid())
-                {
-                    let name = crate::problem::pointer_token(&field.name);
-                    references.push((of, id, to, format!("{before}/{name}")));
+        let mut note = |of: ResourceId, row: &Record, place: Place| {
+            for Reference { field, crosses, .. } in &plan.resource(of).references {
+                if let (false, Some(to)) = (*crosses, row.value(*field).as_uuid()) {
+                    references.push((of, *field, to, place));
                 }
             }
         };
-        note(resource, record, "");
-        for child in &self.engine.plan.resource(resource).children {
-            let list =
-                crate::problem::pointer_token(&domain.resource(resource).field(child.field).name);
+        note(resource, record, None);
+        for child in &plan.resource(resource).children {
             for (at, row) in record.children_of(child.field).iter().enumerate() {
-                note(child.target, row, &format!("/{list}/{at}"));
+                note(child.target, row, Some((child.field, at)));
             }
         }
         let operation = self.made.len();

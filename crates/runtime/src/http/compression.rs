@@ -106,6 +106,10 @@ fn unmark_header(request: &mut HeaderMap, name: &HeaderName) -> Option<Coding> {
     if !request.contains_key(name) {
         return None;
     }
+    // A tag without a mark, as most are, holds no hyphen.
+    if request.get_all(name).iter().all(|line| memchr::memchr(b'-', line.as_bytes()).is_none()) {
+        return None;
+    }
     let suffixes = CODINGS.map(|coding| (coding, format!("-{}\"", coding.name())));
     let find = |text: &str| {
         let at = |(coding, suffix): &(Coding, String)| Some((text.find(suffix)?, *coding));

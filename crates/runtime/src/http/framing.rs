@@ -37,8 +37,7 @@ pub(super) fn head(
         return incomplete(bytes, limits).map(|()| None);
     };
     let mut lines = lines(&bytes[..end]);
-    let first = lines.next().unwrap_or_default();
-    check_line(first)?;
+    let first = lines.next().unwrap_or(Ok(&[]))?;
     let target = first.split(|byte| *byte == b' ').nth(1).unwrap_or_default();
     if target.len() > limits.target_bytes_max {
         return Err(too_long());
@@ -49,38 +48,40 @@ pub(super) fn head(
     if end - first.len() > limits.header_bytes_max {
         return Err(too_large());
     }
-    line_ends(&bytes[..end], 0)?;
     let framing = fields(lines, limits, first.ends_with(b" HTTP/1.0"))?;
     Ok(Some((end + 4, framing)))
 }
 
-/// The lines of a head without their ends; the last one was cut in front of its CR LF.
-fn lines(head: &[u8]) -> impl Iterator<Item = &[u8]> {
+/// The lines of a head without their ends; the last one was cut in front of its CR LF. What no line
+/// may hold is found on the way, so that a head is gone through once.
+fn lines(head: &[u8]) -> impl Iterator<Item = Result<&[u8], Refusal>> {
     let mut rest = Some(head);
     std::iter::from_fn(move || {
         let bytes = rest?;
-        let line = match memchr::memchr(b'\n', bytes) {
-            Some(at) => {
-                rest = Some(&bytes[at + 1..]);
-                &bytes[..at]
-            }
-            None => {
-                rest = None;
-                bytes
-            }
+        let end = memchr::memchr3(b'\r', b'\n', 0, bytes);
+        let Some(at) = end else {
+            rest = None;
+            return Some(Ok(bytes));
         };
-        Some(line.strip_suffix(b"\r").unwrap_or(line))
+        Some(match (bytes[at], bytes.get(at + 1)) {
+            (b'\r', Some(b'\n')) => {
+                rest = Some(&bytes[at + 2..]);
+                Ok(&bytes[..at])
+            }
+            (b'\n', _) => Err(malformed("a line ends in LF without CR")),
+            _ => Err(malformed("a line holds CR or NUL")),
+        })
     })
 }
 
 fn fields<'a>(
-    lines: impl Iterator<Item = &'a [u8]>,
+    lines: impl Iterator<Item = Result<&'a [u8], Refusal>>,
     limits: &Limits,
     old: bool,
 ) -> Result<Framing, Refusal> {
     let (mut length, mut chunked, mut count) = (None, false, 0);
     for line in lines {
-        check_line(line)?;
+        let line = line?;
         count += 1;
         let Some(colon) = memchr::memchr(b':', line) else {
             return Err(malformed("a header line has no colon"));
@@ -111,13 +112,6 @@ fn fields<'a>(
         (None, true) => Ok(Framing::Chunked),
         (Some(0) | None, false) => Ok(Framing::None),
         (Some(bytes), false) => Ok(Framing::Length(bytes)),
-    }
-}
-
-fn check_line(line: &[u8]) -> Result<(), Refusal> {
-    match memchr::memchr2(b'\r', 0, line) {
-        Some(_) => Err(malformed("a line holds CR or NUL")),
-        None => Ok(()),
     }
 }
 

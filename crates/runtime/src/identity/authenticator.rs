@@ -1,7 +1,7 @@
 //! Turns what a request carries into a caller: a bearer token, an API key, or nothing.
 
 use super::actors::Actors;
-use super::cache::{self, Cache, Entry};
+use super::cache::{Cache, Entry};
 use super::development::{self, DevelopmentKey};
 use super::issuer::{Issuer, IssuerConfig};
 use super::jwk::Algorithm;
@@ -162,15 +162,14 @@ impl Authenticator {
     }
 
     async fn token(&self, token: &str, now: i64) -> Result<Arc<Principal>, Problem> {
-        let hash = cache::hash(token);
-        if let Some(entry) = self.cache.get(&hash, now) {
+        if let Some(entry) = self.cache.get(token, now) {
             let issuer = entry.issuer.map(|at| &self.shared.issuers[at]);
             if issuer.map_or(0, Issuer::generation_now) == entry.generation {
                 return Ok(entry.principal);
             }
         }
         let entry = self.verify(token, now).await?;
-        self.cache.put(hash, entry.clone(), now);
+        self.cache.put(token, entry.clone(), now);
         Ok(entry.principal)
     }
 

@@ -1,6 +1,6 @@
 //! Days, times and spans: their wire forms (RFC 3339, ISO 8601) and the numbers they are kept as.
 
-use super::write::unsigned;
+use super::write::{pair, unsigned};
 
 const SECOND: i64 = 1_000_000;
 const DAY: i64 = 86_400 * SECOND;
@@ -175,28 +175,33 @@ pub(crate) fn read_duration(text: &str) -> Option<i64> {
 /// `2026-11-22`
 pub(crate) fn write_date(out: &mut Vec<u8>, date: i32) {
     let (year, month, day) = civil(i64::from(date));
-    if year < 0 {
-        out.push(b'-');
+    if !(0..=9_999).contains(&year) {
+        // No year of the wire: it is only shown.
+        if year < 0 {
+            out.push(b'-');
+        }
+        unsigned(out, year.unsigned_abs(), 4);
+    } else {
+        let [a, b] = pair(year.unsigned_abs() / 100);
+        let [c, d] = pair(year.unsigned_abs());
+        out.extend_from_slice(&[a, b, c, d]);
     }
-    unsigned(out, year.unsigned_abs(), 4);
-    out.push(b'-');
-    unsigned(out, month, 2);
-    out.push(b'-');
-    unsigned(out, day, 2);
+    let ([a, b], [c, d]) = (pair(month), pair(day));
+    out.extend_from_slice(&[b'-', a, b, b'-', c, d]);
 }
 
 /// `12:30:00`, with six digits of a fraction where there is one.
 pub(crate) fn write_time(out: &mut Vec<u8>, micros: i64) {
     let micros = micros.rem_euclid(DAY).unsigned_abs();
     let seconds = micros / 1_000_000;
-    unsigned(out, seconds / 3_600, 2);
-    out.push(b':');
-    unsigned(out, seconds / 60 % 60, 2);
-    out.push(b':');
-    unsigned(out, seconds % 60, 2);
-    if !micros.is_multiple_of(1_000_000) {
-        out.push(b'.');
-        unsigned(out, micros % 1_000_000, 6);
+    let ([a, b], [c, d], [e, f]) =
+        (pair(seconds / 3_600), pair(seconds / 60 % 60), pair(seconds % 60));
+    out.extend_from_slice(&[a, b, b':', c, d, b':', e, f]);
+    let fraction = micros % 1_000_000;
+    if fraction > 0 {
+        let ([a, b], [c, d], [e, f]) =
+            (pair(fraction / 10_000), pair(fraction / 100), pair(fraction));
+        out.extend_from_slice(&[b'.', a, b, c, d, e, f]);
     }
 }
 

@@ -102,13 +102,32 @@ pub(crate) fn int(out: &mut Vec<u8>, n: i64) {
 pub(crate) fn unsigned(out: &mut Vec<u8>, mut n: u64, width: usize) {
     let mut digits = [b'0'; 20];
     let mut at = digits.len();
-    while n > 0 {
+    while n >= 10 {
+        at -= 2;
+        digits[at..at + 2].copy_from_slice(&pair(n % 100));
+        n /= 100;
+    }
+    if n > 0 {
         at -= 1;
         digits[at] = b'0' + (n % 10) as u8;
-        n /= 10;
     }
     out.extend_from_slice(&digits[at.min(digits.len() - width)..]);
 }
+
+/// Two digits of a number below 100: division by ten is most of what digits cost.
+pub(crate) fn pair(n: u64) -> [u8; 2] {
+    PAIRS[(n % 100) as usize]
+}
+
+const PAIRS: [[u8; 2]; 100] = {
+    let mut pairs = [[b'0'; 2]; 100];
+    let mut n = 0;
+    while n < 100 {
+        pairs[n] = [b'0' + (n / 10) as u8, b'0' + (n % 10) as u8];
+        n += 1;
+    }
+    pairs
+};
 
 /// `units / 10^scale` with at least `shown` digits after the point: further ones only where they
 /// are not zero.
@@ -142,11 +161,15 @@ const HEX: &[u8; 16] = b"0123456789abcdef";
 
 /// `0190a5c4-…` in lower case.
 pub(crate) fn uuid(out: &mut Vec<u8>, id: u128) {
-    for (at, byte) in id.to_be_bytes().iter().enumerate() {
-        if matches!(at, 4 | 6 | 8 | 10) {
-            out.push(b'-');
+    let mut text = [b'-'; 36];
+    let mut at = 0;
+    for (index, byte) in id.to_be_bytes().iter().enumerate() {
+        if matches!(index, 4 | 6 | 8 | 10) {
+            at += 1;
         }
-        out.push(HEX[usize::from(byte >> 4)]);
-        out.push(HEX[usize::from(byte & 15)]);
+        text[at] = HEX[usize::from(byte >> 4)];
+        text[at + 1] = HEX[usize::from(byte & 15)];
+        at += 2;
     }
+    out.extend_from_slice(&text);
 }

@@ -88,11 +88,11 @@ impl Bench {
     }
 
     fn insert(&self, resource: ResourceId, record: &Record) -> Result<(), CommitError> {
-        self.commit(vec![Write::Insert { resource, record: record.clone() }])
+        self.commit(vec![Write::Insert { resource, record: record.clone().into() }])
     }
 
     fn put(&self, resource: ResourceId, records: &[Record]) {
-        let insert = |record: &Record| Write::Insert { resource, record: record.clone() };
+        let insert = |record: &Record| Write::Insert { resource, record: record.clone().into() };
         self.commit(records.iter().map(insert).collect()).expect("the rows are written");
     }
 
@@ -194,14 +194,14 @@ fn changed(record: &Record, fields: &[(FieldId, Value)]) -> Record {
 
 fn update(resource: ResourceId, record: Record) -> Write {
     let (expected, fields) = (record.version - 1, all_fields(&record));
-    Write::Update { resource, record, fields, expected, children: Vec::new() }
+    Write::Update { resource, record: record.into(), fields, expected, children: Vec::new() }
 }
 
 fn update_parts(record: Record, removed: &[u128], put: Vec<Record>) -> Write {
     let (expected, fields) = (record.version - 1, all_fields(&record));
     let change = ChildChange { removed: removed.to_vec(), put };
     let children = vec![(thing::PARTS, change)];
-    Write::Update { resource: THING, record, fields, expected, children }
+    Write::Update { resource: THING, record: record.into(), fields, expected, children }
 }
 
 fn all_fields(record: &Record) -> Vec<FieldId> {

@@ -71,14 +71,14 @@ pub enum Write {
         /// Of which root.
         resource: ResourceId,
         /// The row.
-        record: Record,
+        record: Arc<Record>,
     },
     /// Replaces the row if it still has that version; the new version is one more.
     Update {
         /// Of which root.
         resource: ResourceId,
         /// The row as it is to be (its `version` already the new one); children unused here.
-        record: Record,
+        record: Arc<Record>,
         /// Fields whose values are others than were read, in the order of their ids; a store may
         /// leave the others as they are.
         fields: Vec<FieldId>,

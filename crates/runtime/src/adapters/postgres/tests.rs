@@ -103,7 +103,7 @@ fn set(of: &Tenant, writes: Vec<Write>) -> WriteSet {
 }
 
 async fn insert(store: &dyn Store, of: &Tenant, record: Record) -> Result<(), CommitError> {
-    let writes = vec![Write::Insert { resource: THING, record }];
+    let writes = vec![Write::Insert { resource: THING, record: record.into() }];
     store.commit(set(of, writes), &Bindings::default()).await
 }
 

@@ -67,7 +67,7 @@ impl Link {
         connection.busy_timeout(lock_wait)?;
         connection.set_prepared_statement_cache_capacity(STATEMENTS_MAX);
         if role == Role::Reader {
-            connection.execute_batch("PRAGMA query_only = ON; PRAGMA mmap_size = 268435456;")?;
+            connection.execute_batch("PRAGMA query_only = ON;")?;
         } else {
             connection.query_row("PRAGMA journal_mode = WAL", [], |_| Ok(()))?;
             connection.execute_batch(&format!(

@@ -66,7 +66,7 @@ fn thing_of(id: u128, name: &str) -> Record {
 }
 
 fn insert(store: &dyn Store, of: &Tenant, record: Record) -> Result<(), CommitError> {
-    let writes = vec![Write::Insert { resource: THING, record }];
+    let writes = vec![Write::Insert { resource: THING, record: record.into() }];
     let set = WriteSet { tenant: of.clone(), writes, ..WriteSet::default() };
     wait(store.commit(set, &Bindings::default()))
 }
@@ -105,7 +105,7 @@ fn an_order_is_written_and_read_with_its_lines() {
     let lines = [line(2, 1), line(1, 2)].map(|line| Record { version: 0, ..line });
     order.children = vec![(FieldId(1), lines.to_vec())];
     let mut set = WriteSet { tenant: acme.clone(), ..WriteSet::default() };
-    set.writes.push(Write::Insert { resource: ORDER, record: order.clone() });
+    set.writes.push(Write::Insert { resource: ORDER, record: order.clone().into() });
     wait(store.commit(set, &bindings)).expect("it commits");
     let found = wait(store.get(&acme, ORDER, &[7, 8], &[FieldId(1)], &bindings)).expect("it reads");
     assert_eq!(found, [order]);

@@ -41,6 +41,7 @@ impl Served {
         let record = Record { version: version + 1, ..row(id, values) };
         let children: Vec<(FieldId, ChildChange)> = Vec::new();
         let (resource, fields) = (AREA, vec![FieldId(0)]);
+        let record = record.into();
         let update = Write::Update { resource, record, fields, expected: version, children };
         self.write("acme", vec![update]);
     }
@@ -54,8 +55,9 @@ impl Served {
         let new = u128::from(mark) * 10_000;
         let area = |id: u128| insert(AREA, row(id, vec![Value::text(format!("n{id}"))]));
         let area = |id: u128| match area(id) {
-            Write::Insert { resource, mut record } => {
-                record.values = vec![Value::text(format!("n{id}")), Value::Null].into();
+            Write::Insert { resource, record } => {
+                let values = vec![Value::text(format!("n{id}")), Value::Null].into();
+                let record = Record { values, ..Record::clone(&record) }.into();
                 Write::Insert { resource, record }
             }
             other => other,

@@ -16,15 +16,15 @@ pub(super) fn value(tag: Tag) -> HeaderValue {
 }
 
 /// What a conditional header names.
-enum Tags {
+enum Tags<'a> {
     /// `*`
     Any,
     /// These, perhaps none.
-    These(Vec<Given>),
+    These(Vec<Given<'a>>),
 }
 
 /// The tags of a header; elements of the list may be empty (RFC 9110, 5.6.1).
-fn tags(request: &Request, name: &HeaderName) -> Result<Option<Tags>, Failure> {
+fn tags<'a>(request: &'a Request, name: &HeaderName) -> Result<Option<Tags<'a>>, Failure> {
     let mut values = request.headers.get_all(name).iter().peekable();
     if values.peek().is_none() {
         return Ok(None);
@@ -52,7 +52,7 @@ fn tags(request: &Request, name: &HeaderName) -> Result<Option<Tags>, Failure> {
             {
                 return Err(broken(name));
             }
-            tags.push(Given { weak, opaque: opaque.to_owned() });
+            tags.push(Given { weak, opaque });
             rest = after.trim_start_matches(BETWEEN);
         }
     }
@@ -72,9 +72,9 @@ fn sound(opaque: &str) -> bool {
 }
 
 /// A tag as a client gives it.
-struct Given {
+struct Given<'a> {
     weak: bool,
-    opaque: String,
+    opaque: &'a str,
 }
 
 fn broken(name: &HeaderName) -> Failure {
@@ -95,7 +95,7 @@ pub(super) fn named(request: &Request, name: HeaderName) -> Result<Match, Failur
         Some(Tags::Any) => Match::Any,
         Some(Tags::These(tags)) => {
             let compared = tags.iter().filter(|tag| !(strong && tag.weak));
-            Match::Versions(compared.filter_map(|tag| version(&tag.opaque)).collect())
+            Match::Versions(compared.filter_map(|tag| version(tag.opaque)).collect())
         }
     })
 }

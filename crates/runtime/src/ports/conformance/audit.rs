@@ -55,7 +55,7 @@ fn assert_whole(tenant: &Tenant, mut page: Vec<Kept>, entries: usize) {
 
 pub(crate) fn an_entry_is_there_with_its_change_and_without_it_is_not(bench: &Bench) {
     let tenant = bench.tenant();
-    let insert = |id| Write::Insert { resource: THING, record: thing_with(id, &[]) };
+    let insert = |id| Write::Insert { resource: THING, record: thing_with(id, &[]).into() };
     let good = set(&tenant, vec![insert(1)], vec![entry(1, "alice", "lab.Thing")]);
     assert_eq!(bench.wait(bench.store().commit(good, &bindings())), Ok(()));
     let both = vec![insert(2), delete(THING, 99, 1)];
@@ -80,7 +80,7 @@ pub(crate) fn many_writers_make_one_chain(bench: &Bench) {
                 for n in 0..10 {
                     let id = 1 + writer * 100 + n * 2;
                     let insert =
-                        |id| Write::Insert { resource: THING, record: thing_with(id, &[]) };
+                        |id| Write::Insert { resource: THING, record: thing_with(id, &[]).into() };
                     let entries =
                         vec![entry(id, "alice", "lab.Thing"), entry(id + 1, "bob", "lab.Thing")];
                     let set = set(&tenant, vec![insert(id)], entries);
@@ -124,7 +124,7 @@ pub(crate) fn trails_of_tenants_never_meet(bench: &Bench) {
     let (acme, other) = (bench.named("acme"), bench.named("other"));
     append(bench, &acme, vec![entry(1, "alice", "lab.Thing")]);
     append(bench, &other, vec![entry(2, "bob", "lab.Thing"), entry(3, "bob", "lab.Thing")]);
-    let unit = Write::Insert { resource: UNIT, record: unit(7) };
+    let unit = Write::Insert { resource: UNIT, record: unit(7).into() };
     let shared = Entry { shared: true, ..entry(4, "carol", "lab.Unit") };
     let done = bench.wait(bench.store().commit(set(&acme, vec![unit], vec![shared]), &bindings()));
     assert_eq!(done, Ok(()));

@@ -12,7 +12,7 @@ pub(crate) fn a_unique_key_refuses_and_is_named(bench: &Bench) {
     assert_eq!(bench.insert(THING, &code(3, "a")), duplicate(0, 0));
     assert_eq!(bench.insert(THING, &code(3, "A")), Ok(()), "exact bytes");
     let taken = changed(&code(2, "b"), &[(thing::CODE, Value::text("a"))]);
-    let other = Write::Insert { resource: THING, record: code(4, "d") };
+    let other = Write::Insert { resource: THING, record: code(4, "d").into() };
     assert_eq!(bench.commit(vec![other, update(THING, taken)]), duplicate(1, 0));
     assert_eq!(bench.get(THING, 4), None, "nothing of the set is there");
     let itself = changed(&code(1, "a"), &[]);
@@ -66,7 +66,7 @@ pub(crate) fn spans_of_one_area_never_overlap(bench: &Bench) {
     let moved = changed(&longer, &[(FieldId(0), Value::Uuid(2))]);
     assert_eq!(bench.commit(vec![update(SLOT, moved)]), meets(0));
     let both = [slot(6, 2, 100, 110), slot(7, 2, 105, 106)];
-    let both = both.map(|record| Write::Insert { resource: SLOT, record });
+    let both = both.map(|record| Write::Insert { resource: SLOT, record: record.into() });
     assert_eq!(bench.commit(both.to_vec()), meets(1), "within a set as well");
     assert_eq!(bench.ids(SLOT, None), [1, 2, 3, 4, 5]);
 }

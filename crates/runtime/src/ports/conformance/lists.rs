@@ -128,7 +128,8 @@ pub(crate) fn an_untouched_row_is_on_one_page_whatever_comes_and_goes(bench: &Be
         let moved = changed(&old, &[(thing::COUNT, Value::Int(99 - id as i64))]);
         let new = thing_with(1_000 + id, &[(thing::COUNT, Value::Int(id as i64 % 4))]);
         let gone = 40 - id;
-        let mut writes = vec![update(THING, moved), Write::Insert { resource: THING, record: new }];
+        let mut writes =
+            vec![update(THING, moved), Write::Insert { resource: THING, record: new.into() }];
         if gone != id
             && let Some(gone) = bench.get(THING, gone)
         {

@@ -33,7 +33,7 @@ pub(crate) fn a_set_is_written_whole_or_not_at_all(bench: &Bench) {
     bench.put(THING, std::slice::from_ref(&first));
     let next = changed(&first, &[(thing::COUNT, Value::Int(5))]);
     let set = vec![
-        Write::Insert { resource: THING, record: thing_of_parts(2, &[(20, "b")]) },
+        Write::Insert { resource: THING, record: thing_of_parts(2, &[(20, "b")]).into() },
         update_parts(next, &[10], vec![part_of(11, "c")]),
         Write::Count { resource: THING, id: 1, field: thing::HITS, by: 1 },
         delete(THING, 99, 1),
@@ -55,7 +55,7 @@ fn answer(scope: u8, body: &str, expires: i64) -> StoredAnswer {
 }
 
 fn with_answer(bench: &Bench, id: u128, answer: StoredAnswer, now: i64) -> Result<(), CommitError> {
-    let writes = vec![Write::Insert { resource: THING, record: thing_with(id, &[]) }];
+    let writes = vec![Write::Insert { resource: THING, record: thing_with(id, &[]).into() }];
     let tenant = bench.tenant();
     let set = WriteSet { tenant, writes, answer: Some(answer), ..WriteSet::default() };
     bench.wait(bench.store().commit(set, &Bindings { now, ..bindings() }))
@@ -83,7 +83,7 @@ pub(crate) fn an_answer_is_kept_once_with_its_effect(bench: &Bench) {
 pub(crate) fn an_answer_that_is_there_keeps_a_row_with_parts_away(bench: &Bench) {
     let set = |id: u128, parts: &[(u128, &str)]| WriteSet {
         tenant: bench.tenant(),
-        writes: vec![Write::Insert { resource: THING, record: thing_of_parts(id, parts) }],
+        writes: vec![Write::Insert { resource: THING, record: thing_of_parts(id, parts).into() }],
         answer: Some(answer(1, "first", NOW + 100)),
         outbox: vec![event(id)],
         ..WriteSet::default()
@@ -143,8 +143,8 @@ pub(crate) fn a_set_sees_its_own_changes(bench: &Bench) {
     let new = thing_with(1, &[(thing::AREA, Value::Uuid(1))]);
     let next = changed(&new, &[(thing::COUNT, Value::Int(2))]);
     let set = vec![
-        Write::Insert { resource: AREA, record: area(1) },
-        Write::Insert { resource: THING, record: new },
+        Write::Insert { resource: AREA, record: area(1).into() },
+        Write::Insert { resource: THING, record: new.into() },
         update(THING, next),
     ];
     assert_eq!(bench.commit(set), Ok(()));
@@ -162,7 +162,7 @@ pub(crate) fn one_failing_set_spoils_no_other(bench: &Bench) {
         };
         let set = WriteSet {
             tenant: bench.tenant(),
-            writes: vec![Write::Insert { resource: THING, record }],
+            writes: vec![Write::Insert { resource: THING, record: record.into() }],
             ..WriteSet::default()
         };
         let store = Arc::clone(&store);
@@ -250,7 +250,7 @@ pub(crate) fn what_was_acknowledged_is_there_after_a_restart(bench: &Bench) {
 }
 
 pub(crate) fn a_set_after_its_deadline_is_not_written(bench: &Bench) {
-    let writes = vec![Write::Insert { resource: THING, record: thing_with(1, &[]) }];
+    let writes = vec![Write::Insert { resource: THING, record: thing_with(1, &[]).into() }];
     let set = WriteSet { tenant: bench.tenant(), writes, ..WriteSet::default() };
     let late = Bindings { deadline: 1, ..bindings() };
     let done = bench.wait(bench.store().commit(set, &late));

@@ -11,7 +11,7 @@ pub(crate) fn tenants_never_meet(bench: &Bench) {
         let fields = [(thing::NAME, Value::text(mark)), (thing::CODE, Value::text("same"))];
         Record { children: thing_of_parts(1, &[(10, mark)]).children, ..thing_with(1, &fields) }
     };
-    let insert = |mark| vec![Write::Insert { resource: THING, record: marked(mark) }];
+    let insert = |mark| vec![Write::Insert { resource: THING, record: marked(mark).into() }];
     assert_eq!(bench.get_of(&evil, THING, 1), None, "before there is anything");
     assert_eq!(bench.commit_of(&acme, insert("acme")), Ok(()));
     assert_eq!(bench.get_of(&evil, THING, 1), None);
@@ -31,11 +31,11 @@ pub(crate) fn tenants_never_meet(bench: &Bench) {
     bench.commit_of(&evil, vec![delete(THING, 1, 2)]).expect("its own row");
     assert_eq!(bench.get_of(&acme, THING, 1), Some(marked("acme")));
     let area_of = |tenant: &Tenant| {
-        bench.commit_of(tenant, vec![Write::Insert { resource: AREA, record: area(1) }])
+        bench.commit_of(tenant, vec![Write::Insert { resource: AREA, record: area(1).into() }])
     };
     assert_eq!(area_of(&acme), Ok(()));
     let there = thing_with(2, &[(thing::AREA, Value::Uuid(1))]);
-    let there = vec![Write::Insert { resource: THING, record: there }];
+    let there = vec![Write::Insert { resource: THING, record: there.into() }];
     let refused = bench.commit_of(&evil, there);
     assert!(matches!(refused, Err(CommitError::UnknownReference { .. })), "{refused:?}");
 }
@@ -62,7 +62,7 @@ pub(crate) fn a_call_without_a_tenant_reads_nothing(bench: &Bench) {
 
 pub(crate) fn shared_rows_are_seen_by_every_tenant(bench: &Bench) {
     let (acme, other) = (bench.named("acme"), bench.named("other"));
-    let insert = vec![Write::Insert { resource: UNIT, record: unit(1) }];
+    let insert = vec![Write::Insert { resource: UNIT, record: unit(1).into() }];
     assert_eq!(bench.commit_of(&acme, insert), Ok(()));
     assert_eq!(bench.get_of(&other, UNIT, 1), Some(unit(1)));
     assert_eq!(bench.get_of(&None, UNIT, 1), Some(unit(1)));

@@ -49,8 +49,10 @@ fn connections_that_are_ended_under_load_fail_no_call() {
                 let mut done = 0;
                 while !stop.load(Ordering::Relaxed) {
                     let id = worker * 1_000_000 + done;
-                    let writes = [id, id + 500_000]
-                        .map(|id| Write::Insert { resource: THING, record: thing_of(id, "row") });
+                    let writes = [id, id + 500_000].map(|id| Write::Insert {
+                        resource: THING,
+                        record: thing_of(id, "row").into(),
+                    });
                     let writes = if done % 2 == 0 { writes[..1].to_vec() } else { writes.to_vec() };
                     let written = store.commit(set(&acme, writes), &Bindings::default()).await;
                     written.expect("a retry saves it");
@@ -115,12 +117,12 @@ fn spans_are_kept_apart_where_the_server_has_no_constraint_for_them() {
         ..thing_of(id, "")
     };
     let area = record(1, vec![Value::text("area"), Value::Null]);
-    let writes = vec![Write::Insert { resource: AREA, record: area }];
+    let writes = vec![Write::Insert { resource: AREA, record: area.into() }];
     wait(made.commit(set(&acme, writes), &Bindings::default())).expect("it commits");
     let slots = (0..20_u32).map(|at| {
         let span = Value::Timespan { start: i64::from(at), end: 100 };
         let record = record(u128::from(at), vec![Value::Uuid(1), span]);
-        let writes = vec![Write::Insert { resource: SLOT, record }];
+        let writes = vec![Write::Insert { resource: SLOT, record: record.into() }];
         let (store, set) = (Arc::clone(&made), set(&acme, writes));
         runtime.spawn(async move { store.commit(set, &Bindings::default()).await })
     });

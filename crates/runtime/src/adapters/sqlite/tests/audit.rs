@@ -91,7 +91,7 @@ fn a_file_of_an_older_build_gets_the_tables_by_itself() {
     for layout in [Layout::Row, Layout::File] {
         let place = Place::new();
         let acme = tenant("acme");
-        let insert = |id| Write::Insert { resource: THING, record: thing_of(id, "x") };
+        let insert = |id| Write::Insert { resource: THING, record: thing_of(id, "x").into() };
         let set =
             |id| WriteSet { tenant: acme.clone(), writes: vec![insert(id)], ..WriteSet::default() };
         let store = sqlite(place.path(), layout);

@@ -102,7 +102,8 @@ fn a_full_queue_refuses_at_once() {
 fn a_long_read_moves_out_of_the_way_and_is_answered() {
     let place = Place::new();
     let store = open(&place, |config| config.limits.inline_steps_max = 1);
-    let rows = (0..2_000).map(|id| Write::Insert { resource: THING, record: thing_of(id, "a") });
+    let rows =
+        (0..2_000).map(|id| Write::Insert { resource: THING, record: thing_of(id, "a").into() });
     let set = WriteSet { writes: rows.collect(), ..WriteSet::default() };
     wait(store.commit(set, &Bindings::default())).expect("it commits");
     let field = ExprKind::Field(FieldRef::Field(thing::NAME));
@@ -129,7 +130,7 @@ fn events_are_written_with_the_change_or_not_at_all() {
         trace: None,
     };
     let set = |id| WriteSet {
-        writes: vec![Write::Insert { resource: THING, record: thing_of(1, "one") }],
+        writes: vec![Write::Insert { resource: THING, record: thing_of(1, "one").into() }],
         outbox: vec![event(id), event(id + 1)],
         ..WriteSet::default()
     };
@@ -199,7 +200,7 @@ fn done_in_order(brought: &[(&'static str, u128)], rows_max: usize) -> Vec<&'sta
             let ids = (at as u128 * 10_000)..;
             let writes = ids
                 .take(rows as usize)
-                .map(|id| Write::Insert { resource: THING, record: thing_of(id, "one") });
+                .map(|id| Write::Insert { resource: THING, record: thing_of(id, "one").into() });
             let set =
                 WriteSet { tenant: tenant(name), writes: writes.collect(), ..WriteSet::default() };
             comes.fetch_add(1, Ordering::Relaxed);
