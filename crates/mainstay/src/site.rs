@@ -198,6 +198,10 @@ impl Service for Site {
             None => self.api.turn_away(request),
         }
     }
+
+    fn warm(&self) -> BoxFuture<'_, ()> {
+        self.api.warm()
+    }
 }
 
 #[cfg(test)]

@@ -275,14 +275,12 @@ pub(crate) fn hash(bytes: &[u8]) -> u64 {
         let wide = u128::from(hash ^ chunk) * u128::from(FACTOR);
         hash = (wide as u64) ^ ((wide >> 64) as u64) ^ chunk.rotate_left(32);
     };
-    let mut chunks = bytes.chunks_exact(8);
-    for chunk in &mut chunks {
-        let mut eight = [0; 8];
-        eight.copy_from_slice(chunk);
-        mix(u64::from_le_bytes(eight));
+    let (chunks, left) = bytes.as_chunks::<8>();
+    for chunk in chunks {
+        mix(u64::from_le_bytes(*chunk));
     }
     let mut rest = [0; 8];
-    rest[..chunks.remainder().len()].copy_from_slice(chunks.remainder());
+    rest[..left.len()].copy_from_slice(left);
     mix(u64::from_le_bytes(rest));
     mix(0x2545_f491_4f6c_dd1d);
     hash

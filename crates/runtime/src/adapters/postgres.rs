@@ -379,6 +379,10 @@ impl Store for PostgresStore {
         self.audit_now(tenant, query, bindings).boxed()
     }
 
+    fn warm(&self) -> BoxFuture<'_, ()> {
+        self.places.home.readers.warm().boxed()
+    }
+
     fn ready(&self) -> BoxFuture<'_, Result<(), Unavailable>> {
         self.ready_now().boxed()
     }

@@ -174,6 +174,14 @@ impl Backend {
         self.shared.clock.now()
     }
 
+    /// Opens what this thread reads by.
+    pub async fn warm(&self) {
+        // What is swapped in later is opened by the first who needs it.
+        let Some(live) = self.live.load_full() else { return };
+        let stores = live.engine.stores().iter().map(|store| store.warm());
+        futures::future::join_all(stores).await;
+    }
+
     /// Asks every store whether it can serve.
     ///
     /// # Errors

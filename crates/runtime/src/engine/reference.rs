@@ -4,7 +4,7 @@ use super::Failure;
 use super::access::{allows, always};
 use super::faults::Faults;
 use super::scope::RowScope;
-use super::settle::{pointer, rows};
+use super::settle::{pointer_in, rows};
 use super::unit::Unit;
 use crate::plan::resource::Reference;
 use crate::problem::{kinds, pointer_token};
@@ -24,8 +24,8 @@ pub(crate) enum Said {
     ByCommand,
 }
 
-/// Rows to look at, each with the place that refers to it.
-type References = BTreeMap<ResourceId, Vec<(u128, String)>>;
+/// Rows to look at, each with what refers to it: a pointer is only made where one is told.
+type References<R> = BTreeMap<ResourceId, Vec<(u128, R)>>;
 
 impl Unit<'_> {
     /// Looks at the rows that are newly referred to, in one call for each resource.
@@ -37,7 +37,7 @@ impl Unit<'_> {
         said: Said,
         faults: &mut Faults,
     ) -> Result<(), Failure> {
-        let mut asked = References::new();
+        let mut asked = References::default();
         let engine = self.engine;
         for (place, of, row, before) in rows(self, resource, record, old) {
             for Reference { field, target, crosses } in &engine.plan.resource(of).references {
@@ -48,11 +48,12 @@ impl Unit<'_> {
                 if !crosses && (said == Said::ByCommand || self.reads_all(*target)) {
                     continue;
                 }
-                let pointer = pointer(self, resource, place, of, *field);
-                asked.entry(*target).or_default().push((id, pointer));
+                asked.entry(*target).or_default().push((id, (place, of, *field)));
             }
         }
-        self.check_asked(asked, faults).await
+        let domain = &engine.plan.domain;
+        let at = |(place, of, field)| pointer_in(domain, resource, place, of, field);
+        self.check_asked(asked, at, faults).await
     }
 
     /// The same for the inputs of a command.
@@ -61,27 +62,32 @@ impl Unit<'_> {
         command: &Command,
         inputs: &[Value],
     ) -> Result<(), Failure> {
-        let mut asked = References::new();
-        for (field, value) in command.input.iter().zip(inputs) {
+        let mut asked = References::default();
+        for (index, (field, value)) in command.input.iter().zip(inputs).enumerate() {
             let Kind::Reference { target, crosses, .. } = field.kind else { continue };
             let Some(id) = value.as_uuid() else { continue };
             if crosses || !self.reads_all(target) {
-                let pointer = format!("/{}", pointer_token(&field.name));
-                asked.entry(target).or_default().push((id, pointer));
+                asked.entry(target).or_default().push((id, index));
             }
         }
+        let at = |index: usize| format!("/{}", pointer_token(&command.input[index].name));
         let mut faults = Faults::default();
-        self.check_asked(asked, &mut faults).await?;
+        self.check_asked(asked, at, &mut faults).await?;
         faults.settle()
     }
 
-    async fn check_asked(&mut self, asked: References, faults: &mut Faults) -> Result<(), Failure> {
+    async fn check_asked<R>(
+        &mut self,
+        asked: References<R>,
+        at: impl Fn(R) -> String,
+        faults: &mut Faults,
+    ) -> Result<(), Failure> {
         for (target, references) in asked {
             let ids: Vec<u128> = references.iter().map(|(id, _)| *id).collect();
             self.look(target, &ids, false).await?;
-            for (id, pointer) in references {
+            for (id, referrer) in references {
                 if !self.sees(target, id) {
-                    faults.add(kinds::UNKNOWN_REFERENCE, pointer, unknown(self, target));
+                    faults.add(kinds::UNKNOWN_REFERENCE, at(referrer), unknown(self, target));
                 }
             }
         }

@@ -1,6 +1,9 @@
 //! Entity tags: `"<version>.<hash>"`, strong, of the representation as the caller may see it.
 
-use std::fmt;
+use crate::json::write;
+
+/// Digits of the hash.
+const HASH_DIGITS: usize = 16;
 
 /// The tag of a representation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,16 +23,29 @@ impl Tag {
     /// Reads what stands between the quotes; none where no tag of ours is written so.
     pub(crate) fn read(opaque: &str) -> Option<Self> {
         let (version, hash) = opaque.split_once('.')?;
-        let hash = u64::from_str_radix(hash, 16).ok()?;
-        let tag = Self { version: version.parse().ok()?, hash };
         // One tag has one spelling.
-        (tag.to_string().trim_matches('"') == opaque).then_some(tag)
+        let digit = |byte: &u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
+        let plain = version.strip_prefix('-').unwrap_or(version);
+        let padded = plain.len() > 1 && plain.starts_with('0');
+        if hash.len() != HASH_DIGITS || !hash.as_bytes().iter().all(digit) || padded {
+            return None;
+        }
+        if !plain.as_bytes().iter().all(u8::is_ascii_digit) || version == "-0" {
+            return None;
+        }
+        let hash = u64::from_str_radix(hash, 16).ok()?;
+        Some(Self { version: version.parse().ok()?, hash })
     }
-}
 
-impl fmt::Display for Tag {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "\"{}.{:016x}\"", self.version, self.hash)
+    /// With its quotes, as it stands in a header.
+    pub(crate) fn quoted(self) -> Vec<u8> {
+        let mut out = Vec::with_capacity(2 + 20 + 1 + HASH_DIGITS);
+        out.push(b'"');
+        write::int(&mut out, self.version);
+        out.push(b'.');
+        write::hex(&mut out, &self.hash.to_be_bytes());
+        out.push(b'"');
+        out
     }
 }
 
@@ -41,14 +57,12 @@ pub(crate) fn hash(bytes: &[u8]) -> u64 {
         let wide = u128::from(hash ^ chunk) * u128::from(FACTOR);
         hash = (wide as u64) ^ ((wide >> 64) as u64) ^ chunk.rotate_left(32);
     };
-    let mut chunks = bytes.chunks_exact(8);
-    for chunk in &mut chunks {
-        let mut eight = [0; 8];
-        eight.copy_from_slice(chunk);
-        mix(u64::from_le_bytes(eight));
+    let (chunks, left) = bytes.as_chunks::<8>();
+    for chunk in chunks {
+        mix(u64::from_le_bytes(*chunk));
     }
     let mut rest = [0; 8];
-    rest[..chunks.remainder().len()].copy_from_slice(chunks.remainder());
+    rest[..left.len()].copy_from_slice(left);
     mix(u64::from_le_bytes(rest));
     mix(0x2545_f491_4f6c_dd1d);
     hash
@@ -57,14 +71,19 @@ pub(crate) fn hash(bytes: &[u8]) -> u64 {
 #[test]
 fn a_tag_has_one_spelling() {
     let tag = Tag::of(2, b"{}");
-    let text = tag.to_string();
+    let text = String::from_utf8(tag.quoted()).unwrap();
     let opaque = text.trim_matches('"');
     assert_eq!(Tag::read(opaque), Some(tag));
+    assert_eq!(text, format!("\"2.{:016x}\"", tag.hash));
     let upper = opaque.to_uppercase();
     let padded = format!("0{opaque}");
     let signed = format!("+{opaque}");
     let longer = format!("{opaque}0");
-    for other in ["2", "2.", "2.0", "", ".", "x.y", &padded, &signed, &longer] {
+    let zero = "0000000000000000";
+    let minus = format!("-0.{zero}");
+    let empty = format!(".{zero}");
+    let others = [&padded, &signed, &longer, &minus, &empty].map(String::as_str);
+    for other in ["2", "2.", "2.0", "", ".", "x.y"].into_iter().chain(others) {
         assert_eq!(Tag::read(other), None, "{other}");
     }
     assert!(upper == opaque || Tag::read(&upper).is_none());

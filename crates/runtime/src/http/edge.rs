@@ -132,6 +132,11 @@ impl Edge {
         &self.around.health
     }
 
+    /// Makes ready what this thread has for itself.
+    pub(super) async fn warm(&self) {
+        self.service.warm().await;
+    }
+
     /// What a connection that waits for its next request has to begin it, once the server stops.
     pub(super) fn parting(&self) -> Duration {
         PARTING.min(self.config.drain.grace / 2)

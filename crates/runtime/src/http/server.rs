@@ -29,6 +29,9 @@ const BACKLOG: i32 = 1024;
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 /// At the end no connection begins any more; for those that had begun a listener stays so long.
 const LAST_ARRIVALS: Duration = Duration::from_millis(150);
+/// A thread that serves makes ready what it has for itself, such as connections to a database, for
+/// so long at most before it accepts.
+const WARM_MAX: Duration = Duration::from_secs(1);
 /// Connections over the limit that are told so at one time; more are just closed.
 const REFUSALS_MAX: usize = 64;
 /// Threads per core for what would stall it: large compressions.
@@ -277,6 +280,8 @@ impl Worker {
         if self.first {
             self.begin_chores();
         }
+        // Whoever asks meanwhile waits in the listener's queue, not for longer than this.
+        let _warm = tokio::time::timeout(WARM_MAX, self.edge.warm()).await;
         let (alive, mut all_gone) = mpsc::channel(1);
         let open = Open { alive, count: Arc::default(), refusals: Arc::default() };
         self.accept_until(&listener, &open, Phase::Leaving, None).await;

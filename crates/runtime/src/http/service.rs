@@ -25,6 +25,12 @@ pub trait Service: Send + Sync + 'static {
     fn turn_away<'a>(&'a self, _request: &'a mut Request) -> BoxFuture<'a, Option<Response>> {
         futures::future::ready(None).boxed()
     }
+
+    /// Makes ready what each thread that serves has for itself, such as connections to a store.
+    /// Every one of them asks for it once, on its own runtime, before it accepts anybody.
+    fn warm(&self) -> BoxFuture<'_, ()> {
+        futures::future::ready(()).boxed()
+    }
 }
 
 /// A function is a service.

@@ -64,6 +64,10 @@ impl Service for Rest {
         }
         .boxed()
     }
+
+    fn warm(&self) -> BoxFuture<'_, ()> {
+        self.backend.warm().boxed()
+    }
 }
 
 /// One request with all that is known about it once it may be answered.

@@ -159,6 +159,13 @@ pub(crate) fn fixed(out: &mut Vec<u8>, units: u64, digits: u32) {
 
 const HEX: &[u8; 16] = b"0123456789abcdef";
 
+/// Two digits a byte, in lower case.
+pub(crate) fn hex(out: &mut Vec<u8>, bytes: &[u8]) {
+    for byte in bytes {
+        out.extend_from_slice(&[HEX[usize::from(byte >> 4)], HEX[usize::from(byte & 15)]]);
+    }
+}
+
 /// `0190a5c4-…` in lower case.
 pub(crate) fn uuid(out: &mut Vec<u8>, id: u128) {
     let mut text = [b'-'; 36];

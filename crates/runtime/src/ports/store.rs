@@ -278,6 +278,12 @@ pub trait Store: Send + Sync {
         bindings: &'a Bindings,
     ) -> BoxFuture<'a, Result<Vec<audit::Kept>, Unavailable>>;
 
+    /// Opens what the thread that asks reads by, so that its first call need not. Whatever fails
+    /// is told to who needs it.
+    fn warm(&self) -> BoxFuture<'_, ()> {
+        Box::pin(std::future::ready(()))
+    }
+
     /// True where it can serve; for `/readyz`.
     fn ready(&self) -> BoxFuture<'_, Result<(), Unavailable>>;
 

@@ -1,5 +1,6 @@
 //! W3C Trace Context: which trace a request belongs to, taken over from the caller or begun here.
 
+use crate::json::write::hex;
 use ring::rand::{SecureRandom, SystemRandom};
 use std::cell::Cell;
 use std::fmt;
@@ -52,7 +53,7 @@ impl TraceContext {
         out.extend_from_slice(b"00-");
         self.trace_id.write(&mut out);
         out.push(b'-');
-        hex_digits(&mut out, &self.span_id.0);
+        hex(&mut out, &self.span_id.0);
         out.extend_from_slice(if self.sampled { b"-01" } else { b"-00" });
         String::from_utf8(out).unwrap_or_default()
     }
@@ -65,16 +66,16 @@ fn parse(value: &[u8]) -> Option<(TraceId, SpanId, bool)> {
     if !sized || value[2] != b'-' || value[35] != b'-' || value[52] != b'-' {
         return None;
     }
-    let version = hex::<1>(&value[..2])?;
-    let trace = hex::<16>(&value[3..35])?;
-    let span = hex::<8>(&value[36..52])?;
-    let flags = hex::<1>(&value[53..55])?;
+    let version = read_hex::<1>(&value[..2])?;
+    let trace = read_hex::<16>(&value[3..35])?;
+    let span = read_hex::<8>(&value[36..52])?;
+    let flags = read_hex::<1>(&value[53..55])?;
     let known = version[0] != 0xff && trace != [0; 16] && span != [0; 8];
     known.then_some((TraceId(trace), SpanId(span), flags[0] & 1 == 1))
 }
 
 /// Lower-case hex, as the specification demands.
-fn hex<const N: usize>(text: &[u8]) -> Option<[u8; N]> {
+fn read_hex<const N: usize>(text: &[u8]) -> Option<[u8; N]> {
     let digit = |byte: u8| match byte {
         b'0'..=b'9' => Some(byte - b'0'),
         b'a'..=b'f' => Some(byte - b'a' + 10),
@@ -111,16 +112,7 @@ fn random() -> u64 {
 impl TraceId {
     /// Writes its 32 digits.
     pub(crate) fn write(&self, out: &mut Vec<u8>) {
-        hex_digits(out, &self.0);
-    }
-}
-
-/// Two lower-case digits a byte.
-fn hex_digits(out: &mut Vec<u8>, bytes: &[u8]) {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    for byte in bytes {
-        out.push(DIGITS[usize::from(byte >> 4)]);
-        out.push(DIGITS[usize::from(byte & 15)]);
+        hex(out, &self.0);
     }
 }
 

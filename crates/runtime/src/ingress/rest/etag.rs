@@ -12,7 +12,7 @@ const TAGS_MAX: usize = 50;
 
 /// The tag of a representation as a header.
 pub(super) fn value(tag: Tag) -> HeaderValue {
-    HeaderValue::from_str(&tag.to_string()).unwrap_or_else(|_| HeaderValue::from_static("\"\""))
+    HeaderValue::try_from(tag.quoted()).unwrap_or_else(|_| HeaderValue::from_static("\"\""))
 }
 
 /// What a conditional header names.
