@@ -57,11 +57,14 @@ impl Databases {
         Ok(Self { url: url.to_owned(), first, second })
     }
 
-    /// The URL of another database of the server.
+    /// The URL of another database of the server. Nothing is encrypted unless it is said: the
+    /// reference cannot, and Mainstay by itself would where the server can.
     fn of(&self, name: &str) -> String {
-        let (front, parameters) = match self.url.split_once('?') {
-            Some((front, parameters)) => (front, format!("?{parameters}")),
-            None => (&*self.url, String::new()),
+        let (front, parameters) = self.url.split_once('?').unwrap_or((&self.url, ""));
+        let parameters = match parameters {
+            "" => "?sslmode=disable".to_owned(),
+            said if said.contains("sslmode=") => format!("?{said}"),
+            said => format!("?{said}&sslmode=disable"),
         };
         let scheme = front.find("://").map_or(0, |at| at + 3);
         let end = front[scheme..].find('/').map_or(front.len(), |at| scheme + at);

@@ -204,17 +204,24 @@ const PAIRS: [[u8; 2]; 100] = {
 
 const HEX: &[u8; 16] = b"0123456789abcdef";
 
+/// The two digits of a byte.
+const PAIRS_HEX: [[u8; 2]; 256] = {
+    let mut pairs = [[0; 2]; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        pairs[byte] = [HEX[byte >> 4], HEX[byte & 15]];
+        byte += 1;
+    }
+    pairs
+};
+
 /// In lower case with hyphens.
 pub(crate) fn uuid(out: &mut Vec<u8>, id: u128) {
+    /// Where the digits of each byte stand.
+    const PLACES: [usize; 16] = [0, 2, 4, 6, 9, 11, 14, 16, 19, 21, 24, 26, 28, 30, 32, 34];
     let mut text = [b'-'; 36];
-    let mut at = 0;
-    for (index, byte) in id.to_be_bytes().iter().enumerate() {
-        if matches!(index, 4 | 6 | 8 | 10) {
-            at += 1;
-        }
-        text[at] = HEX[usize::from(byte >> 4)];
-        text[at + 1] = HEX[usize::from(byte & 15)];
-        at += 2;
+    for (byte, at) in id.to_be_bytes().iter().zip(PLACES) {
+        text[at..at + 2].copy_from_slice(&PAIRS_HEX[usize::from(*byte)]);
     }
     out.extend_from_slice(&text);
 }

@@ -12,7 +12,7 @@ use crate::plan::resource::{EventPlan, Member, Part};
 use crate::record::Record;
 use crate::request::Call;
 use ir::domain::{FieldId, ResourceId};
-use ir::expr::FieldRef;
+use ir::expr::Implicit;
 use ir::value::Value;
 
 /// What of a row is shown, and to whom.
@@ -70,9 +70,9 @@ impl View<'_> {
             }
             out.extend_from_slice(&member.key);
             match member.part {
-                Part::Implicit(implicit) => {
-                    write::value(out, &record.read(FieldRef::Implicit(implicit)));
-                }
+                Part::Implicit(Implicit::Id) => write::id(out, record.id),
+                Part::Implicit(Implicit::CreatedAt) => write::instant(out, record.created_at),
+                Part::Implicit(Implicit::UpdatedAt) => write::instant(out, record.updated_at),
                 Part::Field(field) => {
                     self.value(out, record.value(field), field, through);
                 }
@@ -97,10 +97,10 @@ impl View<'_> {
             expand.reference.is_some_and(|(reference, _)| reference == field)
                 && expand.children.map(|(children, _)| children) == through
         };
+        // What most answers expand is nothing.
+        let Value::Uuid(id) = value else { return write::value(out, value) };
         let target = self.expands.iter().find(expands).and_then(|expand| expand.reference);
-        let (Some((_, target)), Value::Uuid(id)) = (target, value) else {
-            return write::value(out, value);
-        };
+        let Some((_, target)) = target else { return write::id(out, *id) };
         match self.expanded.get(target, *id) {
             Some(row) => {
                 let inner = View { fields: None, children: Children::All, expands: &[], ..*self };

@@ -4,6 +4,7 @@
 use super::link::{Link, Server, Session};
 use super::readers::{Backoff, connect, wait};
 use crate::ports::store::Unavailable;
+use crate::worker;
 use std::ops::Deref;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -14,7 +15,8 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 pub(super) struct Pool {
     server: Server,
     free: Mutex<Free>,
-    permits: Arc<Semaphore>,
+    /// One for each thread that serves: who waits is waked by who works beside it.
+    permits: Vec<Arc<Semaphore>>,
     waiting: AtomicUsize,
     waiting_max: usize,
     wait_max: Duration,
@@ -43,10 +45,14 @@ impl Pool {
         waiting_max: usize,
         wait_max: Duration,
     ) -> Self {
+        let connections = connections.max(1);
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let shares = cores.min(connections);
+        let share = |at| connections / shares + usize::from(at < connections % shares);
         Self {
             server,
             free: Mutex::default(),
-            permits: Arc::new(Semaphore::new(connections.max(1))),
+            permits: (0..shares).map(|at| Arc::new(Semaphore::new(share(at)))).collect(),
             waiting: AtomicUsize::new(0),
             waiting_max,
             wait_max,
@@ -79,9 +85,12 @@ impl Pool {
         session: Option<&Session>,
         time_left: Option<Duration>,
     ) -> Result<Lease, Unavailable> {
-        let permit = match Arc::clone(&self.permits).try_acquire_owned() {
-            Ok(permit) => permit,
-            Err(_) => self.wait(time_left).await?,
+        let own = worker::serving().unwrap_or_default() % self.permits.len();
+        let in_turn = self.permits[own..].iter().chain(&self.permits[..own]);
+        let free = in_turn.map(Arc::clone).find_map(|share| share.try_acquire_owned().ok());
+        let permit = match free {
+            Some(permit) => permit,
+            None => self.wait(&self.permits[own], time_left).await?,
         };
         let known = {
             let mut free = self.free();
@@ -101,7 +110,11 @@ impl Pool {
         Ok(Lease { link, pool, _permit: permit, ended: false })
     }
 
-    async fn wait(&self, time_left: Option<Duration>) -> Result<OwnedSemaphorePermit, Unavailable> {
+    async fn wait(
+        &self,
+        share: &Arc<Semaphore>,
+        time_left: Option<Duration>,
+    ) -> Result<OwnedSemaphorePermit, Unavailable> {
         let waiting = Waiting::new(&self.waiting);
         if waiting.before >= self.waiting_max {
             return Err(Unavailable::Busy);
@@ -110,7 +123,7 @@ impl Pool {
             Some(left) if left < self.wait_max => (left, Unavailable::Deadline),
             Some(_) | None => (self.wait_max, Unavailable::Busy),
         };
-        let turn = Arc::clone(&self.permits).acquire_owned();
+        let turn = Arc::clone(share).acquire_owned();
         match tokio::time::timeout(wait, turn).await {
             Ok(Ok(permit)) => Ok(permit),
             Ok(Err(_)) => Err(Unavailable::Broken("the store is closed".to_owned())),
@@ -149,7 +162,7 @@ impl Pool {
 
     /// Refuses from now on; what runs may end.
     pub(super) fn close(&self) {
-        self.permits.close();
+        self.permits.iter().for_each(|share| share.close());
         self.free().links.clear();
     }
 }
