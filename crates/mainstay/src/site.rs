@@ -4,7 +4,9 @@
 mod index;
 
 use arc_swap::ArcSwap;
+use flate2::Compression;
 use flate2::read::GzDecoder;
+use flate2::write::GzEncoder;
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use http::{HeaderName, Method, StatusCode, header};
@@ -14,7 +16,7 @@ use runtime::http::{Request, Response, Service};
 use runtime::problem::Problem;
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::io::Read;
+use std::io::{Read, Write};
 use std::sync::Arc;
 
 /// Scripts and styles of this server alone. The explorer sets styles from its script.
@@ -42,6 +44,19 @@ impl Page {
         Self::new(media_type, bytes::Bytes::from_static(bytes), true)
     }
 
+    /// A long text, held compressed: it is asked for rarely, and its memory is held always.
+    fn long(media_type: &'static str, text: &str) -> Self {
+        let mut packer = GzEncoder::new(Vec::new(), Compression::fast());
+        let packed = packer.write_all(text.as_bytes()).and_then(|()| packer.finish());
+        match packed {
+            Ok(mut packed) => {
+                packed.shrink_to_fit();
+                Self::new(media_type, packed.into(), true)
+            }
+            Err(_) => Self::plain(media_type, text),
+        }
+    }
+
     fn new(media_type: &'static str, bytes: bytes::Bytes, packed: bool) -> Self {
         let mut hasher = DefaultHasher::new();
         bytes.hash(&mut hasher);
@@ -66,7 +81,7 @@ impl Page {
             let mut plain = Vec::new();
             GzDecoder::new(&*self.bytes)
                 .read_to_end(&mut plain)
-                .expect("the files in the binary are whole");
+                .expect("what this program packed is whole");
             plain.into()
         };
         self.dress(Response::of(StatusCode::OK, self.media_type, body))
@@ -140,10 +155,10 @@ impl Pages {
         let explorer = include_str!("../assets/docs/explorer.html").replace(MODEL, model);
         let all = BTreeMap::from([
             ("/", Page::plain(html, index::html(architecture, model))),
-            ("/openapi.json", Page::plain(json, contract)),
+            ("/openapi.json", Page::long(json, &contract)),
             (
                 "/openapi.yaml",
-                Page::plain("application/yaml", formats::openapi::write(architecture)),
+                Page::long("application/yaml", &formats::openapi::write(architecture)),
             ),
             ("/docs", Page::plain(html, explorer)),
             ("/docs/explorer.js", Page::plain(script, include_str!("../assets/docs/explorer.js"))),

@@ -28,7 +28,8 @@ impl OperationId {
 
 /// All metrics of the process.
 pub struct Metrics {
-    operations: Box<[OnceLock<Series>]>,
+    /// Boxed: a place for each that there could be is not to hold the counts of each.
+    operations: Box<[OnceLock<Box<Series>>]>,
     registered: Mutex<usize>,
     in_flight: AtomicI64,
     connections: AtomicI64,
@@ -53,9 +54,9 @@ enum Instrument {
 
 impl Default for Metrics {
     fn default() -> Self {
-        let operations: Box<[OnceLock<Series>]> =
+        let operations: Box<[OnceLock<Box<Series>>]> =
             (0..OPERATIONS_MAX).map(|_| OnceLock::new()).collect();
-        operations[0].get_or_init(|| Series::new("other", "", ""));
+        operations[0].get_or_init(|| Box::new(Series::new("other", "", "")));
         Self {
             operations,
             registered: Mutex::new(1),
@@ -73,13 +74,14 @@ impl Metrics {
     /// same id, so a new plan goes on with the old counts. Meant for the making of a plan.
     pub fn operation(&self, name: &str, method: &str, route: &str) -> OperationId {
         let mut registered = self.registered.lock().unwrap_or_else(PoisonError::into_inner);
-        let same = |series: &Series| series.is(name, method, route);
+        let same = |series: &Box<Series>| series.is(name, method, route);
         let known = (0..*registered).find(|at| self.operations[*at].get().is_some_and(same));
         let at = match known {
             Some(at) => at,
             None if *registered < OPERATIONS_MAX => {
                 *registered += 1;
-                self.operations[*registered - 1].get_or_init(|| Series::new(name, method, route));
+                let series = || Box::new(Series::new(name, method, route));
+                self.operations[*registered - 1].get_or_init(series);
                 *registered - 1
             }
             None => 0,
@@ -187,7 +189,8 @@ impl Metrics {
     /// The text of `/metrics` (exposition format 0.0.4).
     pub fn text(&self) -> String {
         let mut out = String::with_capacity(16 << 10);
-        let all: Vec<&Series> = self.operations.iter().map_while(OnceLock::get).collect();
+        let all: Vec<&Series> =
+            self.operations.iter().map_while(OnceLock::get).map(|series| &**series).collect();
         write_requests(&mut out, &all);
         write_durations(&mut out, &all);
         let numbers = [
