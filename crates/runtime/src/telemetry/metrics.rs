@@ -74,8 +74,10 @@ impl Metrics {
     /// same id, so a new plan goes on with the old counts. Meant for the making of a plan.
     pub fn operation(&self, name: &str, method: &str, route: &str) -> OperationId {
         let mut registered = self.registered.lock().unwrap_or_else(PoisonError::into_inner);
-        let same = |series: &Box<Series>| series.is(name, method, route);
-        let known = (0..*registered).find(|at| self.operations[*at].get().is_some_and(same));
+        let known = (0..*registered).find(|at| {
+            let series = self.operations[*at].get();
+            series.is_some_and(|series| series.is(name, method, route))
+        });
         let at = match known {
             Some(at) => at,
             None if *registered < OPERATIONS_MAX => {
