@@ -94,9 +94,7 @@ impl SqliteTransfer {
     fn link(&self, spot: &Spot, role: Role) -> Transferred<Link> {
         let path = self.path(spot);
         let clock = self.services[0].clock();
-        let link = Link::open(&path, role, LOCK_WAIT, clock).map_err(at(&path))?;
-        link.connection.execute_batch("PRAGMA mmap_size = 0").map_err(at(&path))?;
-        Ok(link)
+        Link::open(&path, role, LOCK_WAIT, clock).map_err(at(&path))
     }
 
     /// The tables of a file that are of sheets, in their order.
