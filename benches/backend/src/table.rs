@@ -100,6 +100,26 @@ impl Row {
     }
 }
 
+/// What bookkeeping costs: what is booked, the case that has it, the same without it.
+const COSTS: [(&str, Case, Case); 2] =
+    [("a key", Case::CreateKey, Case::Create), ("an event", Case::Place, Case::Patch)];
+
+/// Store, what is booked, server, and its microseconds of CPU a request: the difference of the
+/// medians of two cases.
+fn costs(rows: &[Row]) -> Vec<(&'static str, &'static str, &'static str, f64)> {
+    let mut costs = Vec::new();
+    for (what, with, without) in COSTS {
+        for row in rows.iter().filter(|row| row.case == with) {
+            let same = |other: &&Row| (other.store, other.case) == (row.store, without);
+            let Some(other) = rows.iter().find(same) else { continue };
+            for (side, bare) in row.sides.iter().zip(&other.sides) {
+                costs.push((row.store, what, side.name, side.cpu - bare.cpu));
+            }
+        }
+    }
+    costs
+}
+
 /// The table.
 pub(crate) fn print(rows: &[Row]) {
     let mut out = String::new();
@@ -139,9 +159,13 @@ pub(crate) fn print(rows: &[Row]) {
             out.push('\n');
         }
     }
+    for (store, what, name, cpu) in costs(rows) {
+        out.push_str(&format!("{store:<9} {what:<12} {name:<10} {:>29} {cpu:>8.1}\n", ""));
+    }
     out.push_str(
-        "\ncpu: server and store, a request; own: memory without mapped files; load: share of the \
-         machine\nthat the load took; the last three: Mainstay's part of the reference.\n",
+        "\na key: create-key less create; an event: place less patch; cpu: server and store, a \
+         request; own:\nmemory without mapped files; load: share of the machine that the load took; \
+         the last three: Mainstay's\npart of the reference.\n",
     );
     put(&out);
 }
@@ -163,10 +187,17 @@ pub(crate) fn print_json(arguments: &Measure, rows: &[Row]) {
         );
         json!({"store": row.store, "case": row.case.name(), "servers": sides, "ratios": ratios})
     };
+    let costs: Vec<Value> = costs(rows)
+        .into_iter()
+        .map(|(store, of, server, cpu)| {
+            json!({"store": store, "of": of, "server": server, "cpu_us": cpu})
+        })
+        .collect();
     let rows: Vec<Value> = rows.iter().map(row).collect();
     let whole = json!({
         "seed": arguments.seed, "rounds": arguments.rounds, "seconds": arguments.seconds,
         "connections": arguments.connections, "orders": arguments.orders, "rows": rows,
+        "costs": costs,
     });
     put(&format!("{whole:#}\n"));
 }

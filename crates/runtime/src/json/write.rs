@@ -8,7 +8,7 @@ pub(crate) fn text(out: &mut Vec<u8>, text: &str) {
     let bytes = text.as_bytes();
     out.reserve(bytes.len() + 2);
     out.push(b'"');
-    // Most texts need no escape: all bytes are looked at together, which is a step for many of them.
+    // Most texts need no escape: to look at all bytes together is a step for many of them.
     let special = |byte: &u8| (*byte < 0x20) | (*byte == b'"') | (*byte == b'\\');
     if !bytes.iter().fold(false, |found, byte| found | special(byte)) {
         out.extend_from_slice(bytes);

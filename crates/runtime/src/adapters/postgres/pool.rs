@@ -26,7 +26,8 @@ pub(super) struct Pool {
 struct Free {
     /// Nobody will want them again.
     last: bool,
-    links: Vec<Link>,
+    /// By share.
+    links: Vec<Vec<Link>>,
     backoff: Backoff,
 }
 
@@ -34,6 +35,7 @@ struct Free {
 pub(super) struct Lease {
     link: Option<Link>,
     pool: Arc<Pool>,
+    share: usize,
     _permit: OwnedSemaphorePermit,
     ended: bool,
 }
@@ -51,7 +53,10 @@ impl Pool {
         let share = |at| connections / shares + usize::from(at < connections % shares);
         Self {
             server,
-            free: Mutex::default(),
+            free: Mutex::new(Free {
+                links: (0..shares).map(|_| Vec::new()).collect(),
+                ..Free::default()
+            }),
             permits: (0..shares).map(|at| Arc::new(Semaphore::new(share(at)))).collect(),
             waiting: AtomicUsize::new(0),
             waiting_max,
@@ -85,29 +90,51 @@ impl Pool {
         session: Option<&Session>,
         time_left: Option<Duration>,
     ) -> Result<Lease, Unavailable> {
-        let own = worker::serving().unwrap_or_default() % self.permits.len();
-        let in_turn = self.permits[own..].iter().chain(&self.permits[..own]);
-        let free = in_turn.map(Arc::clone).find_map(|share| share.try_acquire_owned().ok());
-        let permit = match free {
-            Some(permit) => permit,
-            None => self.wait(&self.permits[own], time_left).await?,
+        let serving = worker::serving();
+        let shares = self.permits.len();
+        let own = serving.unwrap_or_default() % shares;
+        let taken = (own..shares).chain(0..own).find_map(|share| {
+            let permit = Arc::clone(&self.permits[share]).try_acquire_owned();
+            permit.ok().map(|permit| (share, permit))
+        });
+        let (share, permit) = match taken {
+            Some(taken) => taken,
+            None => (own, self.wait(&self.permits[own], time_left).await?),
         };
         let known = {
             let mut free = self.free();
-            free.links.retain(|link| !link.is_closed());
+            let links = &mut free.links[share];
+            links.retain(|link| !link.is_closed());
             // To wake another thread costs more than to enter a session. Of equals the last one
             // that was used.
             let worth =
                 |link: &Link| (link.is_here(), session.is_some_and(|session| link.is_in(session)));
-            let best = free.links.iter().enumerate().max_by_key(|(_, link)| worth(link));
-            best.map(|(at, _)| at).map(|at| free.links.swap_remove(at))
+            let best = links.iter().enumerate().max_by_key(|(_, link)| worth(link));
+            best.map(|(at, _)| at).map(|at| links.swap_remove(at))
         };
+        let owns = serving == Some(share);
         let link = match known {
+            Some(link) if owns && !link.is_here() => self.own_instead(link).await,
             Some(link) => link,
             None => self.connect(time_left).await?,
         };
         let (link, pool) = (Some(link), Arc::clone(self));
-        Ok(Lease { link, pool, _permit: permit, ended: false })
+        Ok(Lease { link, pool, share, _permit: permit, ended: false })
+    }
+
+    /// A connection that this thread drives, for one that another does: made once, it saves two
+    /// wakes of another thread for each transaction. Where none can be made the other serves.
+    async fn own_instead(&self, other: Link) -> Link {
+        if self.free().backoff.check().is_err() {
+            return other;
+        }
+        match connect(&self.server.here()).await {
+            Ok(own) => own,
+            Err(missing) => {
+                self.free().backoff.failed(missing);
+                other
+            }
+        }
     }
 
     async fn wait(
@@ -157,13 +184,13 @@ impl Pool {
     pub(super) fn hand_over(&self) {
         let mut free = self.free();
         free.last = true;
-        free.links.clear();
+        free.links.iter_mut().for_each(Vec::clear);
     }
 
     /// Refuses from now on; what runs may end.
     pub(super) fn close(&self) {
         self.permits.iter().for_each(|share| share.close());
-        self.free().links.clear();
+        self.free().links.iter_mut().for_each(Vec::clear);
     }
 }
 
@@ -205,7 +232,7 @@ impl Drop for Lease {
         if let Some(link) = self.link.take().filter(|link| self.ended && !link.is_closed()) {
             let mut free = self.pool.free();
             if !free.last {
-                free.links.push(link);
+                free.links[self.share].push(link);
             }
         }
     }
