@@ -6,6 +6,7 @@ mod limits;
 mod policy;
 mod tls;
 mod two;
+mod warm;
 
 use super::config::{Drain, Limits};
 use super::*;

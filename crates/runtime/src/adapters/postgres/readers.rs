@@ -221,6 +221,12 @@ impl Readers {
         worker::serving().map_or((others, 1), |at| (of(at), self.share))
     }
 
+    /// Connections that are open.
+    #[cfg(test)]
+    pub(super) fn opened(&self) -> usize {
+        self.slots.iter().filter(|slot| slot.link.load().is_some()).count()
+    }
+
     /// Makes a connection anew while others serve.
     fn mend(&self, at: usize) {
         let (slot, server) = (Arc::clone(&self.slots[at]), self.server.here());

@@ -5,6 +5,7 @@ mod failures;
 mod migrations;
 mod opening;
 mod tenants;
+mod threads;
 
 use crate::adapters::postgres::{PostgresConfig, PostgresStore};
 use crate::fixture::postgres::Database;
