@@ -43,12 +43,12 @@ fn a_thread_that_serves_writes_over_a_connection_of_its_own() {
     let pool = &store.places.home.writers;
     // One that a thread of the store drives, as one that looks after it leaves it.
     let threads = store.threads.as_ref().expect("it is open");
-    let lease = threads.wait(pool.lease(None)).ok().expect("a connection");
+    let Ok(lease) = threads.wait(pool.lease(None)) else { panic!("no connection") };
     assert!(!lease.is_here());
     lease.ended();
     serving(0, |runtime| {
         for _ in 0..2 {
-            let lease = runtime.block_on(pool.lease(None)).ok().expect("a connection");
+            let Ok(lease) = runtime.block_on(pool.lease(None)) else { panic!("no connection") };
             assert!(lease.is_here(), "another thread drives it");
             lease.ended();
         }
