@@ -25,12 +25,9 @@ impl Tag {
         let (version, hash) = opaque.split_once('.')?;
         // One tag has one spelling.
         let digit = |byte: &u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
-        let plain = version.strip_prefix('-').unwrap_or(version);
-        let padded = plain.len() > 1 && plain.starts_with('0');
-        if hash.len() != HASH_DIGITS || !hash.as_bytes().iter().all(digit) || padded {
-            return None;
-        }
-        if !plain.as_bytes().iter().all(u8::is_ascii_digit) || version == "-0" {
+        let padded = version.len() > 1 && version.starts_with('0');
+        let counts = version.bytes().all(|byte| byte.is_ascii_digit()) && !padded;
+        if hash.len() != HASH_DIGITS || !hash.as_bytes().iter().all(digit) || !counts {
             return None;
         }
         let hash = u64::from_str_radix(hash, 16).ok()?;

@@ -175,17 +175,10 @@ pub(crate) fn read_duration(text: &str) -> Option<i64> {
 /// `2026-11-22`
 pub(crate) fn write_date(out: &mut Vec<u8>, date: i32) {
     let (year, month, day) = civil(i64::from(date));
-    if !(0..=9_999).contains(&year) {
-        // No year of the wire: it is only shown.
-        if year < 0 {
-            out.push(b'-');
-        }
-        unsigned(out, year.unsigned_abs(), 4);
-    } else {
-        let [a, b] = pair(year.unsigned_abs() / 100);
-        let [c, d] = pair(year.unsigned_abs());
-        out.extend_from_slice(&[a, b, c, d]);
+    if year < 0 {
+        out.push(b'-');
     }
+    unsigned(out, year.unsigned_abs(), 4);
     let ([a, b], [c, d]) = (pair(month), pair(day));
     out.extend_from_slice(&[b'-', a, b, b'-', c, d]);
 }

@@ -122,7 +122,7 @@ pub(crate) fn unsigned(out: &mut Vec<u8>, mut n: u64, width: usize) {
     let mut at = digits.len();
     while n >= 10 {
         at -= 2;
-        digits[at..at + 2].copy_from_slice(&pair(n % 100));
+        digits[at..at + 2].copy_from_slice(&pair(n));
         n /= 100;
     }
     if n > 0 {
@@ -132,7 +132,7 @@ pub(crate) fn unsigned(out: &mut Vec<u8>, mut n: u64, width: usize) {
     out.extend_from_slice(&digits[at.min(digits.len() - width)..]);
 }
 
-/// Two digits of a number below 100: division by ten is most of what digits cost.
+/// The last two digits of a number: division by ten is most of what digits cost.
 pub(crate) fn pair(n: u64) -> [u8; 2] {
     PAIRS[(n % 100) as usize]
 }

@@ -129,7 +129,10 @@ impl Pool {
             return other;
         }
         match connect(&self.server.here()).await {
-            Ok(own) => own,
+            Ok(own) => {
+                self.free().backoff.succeeded();
+                own
+            }
             Err(missing) => {
                 self.free().backoff.failed(missing);
                 other

@@ -203,22 +203,17 @@ impl Readers {
     /// Opens the connections of this thread.
     pub(super) async fn warm(&self) {
         let server = self.server.here();
-        let own = self.own().iter().map(|slot| slot.link(&server, Duration::ZERO));
+        let own = self.own().1.iter().map(|slot| slot.link(&server, Duration::ZERO));
         // Whoever needs one finds out why it fails.
         let _opened = futures::future::join_all(own).await;
     }
 
-    /// The connections of this thread.
-    fn own(&self) -> &[Arc<Slot>] {
-        let (first, share) = self.place();
-        &self.slots[first..first + share]
-    }
-
-    /// Where those of this thread begin, and how many there are.
-    fn place(&self) -> (usize, usize) {
+    /// Where the connections of this thread begin, and they.
+    fn own(&self) -> (usize, &[Arc<Slot>]) {
         let others = self.slots.len() - 1;
         let of = |index: usize| index % (others / self.share) * self.share;
-        worker::serving().map_or((others, 1), |at| (of(at), self.share))
+        let (first, share) = worker::serving().map_or((others, 1), |at| (of(at), self.share));
+        (first, &self.slots[first..first + share])
     }
 
     /// Connections that are open.
@@ -240,7 +235,7 @@ impl Readers {
 
     /// A connection of this thread that lives: the one with the least to do before this.
     async fn link(&self, session: &Session, patience: Duration) -> Result<Arc<Link>, Unavailable> {
-        let (first, own) = (self.place().0, self.own());
+        let (first, own) = self.own();
         let turn = self.next.fetch_add(1, Ordering::Relaxed) % own.len();
         let live = |slot: &Slot| slot.link.load_full().filter(|link| !link.is_closed());
         let in_turn = own[turn..].iter().chain(&own[..turn]);
