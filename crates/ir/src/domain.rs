@@ -4,6 +4,10 @@
 //! Ids are indices into the lists of [`Domain`]; `FieldId` and `CommandId` are indices within
 //! their resource. They are stable for one architecture only.
 
+mod doings;
+
+pub use doings::{Effect, Event, EventMember, Fold, Reaction, Schedule, Times, View};
+
 use crate::expr::Expr;
 use crate::model::{At, FieldType, Isolation, OnDelete, Proof};
 use crate::value::Value;
@@ -39,7 +43,9 @@ ids!(
     /// Index in [`Resource::commands`].
     CommandId,
     /// Index in [`Domain::actors`].
-    ActorId
+    ActorId,
+    /// Index in [`Domain::events`].
+    EventId
 );
 
 /// The resolved model.
@@ -59,6 +65,14 @@ pub struct Domain {
     pub contexts: Vec<Context>,
     /// Resources of all contexts in order, owned children among them.
     pub resources: Vec<Resource>,
+    /// Events by name, those of plain writes among them.
+    pub events: Vec<Event>,
+    /// Reactions by context, in order.
+    pub reactions: Vec<Reaction>,
+    /// Views of all contexts in order.
+    pub views: Vec<View>,
+    /// Schedules in order.
+    pub schedules: Vec<Schedule>,
 }
 
 /// How tenants are kept apart.
@@ -347,9 +361,32 @@ pub struct Route {
 }
 
 impl Domain {
-    /// The resource of an id.
+    /// The resource of an id, also of the rows of a view.
     pub fn resource(&self, id: ResourceId) -> &Resource {
-        &self.resources[id.index()]
+        let at = id.index();
+        self.resources.get(at).unwrap_or_else(|| &self.views[at - self.resources.len()].rows)
+    }
+
+    /// The id of the rows of a view, by its index: behind all resources. What goes through
+    /// [`Domain::resources`] does not meet it.
+    pub fn view_rows(&self, view: usize) -> ResourceId {
+        ResourceId::of(self.resources.len() + view)
+    }
+
+    /// The view whose rows have that id.
+    pub fn view_of(&self, rows: ResourceId) -> Option<&View> {
+        self.views.get(rows.index().checked_sub(self.resources.len())?)
+    }
+
+    /// The event of an id.
+    pub fn event(&self, id: EventId) -> &Event {
+        &self.events[id.index()]
+    }
+
+    /// The event of a name.
+    pub fn event_named(&self, name: &str) -> Option<(EventId, &Event)> {
+        let at = self.events.iter().position(|event| event.name == name)?;
+        Some((EventId::of(at), &self.events[at]))
     }
 
     /// The actor of an id.

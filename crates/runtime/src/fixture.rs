@@ -98,6 +98,10 @@ fn domain() -> Domain {
         ],
         contexts: vec![context("catalog"), context("ordering"), context("desk")],
         resources: vec![product(), order(), line(), coupon(), room(), booking(), review::review()],
+        events: Vec::new(),
+        reactions: Vec::new(),
+        views: Vec::new(),
+        schedules: Vec::new(),
     }
 }
 

@@ -3,6 +3,7 @@
 
 pub mod audit;
 pub mod clock;
+pub mod events;
 pub mod keys;
 pub mod migrations;
 pub mod store;

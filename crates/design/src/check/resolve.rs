@@ -58,6 +58,10 @@ pub(crate) fn resolve<'m>(model: &'m Model, found: &mut Vec<Diagnostic>) -> Reso
         actors: model.actors.iter().map(actor).collect(),
         contexts: model.contexts.iter().map(context).collect(),
         resources,
+        events: Vec::new(),
+        reactions: Vec::new(),
+        views: Vec::new(),
+        schedules: Vec::new(),
     };
     let events = find_events(&world, found);
     Resolved { world, domain, events, doings: Doings::default() }

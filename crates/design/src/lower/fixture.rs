@@ -257,6 +257,10 @@ pub(crate) fn shop() -> (Model, Domain) {
             .map(|name| Context { name: name.to_owned(), about: String::new() })
             .to_vec(),
         resources: vec![product(), order(), order_line()],
+        events: Vec::new(),
+        reactions: Vec::new(),
+        views: Vec::new(),
+        schedules: Vec::new(),
     };
     (Model::default(), domain)
 }

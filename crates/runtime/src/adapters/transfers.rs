@@ -153,7 +153,7 @@ fn put(store: &dyn Store, tenant: &Tenant, writes: Vec<Write>, mark: u8) {
         write: None,
     };
     let (tenant, answer, audit) = (tenant.clone(), Some(answer), vec![entry]);
-    let set = WriteSet { tenant, writes, answer, outbox, audit };
+    let set = WriteSet { tenant, writes, answer, outbox, audit, ..WriteSet::default() };
     wait(store.commit(set, &Bindings::default())).expect("it is written");
 }
 

@@ -138,6 +138,8 @@ fn refused(plan: &Plan, marks: &[Mark], error: CommitError) -> (usize, Failure) 
         // Both were looked at before.
         CommitError::Conflict { write } => (operation(write), problem(kinds::VERSION_MISMATCH)),
         CommitError::AnswerExists => (0, problem(kinds::KEY_RUNNING)),
+        // Only consumers say what these answer.
+        CommitError::Consumed | CommitError::Fenced => (0, problem(kinds::INTERNAL)),
     }
 }
 

@@ -169,6 +169,8 @@ impl<'e> Unit<'e> {
             answer,
             outbox: self.outbox,
             audit: self.audit,
+            consumed: None,
+            projected: None,
         };
         (set, self.marks)
     }

@@ -5,6 +5,7 @@
 //! so commits can be grouped and pipelined.
 
 use super::audit;
+use super::events::{Consumed, Eventing, Projected};
 use crate::record::Record;
 use futures::future::BoxFuture;
 use ir::domain::{FieldId, ResourceId};
@@ -108,6 +109,24 @@ pub enum Write {
         /// By how much.
         by: i64,
     },
+    /// Deletes every row of the tenant: of a view, before it is made anew.
+    Clear {
+        /// Of which root.
+        resource: ResourceId,
+    },
+}
+
+impl Write {
+    /// The root that it is of.
+    pub fn resource(&self) -> ResourceId {
+        match self {
+            Self::Insert { resource, .. }
+            | Self::Update { resource, .. }
+            | Self::Delete { resource, .. }
+            | Self::Count { resource, .. }
+            | Self::Clear { resource } => *resource,
+        }
+    }
 }
 
 /// What happens to the children of one field.
@@ -168,6 +187,10 @@ pub struct WriteSet {
     pub outbox: Vec<OutboxRow>,
     /// What the audit trail says of it.
     pub audit: Vec<audit::Entry>,
+    /// The event whose effect it is.
+    pub consumed: Option<Consumed>,
+    /// The events that it folds into a view.
+    pub projected: Option<Projected>,
 }
 
 /// Why a commit did not happen; nothing of the set was written. `write` is the index of the change.
@@ -216,6 +239,10 @@ pub enum CommitError {
     },
     /// Another process stored an answer for the same key first: read it and replay.
     AnswerExists,
+    /// The inbox has the event already: its effect is committed.
+    Consumed,
+    /// Somebody else folded events into the view meanwhile.
+    Fenced,
     /// The store can't: the text is for the log, never for a client.
     Unavailable(Unavailable),
 }
@@ -295,6 +322,11 @@ pub trait Store: Send + Sync {
     /// that lag: a caller who takes it to another process finds there what it wrote here.
     fn position(&self) -> BoxFuture<'_, Option<u64>> {
         Box::pin(std::future::ready(None))
+    }
+
+    /// Its log and what consumers remember; none where it has no events.
+    fn eventing(&self) -> Option<&dyn Eventing> {
+        None
     }
 
     /// Whether the last commit could be written, as far as the store had to do with it. Reads are

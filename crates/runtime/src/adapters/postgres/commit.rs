@@ -121,7 +121,11 @@ fn is_certain(reason: Option<&SqlState>, waits_for_standbys: bool) -> bool {
 /// Counters alone are not worth a wait for the disk: a crash may lose what came last.
 fn counts_alone(set: &WriteSet) -> bool {
     let counts = |write: &Write| matches!(write, Write::Count { .. });
-    let bare = set.answer.is_none() && set.outbox.is_empty() && set.audit.is_empty();
+    let bare = set.answer.is_none()
+        && set.outbox.is_empty()
+        && set.audit.is_empty()
+        && set.consumed.is_none()
+        && set.projected.is_none();
     bare && set.writes.iter().all(counts)
 }
 
@@ -177,7 +181,9 @@ async fn is_done(places: &Places, place: &Place<'_>, set: &WriteSet) -> bool {
     }
     let new = set.writes.iter().find_map(|write| match write {
         Write::Insert { resource, record } => Some((*resource, record.id)),
-        Write::Update { .. } | Write::Delete { .. } | Write::Count { .. } => None,
+        Write::Update { .. } | Write::Delete { .. } | Write::Count { .. } | Write::Clear { .. } => {
+            None
+        }
     });
     let Some((resource, id)) = new else { return false };
     let read = places.texts.read(&places.plan, resource, &[]);

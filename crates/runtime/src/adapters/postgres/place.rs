@@ -12,7 +12,7 @@ use super::{Address, PostgresConfig, PostgresLimits};
 use crate::adapters::sql::dialect::{Postgresql, TENANT, quote};
 use crate::adapters::sql::plan::{Plan, PlanError};
 use crate::identity::tenant::check_name;
-use crate::ports::store::{Bindings, CommitError, Fresh, Tenant, Unavailable, Write, WriteSet};
+use crate::ports::store::{Bindings, CommitError, Fresh, Tenant, Unavailable, WriteSet};
 use ir::demand::Demand;
 use ir::domain::{Domain, ResourceId};
 use ir::schema::{Schema, Table};
@@ -291,7 +291,7 @@ impl Places {
         let unavailable = CommitError::Unavailable;
         let mut places = BTreeSet::new();
         for write in &set.writes {
-            let owner = self.owner(&set.tenant, resource(write)).map_err(unavailable)?;
+            let owner = self.owner(&set.tenant, write.resource()).map_err(unavailable)?;
             places.insert(owner.cloned());
         }
         let tenants_own = places.iter().any(Option::is_some);
@@ -521,15 +521,6 @@ impl Places {
     pub(super) fn close(&self) {
         self.home.writers.close();
         self.open_databases().iter().for_each(|base| base.writers.close());
-    }
-}
-
-fn resource(write: &Write) -> ResourceId {
-    match write {
-        Write::Insert { resource, .. }
-        | Write::Update { resource, .. }
-        | Write::Delete { resource, .. }
-        | Write::Count { resource, .. } => *resource,
     }
 }
 

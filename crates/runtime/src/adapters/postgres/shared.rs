@@ -100,7 +100,7 @@ fn references(places: &Places, set: &WriteSet) -> Vec<Reference> {
                     change.put.iter().for_each(|record| of(at, child, record));
                 }
             }
-            Write::Delete { .. } | Write::Count { .. } => {}
+            Write::Delete { .. } | Write::Count { .. } | Write::Clear { .. } => {}
         }
     }
     all

@@ -213,6 +213,10 @@ impl<'a> Apply<'a> {
                 }
                 Ok(())
             }
+            Write::Clear { .. } => {
+                let what = "a view can't be made anew here yet".to_owned();
+                Err(CommitError::Unavailable(Unavailable::Broken(what)))
+            }
             Write::Delete { resource, id, expected } => {
                 let row = Row { write, resource: *resource, record: None };
                 work.push(self.deletion(row, *id, Cell::Int(*expected)));

@@ -84,12 +84,7 @@ impl Apply<'_> {
     }
 
     fn write(&self, write: usize, change: &Write) -> Result<(), CommitError> {
-        let resource = match change {
-            Write::Insert { resource, .. }
-            | Write::Update { resource, .. }
-            | Write::Delete { resource, .. }
-            | Write::Count { resource, .. } => *resource,
-        };
+        let resource = change.resource();
         if !self.layout.holds(self.file, resource) {
             let what = "a set of changes reaches into the files of two tenants";
             return Err(CommitError::Unavailable(Unavailable::Broken(what.to_owned())));
@@ -104,6 +99,10 @@ impl Apply<'_> {
             }
             Write::Delete { id, expected, .. } => self.delete(write, resource, *id, *expected),
             Write::Count { id, field, by, .. } => self.count(resource, *id, *field, *by),
+            Write::Clear { .. } => {
+                let what = "a view can't be made anew here yet".to_owned();
+                Err(CommitError::Unavailable(Unavailable::Broken(what)))
+            }
         }
     }
 

@@ -48,7 +48,7 @@ impl Commit {
                 let changed = children.iter().map(|(_, rows)| rows.put.len() + rows.removed.len());
                 1 + changed.sum::<usize>()
             }
-            Write::Delete { .. } | Write::Count { .. } => 1,
+            Write::Delete { .. } | Write::Count { .. } | Write::Clear { .. } => 1,
         };
         self.set.writes.iter().map(of).sum::<usize>() + self.set.outbox.len() + self.set.audit.len()
     }
@@ -129,12 +129,7 @@ impl Writers {
     }
 
     fn file(&self, set: &WriteSet) -> Result<File, Unavailable> {
-        let resource = set.writes.first().map(|write| match write {
-            Write::Insert { resource, .. }
-            | Write::Update { resource, .. }
-            | Write::Delete { resource, .. }
-            | Write::Count { resource, .. } => *resource,
-        });
+        let resource = set.writes.first().map(Write::resource);
         match resource {
             Some(resource) => self.layout.file(&set.tenant, resource),
             None => self.layout.answers(&set.tenant),
@@ -220,9 +215,17 @@ impl Writer {
     fn buffered(&self, set: &WriteSet, file: &File) -> bool {
         let counts = set.writes.iter().all(|write| match write {
             Write::Count { resource, .. } => self.layout.holds(file, *resource),
-            Write::Insert { .. } | Write::Update { .. } | Write::Delete { .. } => false,
+            Write::Insert { .. }
+            | Write::Update { .. }
+            | Write::Delete { .. }
+            | Write::Clear { .. } => false,
         });
-        counts && set.answer.is_none() && set.outbox.is_empty() && set.audit.is_empty()
+        counts
+            && set.answer.is_none()
+            && set.outbox.is_empty()
+            && set.audit.is_empty()
+            && set.consumed.is_none()
+            && set.projected.is_none()
     }
 
     fn raise(&self, set: WriteSet, file: &File, now: i64) -> Result<(), Unavailable> {
