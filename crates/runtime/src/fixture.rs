@@ -10,10 +10,11 @@ pub(crate) mod store;
 
 use ir::architecture::{Architecture, Service, Settings};
 use ir::domain::{
-    Access, Actor, ActorId, Caller, Change, Command, Context, ContextId, Domain, Field, FieldId,
-    Grant, Kind, Resource, ResourceId, Route, Source, Tenancy, Transition, Unique,
+    Access, Actor, ActorId, Caller, Change, Command, Context, ContextId, Domain, Event,
+    EventMember, Field, FieldId, Grant, Kind, Resource, ResourceId, Route, Source, Tenancy,
+    Transition, Unique,
 };
-use ir::expr::{Aggregate, Expr, ExprKind, FieldRef, Operator, Type};
+use ir::expr::{Aggregate, Expr, ExprKind, FieldRef, Implicit, Operator, Type};
 use ir::model::{At, FieldType, Isolation, Model, OnDelete, Proof};
 use ir::value::Value;
 use ir::{Name, Span, Spanned, Valid};
@@ -52,23 +53,36 @@ pub(crate) fn shop() -> Valid<Architecture> {
 }
 
 fn model() -> Model {
-    let name = |text: &str| Name::new(text.to_owned(), Span::default());
-    let event = |of: &str, data: &[&str]| ir::model::Event {
-        name: name(of),
-        data: data.iter().map(|member| name(member)).collect(),
+    Model { notation: 1, system: Name::new("shop".to_owned(), Span::default()), ..Model::default() }
+}
+
+/// By name; the fields are those of [`order`] and [`room`].
+fn events() -> Vec<Event> {
+    let id = |of| ("id", FieldRef::Implicit(Implicit::Id), Type::Reference(of));
+    let own = |name, field, ty| (name, FieldRef::Field(FieldId(field)), ty);
+    let event = |name: &str, of, data: Vec<(&str, FieldRef, Type)>| Event {
+        name: name.to_owned(),
+        emitters: vec![of],
+        data: data
+            .into_iter()
+            .map(|(name, field, ty)| EventMember {
+                name: name.to_owned(),
+                field,
+                ty,
+                optional: false,
+            })
+            .collect(),
         webhook: Vec::new(),
-        was: None,
+        declared: true,
     };
-    Model {
-        notation: 1,
-        system: name("shop"),
-        events: vec![
-            event("order.placed", &["id", "shopper", "lines", "total"]),
-            event("order.paid", &["id", "shopper", "total"]),
-            event("room.changed", &["id", "name"]),
-        ],
-        ..Model::default()
-    }
+    let shopper = || own("shopper", 0, Type::Actor(SHOPPER));
+    let total = || own("total", 2, Type::Money { currency: None });
+    let lines = own("lines", 1, Type::Json);
+    vec![
+        event("order.paid", ORDER, vec![id(ORDER), shopper(), total()]),
+        event("order.placed", ORDER, vec![id(ORDER), shopper(), lines, total()]),
+        event("room.changed", ROOM, vec![id(ROOM), own("name", 0, Type::Text)]),
+    ]
 }
 
 fn domain() -> Domain {
@@ -98,7 +112,7 @@ fn domain() -> Domain {
         ],
         contexts: vec![context("catalog"), context("ordering"), context("desk")],
         resources: vec![product(), order(), line(), coupon(), room(), booking(), review::review()],
-        events: Vec::new(),
+        events: events(),
         reactions: Vec::new(),
         views: Vec::new(),
         schedules: Vec::new(),

@@ -79,7 +79,7 @@ pub fn plan(architecture: &Valid<Architecture>) -> Plan {
     let domain = architecture.domain.clone();
     let resources = domain
         .resources()
-        .map(|(id, _)| ResourcePlan::of(&domain, &architecture.contract, &architecture.model, id))
+        .map(|(id, _)| ResourcePlan::of(&domain, &architecture.contract, id))
         .collect();
     let operations: Vec<OperationPlan> = architecture
         .contract

@@ -17,7 +17,7 @@ use ir::source::Span;
 use std::collections::BTreeSet;
 
 pub(crate) use calls::{Callee, callee, path_segments};
-pub(crate) use events::{Events, find_events};
+pub(crate) use events::{Events, find_events, typed as typed_events};
 pub(crate) use journeys::journey_actor;
 
 /// Mainstay itself calls a command: a step, a schedule or a reaction.

@@ -7,7 +7,7 @@ mod commands;
 mod fields;
 mod resources;
 
-use super::outside::{Doings, Events, find_events};
+use super::outside::{Doings, Events, find_events, typed_events};
 use super::world::World;
 use ir::Diagnostic;
 use ir::domain::{Actor, CommandId, Context, ContextId, Domain, Resource, ResourceId, Tenancy};
@@ -50,7 +50,7 @@ pub(crate) fn resolve<'m>(model: &'m Model, found: &mut Vec<Diagnostic>) -> Reso
         }
     }
     give_children_what_their_root_has(&mut resources);
-    let domain = Domain {
+    let mut domain = Domain {
         system: model.system.value.clone(),
         title: text_or(model.title.as_ref(), &model.system.value),
         summary: text_or(model.summary.as_ref(), ""),
@@ -64,6 +64,7 @@ pub(crate) fn resolve<'m>(model: &'m Model, found: &mut Vec<Diagnostic>) -> Reso
         schedules: Vec::new(),
     };
     let events = find_events(&world, found);
+    domain.events = typed_events(&world, &domain, &events);
     Resolved { world, domain, events, doings: Doings::default() }
 }
 

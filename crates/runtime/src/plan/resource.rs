@@ -8,7 +8,7 @@ use ir::domain::{
     Change, Command, Domain, Field, FieldId, Kind, Resource, ResourceId, Route, Source,
 };
 use ir::expr::Implicit;
-use ir::model::{At, Model};
+use ir::model::At;
 use ir::value::Value;
 
 /// A resource made ready to serve.
@@ -170,7 +170,7 @@ pub(crate) struct CommandPlan {
 
 impl ResourcePlan {
     /// Works it out.
-    pub(crate) fn of(domain: &Domain, contract: &Contract, model: &Model, id: ResourceId) -> Self {
+    pub(crate) fn of(domain: &Domain, contract: &Contract, id: ResourceId) -> Self {
         let resource = domain.resource(id);
         let mut names: Vec<_> =
             resource.fields().map(|(id, field)| (field.name.as_str().into(), id)).collect();
@@ -178,7 +178,7 @@ impl ResourcePlan {
         let members = members(resource);
         let steps =
             if resource.owner.is_none() { needs::steps(domain, resource) } else { Vec::new() };
-        let event = |name: &String| EventPlan::of(model, resource, name);
+        let event = |name: &String| EventPlan::of(domain, resource, name);
         let references = resource.fields().filter_map(|(field, of)| match of.kind {
             Kind::Reference { target, crosses, .. } => Some(Reference { field, target, crosses }),
             Kind::Scalar | Kind::Enum(_) | Kind::Actor(_) | Kind::Children { .. } => None,
@@ -200,7 +200,7 @@ impl ResourcePlan {
             commands: resource
                 .commands
                 .iter()
-                .map(|command| CommandPlan::of(model, resource, command))
+                .map(|command| CommandPlan::of(domain, resource, command))
                 .collect(),
             routes_need: Needs::of(resource.routes.iter().filter_map(|route| route.when.as_ref())),
             taken: resource.routes.iter().map(|route| Taken::of(contract, route)).collect(),
@@ -267,12 +267,13 @@ impl Member {
 }
 
 impl EventPlan {
-    fn of(model: &Model, resource: &Resource, name: &str) -> Self {
-        let declared = model.events.iter().find(|event| event.name == name);
-        let data = declared.map(|event| event.data.as_slice()).unwrap_or_default();
-        // A secret leaves the store by no way, this one neither.
+    fn of(domain: &Domain, resource: &Resource, name: &str) -> Self {
+        let event = domain.event_named(name).map(|(_, event)| event);
+        let data = event.map(|event| event.data.as_slice()).unwrap_or_default();
+        // The data is named after the first emitter; a secret of another one stays in the store
+        // too.
         let secret = |name: &str| resource.field_named(name).is_some_and(|(_, field)| field.secret);
-        let shown = data.iter().map(|name| name.as_str()).filter(|name| !secret(name));
+        let shown = data.iter().map(|member| member.name.as_str()).filter(|name| !secret(name));
         let mut members: Vec<Member> = shown.filter_map(|name| member(resource, name)).collect();
         if members.is_empty() {
             members.extend(member(resource, "id"));
@@ -282,7 +283,7 @@ impl EventPlan {
 }
 
 impl CommandPlan {
-    fn of(model: &Model, resource: &Resource, command: &Command) -> Self {
+    fn of(domain: &Domain, resource: &Resource, command: &Command) -> Self {
         let guards = command.require.iter().map(|(_, expr)| expr);
         let effects = command.set.iter().map(|(_, expr)| expr);
         Self {
@@ -290,7 +291,7 @@ impl CommandPlan {
             by: Needs::of_grants(&command.by),
             get: Needs::of(command.get.iter().map(|(_, expr)| expr)),
             rest: Needs::of(guards.chain(effects)),
-            emits: command.emits.iter().map(|name| EventPlan::of(model, resource, name)).collect(),
+            emits: command.emits.iter().map(|name| EventPlan::of(domain, resource, name)).collect(),
         }
     }
 }

@@ -6,9 +6,9 @@ use crate::check::typing::scope::EventShape;
 use crate::check::world::{Meaning, World};
 use crate::check::{e031_unknown_actor, e035_unknown_field};
 use ir::Diagnostic;
-use ir::domain::ResourceId;
-use ir::expr::FieldRef;
-use ir::model;
+use ir::domain::{self, Domain, EventMember, ResourceId, Source};
+use ir::expr::{FieldRef, Type};
+use ir::model::{self, At};
 use std::collections::BTreeMap;
 
 /// One event.
@@ -118,4 +118,70 @@ fn of_field(world: &World<'_>, resource: ResourceId, field: FieldRef) -> Meaning
             world.type_of(resource, field).map_or(Meaning::Faulty, Meaning::Value)
         }
     }
+}
+
+/// The events as the domain holds them: what is at fault is left out.
+pub(crate) fn typed(world: &World<'_>, domain: &Domain, events: &Events<'_>) -> Vec<domain::Event> {
+    let one = |(name, event): (&String, &Event<'_>)| domain::Event {
+        name: name.clone(),
+        emitters: event.emitters.clone(),
+        data: data(world, domain, event),
+        webhook: event.declared.map_or_else(Vec::new, |declared| {
+            let known = |actor: &ir::source::Name| world.actors.get(actor.as_str()).copied();
+            declared.webhook.iter().filter_map(known).collect()
+        }),
+        declared: event.declared.is_some(),
+    };
+    events.iter().map(one).collect()
+}
+
+/// In the order of the declaration, in that of a representation where there is none.
+fn data(world: &World<'_>, domain: &Domain, event: &Event<'_>) -> Vec<EventMember> {
+    let Some(emitter) = event.emitters.first() else { return Vec::new() };
+    let names: Vec<&str> = match event.declared {
+        Some(declared) => declared.data.iter().map(|name| name.as_str()).collect(),
+        None => {
+            let fields = world.entry(*emitter).model.fields.iter().map(|field| field.name.as_str());
+            let names = ["id"].into_iter().chain(fields).chain(["created_at", "updated_at"]);
+            names.filter(|name| event.shape.members.contains_key(name)).collect()
+        }
+    };
+    let mut members: Vec<EventMember> = Vec::new();
+    for name in names {
+        if members.iter().all(|member| member.name != name) {
+            members.extend(member(world, domain, *emitter, name));
+        }
+    }
+    if members.is_empty() {
+        // An event that tells nothing would not even say which row it is about.
+        members.extend(member(world, domain, *emitter, "id"));
+    }
+    members
+}
+
+/// None for a secret, which leaves the store by no way, and for what is at fault.
+fn member(
+    world: &World<'_>,
+    domain: &Domain,
+    emitter: ResourceId,
+    name: &str,
+) -> Option<EventMember> {
+    let field = world.entry(emitter).field(name)?;
+    let ty = match of_field(world, emitter, field) {
+        Meaning::Value(ty) => ty,
+        Meaning::Children(_) => Type::Json,
+        Meaning::Faulty => return None,
+    };
+    let optional = match field {
+        FieldRef::Implicit(_) => false,
+        FieldRef::Field(id) => {
+            let field = domain.resource(emitter).field(id);
+            if field.secret {
+                return None;
+            }
+            // What is asked of its owner at each read is not in the row that the event tells of.
+            field.optional || matches!(field.source, Source::Copied(At::Read, _))
+        }
+    };
+    Some(EventMember { name: name.to_owned(), field, ty, optional })
 }

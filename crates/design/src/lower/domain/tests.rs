@@ -27,72 +27,77 @@ fn shop_lowered() {
     pinned(
         "shop",
         expect![[r#"
-        system shop Some(Tenancy { isolation: Row, claim: "org", host: Some(("", ".shop.example")) })
-        actor shopper Oidc [] None
-        actor staff Oidc [picker manager] None
-        actor partner ApiKey [] Some(50.0)
+            system shop Some(Tenancy { isolation: Row, claim: "org", host: Some(("", ".shop.example")) })
+            actor shopper Oidc [] None
+            actor staff Oidc [picker manager] None
+            actor partner ApiKey [] Some(50.0)
 
-        catalog.Product /products
-          sku: String ..40
-          name: String ..200 search
-          price: Money { currency: None }
-          stock: Int 0.. default 0
-          unique [sku]
-          reserve(quantity: Int 1..99) internal
-            require `stock >= quantity` (stock >= $quantity)
-            stock = (stock - $quantity)
-            by `system` system
-          release(quantity: Int 1..99) internal
-            stock = (stock + $quantity)
-            by `system` system
-          read: `anyone` anyone
-          create: `staff.manager` staff.manager
-          update: `staff.manager` staff.manager
-          delete: `staff.manager` staff.manager
+            catalog.Product /products
+              sku: String ..40
+              name: String ..200 search
+              price: Money { currency: None }
+              stock: Int 0.. default 0
+              unique [sku]
+              reserve(quantity: Int 1..99) internal
+                require `stock >= quantity` (stock >= $quantity)
+                stock = (stock - $quantity)
+                by `system` system
+              release(quantity: Int 1..99) internal
+                stock = (stock + $quantity)
+                by `system` system
+              read: `anyone` anyone
+              create: `staff.manager` staff.manager
+              update: `staff.manager` staff.manager
+              delete: `staff.manager` staff.manager
 
-        ordering.Order /orders
-          shopper: actor shopper caller
-          lines: many ordering.OrderLine 1..50 unfiltered
-          total: Money { currency: None } computed sum(lines: amount)
-          note: Text ..500 optional personal
-          status: draft | placed | paid | shipped | cancelled state
-          place() starts place_order
-            status: draft -> placed
-            by `shopper when own` shopper when (shopper == me)
-            emits order.placed
-          pay() internal
-            status: placed -> paid
-            by `system` system
-            emits order.paid
-          ship()
-            status: paid -> shipped
-            by `staff.picker` staff.picker
-            emits order.shipped
-          cancel()
-            status: draft | placed -> cancelled
-            by `shopper when own` shopper when (shopper == me), `staff.manager` staff.manager, `system` system
-            emits order.cancelled
-            not during place_order
-          read: `shopper when own` shopper when (shopper == me), `staff` staff, `partner` partner
-          create: `shopper` shopper
-          update: `shopper when own && status == draft` shopper when ((shopper == me) && (status == 'draft'))
+            ordering.Order /orders
+              shopper: actor shopper caller
+              lines: many ordering.OrderLine 1..50 unfiltered
+              total: Money { currency: None } computed sum(lines: amount)
+              note: Text ..500 optional personal
+              status: draft | placed | paid | shipped | cancelled state
+              place() starts place_order
+                status: draft -> placed
+                by `shopper when own` shopper when (shopper == me)
+                emits order.placed
+              pay() internal
+                status: placed -> paid
+                by `system` system
+                emits order.paid
+              ship()
+                status: paid -> shipped
+                by `staff.picker` staff.picker
+                emits order.shipped
+              cancel()
+                status: draft | placed -> cancelled
+                by `shopper when own` shopper when (shopper == me), `staff.manager` staff.manager, `system` system
+                emits order.cancelled
+                not during place_order
+              read: `shopper when own` shopper when (shopper == me), `staff` staff, `partner` partner
+              create: `shopper` shopper
+              update: `shopper when own && status == draft` shopper when ((shopper == me) && (status == 'draft'))
 
-        ordering.OrderLine /order-lines owned by Order.lines
-          product: -> catalog.Product far Restrict
-          price: Money { currency: None } copied at Write product.price?
-          quantity: Int 1..99
-          amount: Money { currency: None } computed (quantity * price)
+            ordering.OrderLine /order-lines owned by Order.lines
+              product: -> catalog.Product far Restrict
+              price: Money { currency: None } copied at Write product.price?
+              quantity: Int 1..99
+              amount: Money { currency: None } computed (quantity * price)
 
-        notifications.Message /messages
-          shopper: actor shopper caller
-          template: order_paid | order_shipped
-          order: -> ordering.Order far Restrict
-          sent_at: Timestamp optional
-          sent() internal
-            sent_at = now
-            by `system` system
-          read: `shopper when shopper == me` shopper when (shopper == me), `staff` staff
-    "#]],
+            notifications.Message /messages
+              shopper: actor shopper caller
+              template: order_paid | order_shipped
+              order: -> ordering.Order far Restrict
+              sent_at: Timestamp optional
+              sent() internal
+                sent_at = now
+                by `system` system
+              read: `shopper when shopper == me` shopper when (shopper == me), `staff` staff
+
+            event order.cancelled of ordering.Order: id Reference(ResourceId(1)) shopper Actor(ActorId(0)) to partner
+            event order.paid of ordering.Order: id Reference(ResourceId(1)) shopper Actor(ActorId(0)) total Money { currency: None } to partner
+            event order.placed of ordering.Order: id Reference(ResourceId(1)) shopper Actor(ActorId(0)) lines Json total Money { currency: None }
+            event order.shipped of ordering.Order: id Reference(ResourceId(1)) shopper Actor(ActorId(0)) to partner
+        "#]],
     );
 }
 
