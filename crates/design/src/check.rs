@@ -4,7 +4,7 @@
 mod constraints;
 mod logic;
 mod machines;
-mod outside;
+pub(crate) mod outside;
 mod place;
 #[cfg(test)]
 mod properties;

@@ -53,16 +53,18 @@ pub(crate) struct Outside<'a, 'm> {
     pub(crate) events: &'a Events<'m>,
 }
 
-/// Looks at everything outside the resources.
+/// Looks at everything outside the resources and fills the domain with what is without fault.
 pub(crate) fn look(resolved: &mut Resolved<'_>, found: &mut Vec<Diagnostic>) {
     let outside =
         Outside { world: &resolved.world, domain: &resolved.domain, events: &resolved.events };
     let mut doings = Doings::default();
     views::look(outside, &mut doings, found);
-    reactions::look(outside, &mut doings, found);
+    let reactions = reactions::look(outside, &mut doings, found);
     workflows::look(outside, &mut doings, found);
-    schedules::look(outside, &mut doings, found);
+    let schedules = schedules::look(outside, &mut doings, found);
     journeys::look(outside, found);
     doings.called = doings.calls.iter().map(|call| (call.resource, call.command)).collect();
     resolved.doings = doings;
+    resolved.domain.reactions = reactions;
+    resolved.domain.schedules = schedules;
 }

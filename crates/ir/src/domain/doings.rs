@@ -134,6 +134,8 @@ pub struct Schedule {
     pub path: Vec<FieldId>,
     /// The resource that the command is of.
     pub of: ResourceId,
+    /// Which row of it, in the scope of the row that is taken; none where `path` leads there.
+    pub id: Option<Expr>,
     /// The command.
     pub command: CommandId,
     /// Inputs given, by their index, in the scope of the row.

@@ -7,8 +7,8 @@ use crate::check::typing::scope::Scope;
 use crate::check::world::{part, value_type};
 use crate::check::{e039_unknown_command, e040_unknown_operation, e081_inputs};
 use ir::Diagnostic;
-use ir::domain::{CommandId, Kind, ResourceId};
-use ir::expr::{Expression, FieldRef, Type};
+use ir::domain::{CommandId, FieldId, Kind, ResourceId};
+use ir::expr::{Expr, Expression, FieldRef, Type};
 use ir::model::IntegrationOperation;
 use ir::source::Name;
 use std::collections::BTreeSet;
@@ -141,15 +141,19 @@ pub(crate) struct Given<'a> {
     pub(crate) shared: bool,
 }
 
-/// Types what is given and tells what is missing or too much.
+/// What is given, typed as its callee takes it: by name, in the order it was written.
+pub(crate) type Arguments = Vec<(String, Expr)>;
+
+/// Types what is given and tells what is missing or too much. None where something is at fault.
 pub(crate) fn give(
     outside: Outside<'_, '_>,
     scope: &Scope<'_, '_>,
     callee: Callee<'_>,
     given: Given<'_>,
     found: &mut Vec<Diagnostic>,
-) {
+) -> Option<Arguments> {
     let parameters = parameters(outside, callee);
+    let mut typed = Some(Vec::new());
     let known = || parameters.iter().map(|parameter| parameter.name.as_str());
     let mut told: BTreeSet<&str> = BTreeSet::new();
     for (name, expression) in given.with {
@@ -158,21 +162,61 @@ pub(crate) fn give(
                 let place = scope.place;
                 let budget = &outside.world.budget;
                 found.push(e081_inputs::surplus(given.call, name, place, known(), budget));
+                typed = None;
             }
             continue;
         };
         told.insert(&parameter.name);
-        let Some(ty) = &parameter.ty else { continue };
-        match callee {
+        let value = parameter.ty.as_ref().and_then(|ty| match callee {
             Callee::Command { .. } => assign(scope, expression, ty, name.as_str(), found),
             Callee::Operation(..) => assign_wire(scope, expression, ty, name.as_str(), found),
-        };
+        });
+        typed = typed.zip(value).map(|(mut typed, value)| {
+            typed.push((parameter.name.clone(), value));
+            typed
+        });
     }
     let missing = parameters.iter().filter(|p| p.required && !told.contains(p.name.as_str()));
     let missing: Vec<&str> = missing.map(|parameter| parameter.name.as_str()).collect();
     if !missing.is_empty() {
         found.push(e081_inputs::missing(given.call, &missing, scope.place));
+        return None;
     }
+    typed
+}
+
+/// The arguments of a command: which row, where that is told, and the inputs by their index.
+pub(super) fn inputs(
+    outside: Outside<'_, '_>,
+    (resource, command): (ResourceId, CommandId),
+    arguments: Arguments,
+) -> (Option<Expr>, Vec<(usize, Expr)>) {
+    let input = &outside.domain.resource(resource).commands[command.index()].input;
+    let (mut id, mut inputs) = (None, Vec::new());
+    for (name, value) in arguments {
+        match input.iter().position(|field| field.name == name) {
+            Some(at) => inputs.push((at, value)),
+            None => id = Some(value),
+        }
+    }
+    (id, inputs)
+}
+
+/// The references of a row that a callee's name follows: `product` of `product.reserve`; none where
+/// it begins with a resource.
+pub(super) fn path(outside: Outside<'_, '_>, row: ResourceId, name: &Name) -> Vec<FieldId> {
+    let (mut at, mut path) = (row, Vec::new());
+    let Some((subject, _)) = name.as_str().rsplit_once('.') else { return path };
+    for segment in subject.split('.') {
+        let entry = outside.world.entry(at);
+        let Some(field) = entry.fields.get(segment).copied() else { return Vec::new() };
+        let Some(Kind::Reference { target, .. }) = entry.kinds[field.index()] else {
+            return Vec::new();
+        };
+        path.push(field);
+        at = target;
+    }
+    path
 }
 
 fn parameters(outside: Outside<'_, '_>, callee: Callee<'_>) -> Vec<Parameter> {

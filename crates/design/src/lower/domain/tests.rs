@@ -1,5 +1,6 @@
 //! The examples lowered, and what the lowering promises of every model.
 
+mod doings;
 mod dump;
 
 use super::domain;
@@ -97,6 +98,9 @@ fn shop_lowered() {
             event order.paid of ordering.Order: id Reference(ResourceId(1)) shopper Actor(ActorId(0)) total Money { currency: None } to partner
             event order.placed of ordering.Order: id Reference(ResourceId(1)) shopper Actor(ActorId(0)) lines Json total Money { currency: None }
             event order.shipped of ordering.Order: id Reference(ResourceId(1)) shopper Actor(ActorId(0)) to partner
+            notifications on order.paid: create notifications.Message shopper: event.shopper template: 'order_paid' order: event.id
+            notifications on order.shipped: create notifications.Message shopper: event.shopper template: 'order_shipped' order: event.id
+            schedule abandon_drafts Every(3600.0) ordering.Order when ((status == 'draft') && (age > Duration(604800000000))): Order.cancel
         "#]],
     );
 }

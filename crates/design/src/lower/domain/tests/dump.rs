@@ -1,5 +1,7 @@
 //! A domain as text that a person reads line by line; for tests.
 
+mod doings;
+
 use ir::domain::*;
 use ir::expr::{Aggregate, EventMeta, Expr, ExprKind, FieldRef, Function, Implicit, Operator};
 use ir::value::Value;
@@ -17,24 +19,8 @@ pub(super) fn dump(domain: &Domain) -> String {
     for (id, resource) in domain.resources() {
         of_resource(domain, id, resource, &mut out);
     }
-    of_events(domain, &mut out);
+    doings::dump(domain, &mut out);
     out
-}
-
-fn of_events(domain: &Domain, out: &mut String) {
-    out.push_str(if domain.events.is_empty() { "" } else { "\n" });
-    for event in &domain.events {
-        let emitters: Vec<_> = event.emitters.iter().map(|id| domain.full_name(*id)).collect();
-        let _ = write!(out, "event {} of {}:", event.name, emitters.join(" "));
-        for member in &event.data {
-            let mark = if member.optional { "?" } else { "" };
-            let _ = write!(out, " {}{mark} {:?}", member.name, member.ty);
-        }
-        for actor in &event.webhook {
-            let _ = write!(out, " to {}", domain.actor(*actor).name);
-        }
-        let _ = writeln!(out, "{}", if event.declared { "" } else { " (plain)" });
-    }
 }
 
 fn of_resource(domain: &Domain, id: ResourceId, resource: &Resource, out: &mut String) {

@@ -1,0 +1,105 @@
+//! Events, what follows from them and recurring work as text.
+
+use super::Show;
+use ir::domain::*;
+use ir::expr::Expr;
+use std::fmt::Write;
+
+/// Everything outside the resources.
+pub(super) fn dump(domain: &Domain, out: &mut String) {
+    out.push_str(if domain.events.is_empty() { "" } else { "\n" });
+    for event in &domain.events {
+        of_event(domain, event, out);
+    }
+    for reaction in &domain.reactions {
+        of_reaction(domain, reaction, out);
+    }
+    for schedule in &domain.schedules {
+        of_schedule(domain, schedule, out);
+    }
+}
+
+fn of_event(domain: &Domain, event: &Event, out: &mut String) {
+    let emitters: Vec<_> = event.emitters.iter().map(|id| domain.full_name(*id)).collect();
+    let _ = write!(out, "event {} of {}:", event.name, emitters.join(" "));
+    for member in &event.data {
+        let mark = if member.optional { "?" } else { "" };
+        let _ = write!(out, " {}{mark} {:?}", member.name, member.ty);
+    }
+    for actor in &event.webhook {
+        let _ = write!(out, " to {}", domain.actor(*actor).name);
+    }
+    let _ = writeln!(out, "{}", if event.declared { "" } else { " (plain)" });
+}
+
+fn of_reaction(domain: &Domain, reaction: &Reaction, out: &mut String) {
+    let event = &domain.event(reaction.event).name;
+    let context = &domain.contexts[reaction.context.index()].name;
+    let show = Show { domain, row: ResourceId(0), input: &[], got: &[] };
+    let _ = write!(out, "{context} on {event}{}: ", show.when(reaction.when.as_ref()));
+    let values = |resource: &ResourceId, values: &[(FieldId, Expr)]| {
+        let name = |field: &FieldId| domain.resource(*resource).field(*field).name.clone();
+        values
+            .iter()
+            .map(|(field, value)| format!(" {}: {}", name(field), show.expr(value)))
+            .collect()
+    };
+    let line: String = match &reaction.effect {
+        Effect::Create { resource, values: given } => {
+            let given: String = values(resource, given);
+            format!("create {}{given}", domain.full_name(*resource))
+        }
+        Effect::Update { resource, id, values: given } => {
+            let given: String = values(resource, given);
+            format!("update {} {}{given}", domain.full_name(*resource), show.expr(id))
+        }
+        Effect::Command { resource, command, id, inputs } => {
+            let id = id.as_ref().map_or_else(|| "its row".to_owned(), |id| show.expr(id));
+            format!(
+                "{} {id}{}",
+                called(domain, *resource, *command),
+                given(show, inputs, domain, *resource, *command)
+            )
+        }
+        Effect::Operation { integration, operation, with } => {
+            let with = with.iter().map(|(name, value)| format!(" {name}: {}", show.expr(value)));
+            format!("{integration}.{operation}{}", with.collect::<String>())
+        }
+    };
+    let _ = writeln!(out, "{line}");
+}
+
+fn of_schedule(domain: &Domain, schedule: &Schedule, out: &mut String) {
+    let Schedule { name, times, resource, condition, path, of, id, command, inputs } = schedule;
+    let show = Show { domain, row: *resource, input: &[], got: &[] };
+    let when = show.when(condition.as_ref());
+    let _ = write!(out, "schedule {name} {times:?} {}{when}: ", domain.full_name(*resource));
+    let mut at = *resource;
+    for field in path {
+        let field = domain.resource(at).field(*field);
+        let _ = write!(out, "{}.", field.name);
+        if let Kind::Reference { target, .. } = field.kind {
+            at = target;
+        }
+    }
+    let id = id.as_ref().map_or_else(String::new, |id| format!(" {}", show.expr(id)));
+    let inputs = given(show, inputs, domain, *of, *command);
+    let _ = writeln!(out, "{}{id}{inputs}", called(domain, *of, *command));
+}
+
+fn called(domain: &Domain, resource: ResourceId, command: CommandId) -> String {
+    let of = domain.resource(resource);
+    format!("{}.{}", of.name, of.commands[command.index()].name)
+}
+
+fn given(
+    show: Show<'_>,
+    inputs: &[(usize, Expr)],
+    domain: &Domain,
+    of: ResourceId,
+    command: CommandId,
+) -> String {
+    let input = &domain.resource(of).commands[command.index()].input;
+    let one = |(at, value): &(usize, Expr)| format!(" {}: {}", input[*at].name, show.expr(value));
+    inputs.iter().map(one).collect()
+}
