@@ -121,6 +121,9 @@ pub struct PostgresLimits {
     pub swept_databases_max: u32,
     /// Milliseconds that a migration waits for another to end.
     pub migration_wait_ms_max: u64,
+    /// Milliseconds that a migration waits until the server has ended what one that was killed
+    /// left running.
+    pub migration_orphan_wait_ms_max: u64,
 }
 
 impl Default for PostgresLimits {
@@ -138,6 +141,7 @@ impl Default for PostgresLimits {
             audit_seconds_max: u64::MAX,
             swept_databases_max: 32,
             migration_wait_ms_max: 20_000,
+            migration_orphan_wait_ms_max: 30_000,
         }
     }
 }

@@ -8,6 +8,7 @@
 mod carry;
 mod journal;
 mod lock;
+mod orphans;
 mod sight;
 
 use super::address::Address;
@@ -42,7 +43,7 @@ pub struct PostgresMigrations {
     /// What opens the eyes of our sessions alone.
     token: String,
     /// The connection that holds the lock.
-    lock: Mutex<Option<Link>>,
+    lock: Mutex<Option<Arc<Link>>>,
     idle: Mutex<Vec<Link>>,
     /// Tenants that were told by `bases`.
     listed: Mutex<BTreeSet<String>>,
@@ -169,12 +170,17 @@ impl PostgresMigrations {
             let address = self.address().database(&database_of(self.address().name(), tenant));
             let server = Server { address, ..home.clone() };
             let link = self.connected(&server).await?;
+            self.mark(&link).await?;
             return Ok(Spot { link, server, schema: None, name, of: self });
         }
         let idle = locked(&self.idle).pop().filter(|link| !link.is_closed());
         let link = match idle {
             Some(link) => link,
-            None => self.connected(home).await?,
+            None => {
+                let link = self.connected(home).await?;
+                self.mark(&link).await?;
+                link
+            }
         };
         let schema = base.tenant.as_deref().map(schema_of);
         Ok(Spot { link, server: home.clone(), schema, name, of: self })

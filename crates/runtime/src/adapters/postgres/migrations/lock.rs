@@ -2,6 +2,7 @@
 
 use super::super::presence::{PRESENCE, process};
 use super::{Fault, PostgresMigrations, Result, locked};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// Our locks of a session, with the service as the second number.
@@ -9,7 +10,12 @@ const LOCK: &str = "1835101801, hashtext($1)";
 /// Bytes of the name of a connection at most.
 const NAME_BYTES: usize = 63;
 /// Between two looks.
-const LOOK: Duration = Duration::from_millis(200);
+pub(super) const LOOK: Duration = Duration::from_millis(200);
+/// Who has a connection `a`; a user that may not see more of it is told less.
+pub(super) const WHO: &str = "format('process %s of the server (%s, user %s%s)', a.pid, \
+                              a.application_name, a.usename, ', from ' || \
+                              coalesce(host(a.client_addr), 'this machine') || ', since ' || \
+                              date_trunc('second', a.backend_start))";
 
 impl PostgresMigrations {
     /// Takes the lock of the service, for as long as this lives.
@@ -28,15 +34,13 @@ impl PostgresMigrations {
                 break;
             }
             if Instant::now() >= end {
-                let text = "SELECT format('process %s of the server (%s, user %s, from %s, since \
-                            %s)', a.pid, a.application_name, a.usename, \
-                            coalesce(host(a.client_addr), 'this machine'), \
-                            date_trunc('second', a.backend_start)) FROM pg_locks l \
-                            JOIN pg_stat_activity a ON a.pid = l.pid WHERE l.locktype = \
-                            'advisory' AND l.granted AND l.database = (SELECT oid FROM \
-                            pg_database WHERE datname = current_database()) AND l.classid = \
-                            1835101801 AND l.objid::bigint = hashtext($1)::bigint & 4294967295";
-                let rows = link.query(text, &[service]).await?;
+                let text = format!(
+                    "SELECT {WHO} FROM pg_locks l JOIN pg_stat_activity a ON a.pid = l.pid WHERE \
+                     l.locktype = 'advisory' AND l.granted AND l.database = (SELECT oid FROM \
+                     pg_database WHERE datname = current_database()) AND l.classid = 1835101801 \
+                     AND l.objid::bigint = hashtext($1)::bigint & 4294967295"
+                );
+                let rows = link.query(&text, &[service]).await?;
                 let who = rows.first().and_then(|row| row.try_get::<_, String>(0).ok());
                 return Err(Fault::Said(format!(
                     "another changes the tables: {}; wait for it, or end it with \
@@ -46,7 +50,10 @@ impl PostgresMigrations {
             }
             tokio::time::sleep(LOOK).await;
         }
-        *locked(&self.lock) = Some(link);
+        // Those that were opened before carry no mark, or that of a lock that was lost.
+        locked(&self.idle).clear();
+        self.end_orphans().await?;
+        *locked(&self.lock) = Some(Arc::new(link));
         self.sweep_eyes().await
     }
 

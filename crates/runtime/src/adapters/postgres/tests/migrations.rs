@@ -139,6 +139,14 @@ fn one_at_a_time_changes_tables_and_the_other_is_named() {
     let two = migrations((config, domain, schema));
     one.hold().expect("nobody else does");
     let refused = two.hold().expect_err("the other does");
+    let marks = || {
+        database.run(&["SELECT pid FROM pg_locks WHERE classid = 1835101802 AND database = \
+                        (SELECT oid FROM pg_database WHERE datname = current_database())"])
+    };
+    two.read(&home(&two)).expect("it reads");
+    assert_eq!(marks().len(), 0, "who only looks is never taken for one that changes");
+    one.read(&home(&one)).expect("it reads");
+    assert_eq!(marks().len(), 1, "what changes tables can be told from the rest");
     let own = format!("mainstay migrate, process {}", std::process::id());
     assert!(refused.contains(&own) && refused.contains("of the server"), "{refused}");
     drop(one);
@@ -184,32 +192,114 @@ fn a_step_goes_on_where_it_was_broken_off_and_is_noted_once() {
     assert!(refused.contains("nothing takes `x` back"), "{refused}");
 }
 
+/// Makes an index of things, or makes it anew.
+fn index(columns: &str) -> ScriptStep {
+    let all = ["DROP INDEX CONCURRENTLY IF EXISTS lab.ux_new".to_owned()];
+    let create = format!("CREATE UNIQUE INDEX CONCURRENTLY ux_new ON lab.things ({columns})");
+    step("index", vec![Run::Alone(all.into_iter().chain([create]).collect())], None)
+}
+
+/// Whether that index is valid; nothing where there is none.
+fn valid(database: &Database) -> Vec<Vec<Option<String>>> {
+    database.run(&["SELECT indisvalid FROM pg_index WHERE indexrelid = to_regclass('lab.ux_new')"])
+}
+
 #[test]
 fn an_index_that_was_not_finished_is_dropped_and_made_again() {
     let Some(database) = filled(Layout::Row) else { return };
     let store = migrations(changed(&database, Layout::Row));
     store.hold().expect("nobody else does");
     let base = home(&store);
-    let make = |columns: &str| {
-        let all = ["DROP INDEX CONCURRENTLY IF EXISTS lab.ux_new".to_owned()];
-        let create = format!("CREATE UNIQUE INDEX CONCURRENTLY ux_new ON lab.things ({columns})");
-        step("index", vec![Run::Alone(all.into_iter().chain([create]).collect())], None)
-    };
-    let valid = || {
-        database.run(&["SELECT indisvalid FROM pg_index WHERE indexrelid = \
-                        to_regclass('lab.ux_new')"])
-    };
-    let refused = store.apply(&base, &make("name"), &|_, _| {}).expect_err("both are called `a`");
+    let refused = store.apply(&base, &index("name"), &|_, _| {}).expect_err("both are called `a`");
     assert!(refused.contains("ux_new") && !refused.contains("(name)"), "{refused}");
-    assert!(valid().is_empty(), "nothing is left of it");
+    assert!(valid(&database).is_empty(), "nothing is left of it");
     // What a kill leaves.
     let _broken = crate::fixture::postgres::run(
         &database.url(),
         &["CREATE UNIQUE INDEX CONCURRENTLY ux_new ON lab.things (name)"],
     );
-    assert_eq!(valid(), [[Some("f".to_owned())]]);
-    store.apply(&base, &make("id"), &|_, _| {}).expect("it is made");
-    assert_eq!(valid(), [[Some("t".to_owned())]]);
+    assert_eq!(valid(&database), [[Some("f".to_owned())]]);
+    store.apply(&base, &index("id"), &|_, _| {}).expect("it is made");
+    assert_eq!(valid(&database), [[Some("t".to_owned())]]);
+}
+
+#[test]
+fn an_index_that_is_still_made_for_a_migration_without_its_lock_is_ended_and_made_again() {
+    for layout in [Layout::Row, Layout::File] {
+        let Some(database) = filled(layout) else { return };
+        let (first, second) =
+            (migrations(changed(&database, layout)), migrations(changed(&database, layout)));
+        first.hold().expect("nobody else does");
+        let base = first.bases().expect("bases").swap_remove(0);
+        let url = match &base.tenant {
+            Some(tenant) => format!("{}_{tenant}", database.url()),
+            None => database.url(),
+        };
+        let run = |text: &str| crate::fixture::postgres::run(&url, &[text]);
+        let busy = std::thread::spawn({
+            let url = url.clone();
+            let hold = "BEGIN; UPDATE lab.things SET name = 'b'; SELECT pg_sleep(60)";
+            move || crate::fixture::postgres::run(&url, &[hold]).map(drop)
+        });
+        let sleeps = "SELECT pid FROM pg_stat_activity WHERE wait_event = 'PgSleep' AND datname = \
+                      current_database()";
+        until(|| run(sleeps).is_ok_and(|found| !found.is_empty()));
+        std::thread::scope(|scope| {
+            let orphan = scope.spawn(|| first.apply(&base, &index("id"), &|_, _| {}));
+            let begun = "SELECT 1 FROM pg_index WHERE NOT indisvalid";
+            until(|| run(begun).is_ok_and(|found| !found.is_empty()));
+            database.run(&["SELECT pg_terminate_backend(pid) FROM pg_locks WHERE classid = \
+                            1835101801 AND database = (SELECT oid FROM pg_database WHERE datname \
+                            = current_database())"]);
+            second.hold().expect("nobody else does");
+            let ended = orphan.join().expect("no panic").expect_err("it waits for the other");
+            assert!(ended.contains(&base.shown), "{ended}");
+        });
+        run(&sleeps.replace("pid", "pg_terminate_backend(pid)")).expect("they may be woken");
+        assert!(busy.join().expect("no panic").is_err(), "it would have slept on");
+        assert_eq!(run("SELECT 1 FROM pg_index WHERE NOT indisvalid").map(|all| all.len()), Ok(1));
+        second.apply(&base, &index("id"), &|_, _| {}).expect("it is made");
+        let found =
+            run("SELECT indisvalid FROM pg_index WHERE indexrelid = 'lab.ux_new'::regclass");
+        assert_eq!(found, Ok(vec![vec![Some("t".to_owned())]]));
+        let refused = first.apply(&base, &index("id"), &|_, _| {}).expect_err("it has no lock");
+        assert!(refused.contains("lock of migrations is gone"), "{refused}");
+    }
+}
+
+#[test]
+fn what_a_migration_left_running_is_named_where_it_may_not_be_ended() {
+    let Some(database) = Database::new() else { return };
+    let address = as_owner(&database);
+    let (mut config, domain, schema) = same(&database, Layout::Row);
+    config.address = address;
+    config.limits.migration_orphan_wait_ms_max = 300;
+    let store = migrations((config, domain, schema));
+    let url = database.url();
+    let orphan = std::thread::spawn(move || {
+        let named = "SET application_name = 'mainstay migrate, process 7'";
+        let marked = "SELECT pg_advisory_lock_shared(1835101802, hashtext('everything'))";
+        crate::fixture::postgres::run(&url, &[named, marked, "SELECT pg_sleep(60)"]).map(drop)
+    });
+    let marked = "SELECT 1 FROM pg_locks WHERE classid = 1835101802 AND database = (SELECT oid \
+                  FROM pg_database WHERE datname = current_database())";
+    until(|| !database.run(&[marked]).is_empty());
+    let refused = store.hold().expect_err("a superuser's goes on");
+    for told in [
+        "still changes tables: process ",
+        "(mainstay migrate, process 7, user postgres",
+        "this user may not end it",
+        "for 300 ms",
+        "`SELECT pg_terminate_backend(",
+        "it goes on where it was",
+    ] {
+        assert!(refused.contains(told), "{refused}");
+    }
+    wake(&database);
+    assert!(orphan.join().expect("no panic").is_err(), "it would have slept on");
+    until(|| store.hold().is_ok());
+    drop(store);
+    disown(database);
 }
 
 #[test]
@@ -250,6 +340,15 @@ fn as_owner(database: &Database) -> Address {
     database.run(&["CREATE EXTENSION IF NOT EXISTS btree_gist"]);
     let url = url.replacen("postgres@", &format!("{name}_owner@"), 1);
     Address::parse(&url).expect("an address")
+}
+
+/// Takes that owner back.
+fn disown(database: Database) {
+    let (name, top) = (database.name().to_owned(), database.url());
+    drop(database);
+    let end = format!("DROP OWNED BY {name}_owner; DROP ROLE {name}_owner");
+    // A role that stays behind hurts nobody.
+    let _gone = crate::fixture::postgres::run(&top, &[&end]);
 }
 
 #[test]
@@ -298,9 +397,5 @@ fn proofs_and_fills_see_every_tenant_under_forced_security_and_open_no_eyes_but_
     drop(store);
     assert_eq!(policies(), [[Some("0".to_owned())]], "nothing stays");
     drop(serving);
-    let (name, top) = (database.name().to_owned(), database.url());
-    drop(database);
-    let end = format!("DROP OWNED BY {name}_owner; DROP ROLE {name}_owner");
-    // A role that stays behind hurts nobody.
-    let _gone = crate::fixture::postgres::run(&top, &[&end]);
+    disown(database);
 }
