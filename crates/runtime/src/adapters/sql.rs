@@ -8,6 +8,7 @@ pub mod compare;
 pub mod condition;
 pub mod demand;
 pub mod dialect;
+pub(crate) mod events;
 pub(crate) mod journal;
 pub mod list;
 pub mod plan;

@@ -12,6 +12,7 @@ mod counters;
 mod demand;
 mod directory;
 mod error;
+mod events;
 mod fair;
 mod functions;
 mod keys;
@@ -41,6 +42,7 @@ pub use writer::WriterFigures;
 use crate::adapters::sql::{dialect::Sqlite, list, plan::Plan};
 use crate::ports::audit::{Kept, Query};
 use crate::ports::clock::Clock;
+use crate::ports::events::Eventing;
 use crate::ports::store::{
     Bindings, CommitError, ListQuery, Store, StoredAnswer, Tenant, Unavailable, WriteSet,
 };
@@ -353,6 +355,10 @@ impl Store for SqliteStore {
             Ok(file == File::Service || self.layout.path(&file).exists())
         }
         .boxed()
+    }
+
+    fn eventing(&self) -> Option<&dyn Eventing> {
+        Some(self)
     }
 
     fn writes(&self) -> Result<(), Unavailable> {

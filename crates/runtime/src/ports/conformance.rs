@@ -4,6 +4,7 @@
 pub(crate) mod audit;
 pub(crate) mod children;
 pub(crate) mod constraints;
+pub(crate) mod events;
 pub(crate) mod lists;
 pub(crate) mod references;
 pub(crate) mod sets;
@@ -224,6 +225,29 @@ fn compare(operator: Operator, left: Expr, right: Value) -> Expr {
     let right = Expr { ty: left.ty.clone(), kind: ExprKind::Literal(right) };
     Expr { kind: ExprKind::Compare(operator, Box::new(left), Box::new(right)), ty: Type::Bool }
 }
+
+/// Every sentence about events as a test of its own.
+macro_rules! events_conformance {
+    ($module:ident, $opens:expr) => {
+        $crate::ports::conformance::store_conformance!(@all $module, $opens,
+            events: events_are_read_in_order_whole_and_in_parts,
+            events: places_are_where_logs_are,
+            events: a_reader_misses_nothing_of_many_writers,
+            events: events_of_a_tenant_are_listed_both_ways_and_by_what_is_asked,
+            events: a_second_owner_fences_the_first,
+            events: what_is_settled_is_there_whole,
+            events: an_event_has_its_effect_once,
+            events: only_one_of_many_has_the_effect,
+            events: only_the_first_of_a_key_is_due,
+            events: a_dead_event_is_driven_again_or_given_up,
+            events: held_events_of_tenants_are_told_apart,
+            events: a_log_is_cut_off_where_all_have_read,
+            events: a_view_moves_on_from_where_it_was_read,
+            events: a_view_is_made_anew_for_one_tenant,
+        );
+    };
+}
+pub(crate) use events_conformance;
 
 /// Every sentence as a test of its own.
 macro_rules! store_conformance {

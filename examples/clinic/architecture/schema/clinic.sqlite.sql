@@ -99,6 +99,79 @@ CREATE TABLE IF NOT EXISTS "mainstay_outbox" (
   "trace" TEXT
 ) STRICT;
 
+-- the events of a tenant
+CREATE INDEX IF NOT EXISTS "ix_mainstay_outbox_tenant"
+  ON "mainstay_outbox" ("tenant", "position");
+
+-- which part of a log a consumer has settled how far, and who works on it
+CREATE TABLE IF NOT EXISTS "mainstay_consumers" (
+  "id" BLOB NOT NULL PRIMARY KEY CHECK (length("id") = 16),
+  "consumer" TEXT NOT NULL,
+  "source" TEXT NOT NULL,
+  "part" INTEGER NOT NULL,
+  "tenant" TEXT,
+  "position" INTEGER NOT NULL,
+  "epoch" INTEGER NOT NULL,
+  "owner" TEXT NOT NULL,
+  "until" INTEGER NOT NULL
+) STRICT;
+
+-- events whose effect is committed, so that none has it twice
+CREATE TABLE IF NOT EXISTS "mainstay_inbox" (
+  "id" BLOB NOT NULL PRIMARY KEY CHECK (length("id") = 16),
+  "consumer" TEXT NOT NULL,
+  "event" BLOB NOT NULL CHECK (length("event") = 16),
+  "tenant" TEXT,
+  "time" INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+-- deletion of those whose time is over
+CREATE INDEX IF NOT EXISTS "ix_mainstay_inbox_time" ON "mainstay_inbox" ("time");
+
+-- how far the events of a tenant are folded into a view, committed with its rows
+CREATE TABLE IF NOT EXISTS "mainstay_projections" (
+  "id" BLOB NOT NULL PRIMARY KEY CHECK (length("id") = 16),
+  "consumer" TEXT NOT NULL,
+  "source" TEXT NOT NULL,
+  "tenant" TEXT,
+  "position" INTEGER NOT NULL
+) STRICT;
+
+-- events that a consumer could not do yet, or gave up
+CREATE TABLE IF NOT EXISTS "mainstay_deliveries" (
+  "id" BLOB NOT NULL PRIMARY KEY CHECK (length("id") = 16),
+  "consumer" TEXT NOT NULL,
+  "source" TEXT NOT NULL,
+  "part" INTEGER NOT NULL,
+  "position" INTEGER NOT NULL,
+  "event_id" BLOB NOT NULL CHECK (length("event_id") = 16),
+  "tenant" TEXT,
+  "event" TEXT NOT NULL,
+  "resource" TEXT NOT NULL,
+  "row_id" BLOB NOT NULL CHECK (length("row_id") = 16),
+  "time" INTEGER NOT NULL,
+  "data" TEXT NOT NULL,
+  "trace" TEXT,
+  "state" TEXT NOT NULL CHECK ("state" IN ('retry', 'behind', 'dead')),
+  "attempts" INTEGER NOT NULL,
+  "due" INTEGER NOT NULL,
+  "since" INTEGER NOT NULL,
+  "errors" TEXT NOT NULL,
+  "edited" INTEGER NOT NULL CHECK ("edited" IN (0, 1))
+) STRICT;
+
+-- the first of a key
+CREATE INDEX IF NOT EXISTS "ix_mainstay_deliveries_key" ON "mainstay_deliveries"
+  ("consumer", "source", "part", "resource", "row_id", "position");
+
+-- what is to be tried again
+CREATE INDEX IF NOT EXISTS "ix_mainstay_deliveries_due" ON "mainstay_deliveries"
+  ("consumer", "source", "part", "due") WHERE "state" <> 'dead';
+
+-- what was given up
+CREATE INDEX IF NOT EXISTS "ix_mainstay_deliveries_dead" ON "mainstay_deliveries"
+  ("tenant", "since", "event_id") WHERE "state" = 'dead';
+
 -- who did what, in the transaction of the change, each entry chained to the one before
 CREATE TABLE IF NOT EXISTS "mainstay_audit" (
   "chain" TEXT NOT NULL,

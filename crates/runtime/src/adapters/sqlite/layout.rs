@@ -15,6 +15,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, RwLock};
 use std::time::Duration;
+use tokio::sync::watch;
 
 /// One file of the store.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -37,6 +38,8 @@ pub(super) struct Layout {
     pub(super) shared: Arc<RwLock<()>>,
     /// Another store has taken the place of this one.
     pub(super) handed_over: AtomicBool,
+    /// Changes with each group that published events.
+    pub(super) appended: watch::Sender<u64>,
 }
 
 impl Layout {
@@ -55,7 +58,8 @@ impl Layout {
         let made = made.map(|table| quote(&table)).collect();
         let shared = config.directory.shared(&config.service);
         let (attached, handed_over) = (false, AtomicBool::new(false));
-        let mut layout = Self { config, plan, made, attached, shared, handed_over };
+        let appended = watch::Sender::new(0);
+        let mut layout = Self { config, plan, made, attached, shared, handed_over, appended };
         layout.attached = layout.per_tenant() && !layout.tables(&File::Service).is_empty();
         layout.check_parted()?;
         Ok(layout)

@@ -10,7 +10,7 @@ mod migrations;
 
 use crate::fixture::store::{Layout, Place, THING, shop_store, sqlite, thing};
 use crate::fixture::{LINE, ORDER, PRODUCT};
-use crate::ports::conformance::{Opens, store_conformance};
+use crate::ports::conformance::{Opens, events_conformance, store_conformance};
 use crate::ports::store::{Bindings, CommitError, ListQuery, Store, Tenant, Write, WriteSet};
 use crate::record::Record;
 use ir::domain::FieldId;
@@ -33,6 +33,9 @@ impl Opens for Sqlite {
 store_conformance!(without_tenants, Sqlite(Place::new(), Layout::NoTenants));
 store_conformance!(tenants_in_a_column, Sqlite(Place::new(), Layout::Row));
 store_conformance!(a_file_per_tenant, Sqlite(Place::new(), Layout::File));
+events_conformance!(events_without_tenants, Sqlite(Place::new(), Layout::NoTenants));
+events_conformance!(events_of_tenants_in_a_column, Sqlite(Place::new(), Layout::Row));
+events_conformance!(events_of_a_file_per_tenant, Sqlite(Place::new(), Layout::File));
 
 fn wait<T>(future: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_current_thread().build().expect("a runtime").block_on(future)

@@ -3,7 +3,7 @@
 use super::error::{misshapen, unavailable};
 use super::layout::{File, Layout};
 use super::link::{Link, bind};
-use super::{audit, system};
+use super::{audit, events, system};
 use crate::adapters::sql::plan::{self, Context, Plan, Slot, TablePlan};
 use crate::adapters::sql::shape::Cell;
 use crate::ports::audit::Along;
@@ -55,6 +55,7 @@ pub(super) fn apply(
     {
         return Err(CommitError::AnswerExists);
     }
+    events::follow(link, set)?;
     for (at, write) in set.writes.iter().enumerate() {
         apply.write(at, write)?;
     }
@@ -99,10 +100,7 @@ impl Apply<'_> {
             }
             Write::Delete { id, expected, .. } => self.delete(write, resource, *id, *expected),
             Write::Count { id, field, by, .. } => self.count(resource, *id, *field, *by),
-            Write::Clear { .. } => {
-                let what = "a view can't be made anew here yet".to_owned();
-                Err(CommitError::Unavailable(Unavailable::Broken(what)))
-            }
+            Write::Clear { .. } => self.clear_all(write, resource),
         }
     }
 

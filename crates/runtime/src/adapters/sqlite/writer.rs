@@ -1,14 +1,16 @@
 //! The one thread that writes: sets that wait are grouped, tenant by tenant in turns, and a group
 //! is one commit per file.
 
-use super::counters::{self, Counter, Counters};
-use super::error::unavailable;
+mod group;
+
+use super::counters::{Counter, Counters};
 use super::fair::{Fair, Next, Put};
 use super::layout::{File, Layout};
 use super::link::Link;
-use super::{OpenError, audit, system, write};
-use crate::ports::store::{Bindings, CommitError, Unavailable, Write, WriteSet};
+use super::{OpenError, audit, system};
+use crate::ports::store::{Bindings, CommitError, Tenant, Unavailable, Write, WriteSet};
 use futures::channel::oneshot;
+use group::{Group, by_file};
 use std::cell::Cell;
 use std::collections::{BTreeMap, VecDeque};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -29,8 +31,18 @@ const SWEEP_FILES_MAX: usize = 32;
 /// Between two rounds through the files of all tenants.
 const ROUND_MICROS_MIN: i64 = 3_600_000_000;
 
+/// What is written.
+enum Work {
+    /// Changes that a caller asked for.
+    Set(Box<WriteSet>),
+    /// What the store itself keeps. It is run again where a group begins anew.
+    Own(Own),
+}
+
+type Own = Box<dyn Fn(&Link) -> rusqlite::Result<()> + Send>;
+
 struct Commit {
-    set: WriteSet,
+    work: Work,
     file: File,
     now: i64,
     deadline: i64,
@@ -50,7 +62,17 @@ impl Commit {
             }
             Write::Delete { .. } | Write::Count { .. } | Write::Clear { .. } => 1,
         };
-        self.set.writes.iter().map(of).sum::<usize>() + self.set.outbox.len() + self.set.audit.len()
+        match &self.work {
+            Work::Own(_) => 1,
+            Work::Set(set) => {
+                let writes = set.writes.iter().map(of).sum::<usize>();
+                writes + set.outbox.len() + set.audit.len()
+            }
+        }
+    }
+
+    fn publishes(&self) -> bool {
+        matches!(&self.work, Work::Set(set) if !set.outbox.is_empty())
     }
 }
 
@@ -118,14 +140,44 @@ impl Writers {
         bindings: &Bindings,
     ) -> Result<(), CommitError> {
         let file = self.file(&set).map_err(CommitError::Unavailable)?;
-        let at = match &file {
+        self.of(&file).commit(set, file, bindings).await
+    }
+
+    /// Runs what the store itself keeps in the transaction of a group; none where the place has no
+    /// file yet.
+    pub(super) async fn run<T: Send + 'static>(
+        &self,
+        place: &Tenant,
+        run: impl Fn(&Link) -> rusqlite::Result<T> + Send + 'static,
+    ) -> Result<Option<T>, Unavailable> {
+        let file = self.layout.answers(place)?;
+        if file != File::Service && !self.layout.path(&file).exists() {
+            return Ok(None);
+        }
+        let found = Arc::new(Mutex::new(None));
+        let into = Arc::clone(&found);
+        let own: Own = Box::new(move |link| {
+            let done = run(link)?;
+            *into.lock().unwrap_or_else(PoisonError::into_inner) = Some(done);
+            Ok(())
+        });
+        let written = self.of(&file).put(place, Work::Own(own), file, (0, 0)).await;
+        match written {
+            Ok(()) => Ok(found.lock().unwrap_or_else(PoisonError::into_inner).take()),
+            Err(CommitError::Unavailable(why)) => Err(why),
+            Err(other) => Err(Unavailable::Broken(format!("{other:?}"))),
+        }
+    }
+
+    fn of(&self, file: &File) -> &Writer {
+        let at = match file {
             File::Service => 0,
             File::Tenant(tenant) => {
                 let mix = |sum: usize, byte: u8| sum.wrapping_mul(31).wrapping_add(byte.into());
                 tenant.bytes().fold(7, mix) % self.all.len()
             }
         };
-        self.all[at].commit(set, file, bindings).await
+        &self.all[at]
     }
 
     fn file(&self, set: &WriteSet) -> Result<File, Unavailable> {
@@ -193,10 +245,19 @@ impl Writer {
         if self.buffered(&set, &file) {
             return self.raise(set, &file, bindings.now).map_err(CommitError::Unavailable);
         }
-        let (reply, answer) = oneshot::channel();
-        let (now, deadline) = (bindings.now, bindings.deadline);
         let tenant = set.tenant.clone();
-        match self.jobs.put(&tenant, Commit { set, file, now, deadline, reply }) {
+        self.put(&tenant, Work::Set(set.into()), file, (bindings.now, bindings.deadline)).await
+    }
+
+    async fn put(
+        &self,
+        tenant: &Tenant,
+        work: Work,
+        file: File,
+        (now, deadline): (i64, i64),
+    ) -> Result<(), CommitError> {
+        let (reply, answer) = oneshot::channel();
+        match self.jobs.put(tenant, Commit { work, file, now, deadline, reply }) {
             Put::Waits => {}
             Put::InsteadOf(other) => refuse(vec![other], &Unavailable::Busy),
             Put::Full(_) => return Err(CommitError::Unavailable(Unavailable::Busy)),
@@ -429,9 +490,14 @@ impl Thread {
         match done {
             Ok(Ok(answers)) => {
                 counted.note(answers.iter().find_map(fault));
+                let mut appended = false;
                 for (commit, answer) in commits.into_iter().zip(answers) {
+                    appended |= answer.is_ok() && commit.publishes();
                     // Whoever asked may have gone by now.
                     let _gone = commit.reply.send(answer);
+                }
+                if appended {
+                    layout.appended.send_modify(|times| *times += 1);
                 }
             }
             Ok(Err(error)) => {
@@ -458,125 +524,9 @@ impl Thread {
     }
 }
 
-/// Sets of one file in one transaction.
-struct Group<'a> {
-    link: &'a Link,
-    layout: &'a Layout,
-    file: &'a File,
-}
-
-impl Group<'_> {
-    fn commit(
-        &self,
-        commits: &[Commit],
-        raised: &BTreeMap<Counter, i64>,
-        careful: &Cell<u32>,
-    ) -> Result<Vec<Result<(), CommitError>>, Unavailable> {
-        let lock = &self.layout.shared;
-        let deletes = self.layout.per_tenant() && *self.file == File::Service;
-        // Nothing inside is left half done by a panic, so a poisoned lock is as good as another.
-        let _exclusive = deletes.then(|| lock.write().unwrap_or_else(PoisonError::into_inner));
-        let _meanwhile = (!deletes).then(|| lock.read().unwrap_or_else(PoisonError::into_inner));
-        if careful.get() == 0 {
-            if let Some(answers) = self.at_once(commits, raised)? {
-                return Ok(answers);
-            }
-            careful.set(CAREFUL_GROUPS);
-        }
-        careful.set(careful.get() - 1);
-        self.begin(raised)?;
-        let mut answers = Vec::with_capacity(commits.len());
-        for commit in commits {
-            if self.is_late(commit) {
-                answers.push(Err(CommitError::Unavailable(Unavailable::Deadline)));
-                continue;
-            }
-            self.step("SAVEPOINT one")?;
-            let applied = self.apply(commit)?;
-            if applied.is_err() {
-                self.step("ROLLBACK TO one")?;
-            }
-            self.step("RELEASE one")?;
-            answers.push(applied);
-        }
-        self.step("COMMIT")?;
-        Ok(answers)
-    }
-
-    /// All sets without savepoints, which cost two statements each; none, and nothing written,
-    /// where one of them is refused.
-    fn at_once(
-        &self,
-        commits: &[Commit],
-        raised: &BTreeMap<Counter, i64>,
-    ) -> Result<Option<Vec<Result<(), CommitError>>>, Unavailable> {
-        self.begin(raised)?;
-        let mut answers = Vec::with_capacity(commits.len());
-        for commit in commits {
-            if self.is_late(commit) {
-                answers.push(Err(CommitError::Unavailable(Unavailable::Deadline)));
-                continue;
-            }
-            if self.apply(commit)?.is_err() {
-                self.step("ROLLBACK")?;
-                return Ok(None);
-            }
-            answers.push(Ok(()));
-        }
-        self.step("COMMIT")?;
-        Ok(Some(answers))
-    }
-
-    fn step(&self, text: &str) -> Result<(), Unavailable> {
-        let done = self.link.statement(text).and_then(|mut one| one.raw_execute());
-        done.map(|_| ()).map_err(|error| unavailable(&error))
-    }
-
-    fn begin(&self, raised: &BTreeMap<Counter, i64>) -> Result<(), Unavailable> {
-        match self.layout.sees_service(self.file) {
-            // At once it would lock the service's file too, and tenants would wait for each other.
-            true => self.step("BEGIN").and_then(|()| self.step(LOCKS_OWN))?,
-            false => self.step("BEGIN IMMEDIATE")?,
-        }
-        counters::write(self.link, &self.layout.plan, raised).map_err(|error| unavailable(&error))
-    }
-
-    fn is_late(&self, commit: &Commit) -> bool {
-        commit.deadline != 0 && self.layout.clock().now() >= commit.deadline
-    }
-
-    fn apply(&self, commit: &Commit) -> Result<Result<(), CommitError>, Unavailable> {
-        let applied = write::apply(self.link, self.layout, self.file, &commit.set, commit.now);
-        if !self.link.connection.is_autocommit() {
-            return Ok(applied);
-        }
-        // The whole transaction is gone: a full disk does that.
-        Err(match applied {
-            Err(CommitError::Unavailable(error)) => error,
-            _ => Unavailable::Broken("sqlite gave up a transaction".to_owned()),
-        })
-    }
-
-    fn end(&self) {
-        super::link::ends_snapshot(self.link);
-    }
-}
-
 fn refuse(commits: Vec<Commit>, error: &Unavailable) {
     for commit in commits {
         // Whoever asked may have gone by now.
         let _gone = commit.reply.send(Err(CommitError::Unavailable(error.clone())));
     }
-}
-
-/// In the order of their coming, file by file.
-fn by_file(commits: Vec<Commit>) -> Vec<(File, Vec<Commit>)> {
-    let mut groups: Vec<(File, Vec<Commit>)> = Vec::new();
-    for commit in commits {
-        match groups.iter_mut().find(|(file, _)| *file == commit.file) {
-            Some((_, group)) => group.push(commit),
-            None => groups.push((commit.file.clone(), vec![commit])),
-        }
-    }
-    groups
 }

@@ -44,6 +44,28 @@ impl Apply<'_> {
         }
     }
 
+    /// Deletes every row of the tenant; what rows of others refer to is held.
+    pub(super) fn clear_all(&self, write: usize, resource: ResourceId) -> Result<(), CommitError> {
+        let table = self.plan().table(resource);
+        for referer in &table.referers {
+            if matches!(referer.action, Action::Owned) {
+                self.clear_all(write, referer.resource)?;
+            }
+        }
+        let of_one = match &table.tenant {
+            Some(tenant) => format!(" WHERE {tenant} = ?1"),
+            None => String::new(),
+        };
+        let text = format!("DELETE FROM {}{of_one}", table.name);
+        match self.link.execute(&text, self.tenant_cell(table)) {
+            Ok(_) => Ok(()),
+            Err(error) if is_constraint(&error) => {
+                Err(CommitError::StillReferenced { write, by: resource })
+            }
+            Err(error) => Err(broken(&error)),
+        }
+    }
+
     /// False where the row is not that owner's.
     pub(super) fn delete_child(
         &self,
