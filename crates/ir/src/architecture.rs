@@ -98,6 +98,9 @@ pub struct Settings {
     pub audited: bool,
     /// Seconds that entries of the audit trail are kept.
     pub audit_seconds: f64,
+    /// Seconds that events stay in the log, to be listed and heard by who was away; those that
+    /// views are made of stay for good.
+    pub event_seconds: f64,
 }
 
 impl Default for Settings {
@@ -118,6 +121,7 @@ impl Default for Settings {
             write_group_max: 128,
             audited: false,
             audit_seconds: 31_536_000.0,
+            event_seconds: 604_800.0,
         }
     }
 }

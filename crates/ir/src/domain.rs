@@ -6,7 +6,7 @@
 
 mod doings;
 
-pub use doings::{Effect, Event, EventMember, Fold, Reaction, Schedule, Times, View};
+pub use doings::{Effect, Event, EventMember, Fold, Reaction, Schedule, Times, View, wire_type};
 
 use crate::expr::Expr;
 use crate::model::{At, FieldType, Isolation, OnDelete, Proof};

@@ -25,6 +25,7 @@ pub(crate) mod scope;
 pub(crate) mod seal;
 pub(crate) mod settle;
 pub(crate) mod tag;
+pub(crate) mod told;
 pub(crate) mod unit;
 
 use crate::plan::Plan;

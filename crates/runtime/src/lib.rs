@@ -1,6 +1,8 @@
 //! The running backend: the one place of time, randomness and IO.
 
 pub mod adapters;
+pub mod cloudevents;
+pub mod consume;
 pub mod engine;
 #[cfg(test)]
 pub(crate) mod fixture;

@@ -5,6 +5,7 @@
 //! the order of computed fields, what an expression needs of other rows, and the router.
 
 pub(crate) mod audit;
+pub(crate) mod consumers;
 pub(crate) mod list;
 pub(crate) mod needs;
 pub(crate) mod resource;
@@ -14,10 +15,11 @@ pub(crate) mod router;
 mod tests;
 
 use audit::AuditPlan;
+use consumers::Consumers;
 use ir::Valid;
 use ir::architecture::{Architecture, Settings};
 use ir::contract::OperationKind;
-use ir::domain::{Domain, ResourceId};
+use ir::domain::{ContextId, Domain, ResourceId};
 use list::{Expand, Filters};
 use regex::Regex;
 use resource::ResourcePlan;
@@ -43,10 +45,14 @@ pub struct Plan {
     pub(crate) service_of: Vec<usize>,
     /// How many services there are.
     pub(crate) services: usize,
+    /// Their names.
+    pub(crate) service_names: Vec<String>,
     /// See [`Plan::fingerprint`].
     fingerprint: String,
     /// What the audit trail may hold; none where nothing is written down.
     pub(crate) audit: Option<AuditPlan>,
+    /// What follows from events.
+    pub(crate) consumers: Consumers,
 }
 
 /// One operation of the contract.
@@ -103,16 +109,30 @@ pub fn plan(architecture: &Valid<Architecture>) -> Plan {
         architecture.services.iter().position(by_name).unwrap_or(0)
     };
     Plan {
-        router: Router::of(&architecture.contract, architecture.settings.audited),
+        router: Router::of(
+            &architecture.contract,
+            architecture.settings.audited,
+            !domain.events.is_empty(),
+        ),
         audit: architecture.settings.audited.then(|| AuditPlan::of(&domain)),
         patterns: needs::patterns(&domain),
         service_of: domain.contexts.iter().map(|context| holds(&context.name)).collect(),
+        consumers: Consumers::of(&domain),
         services: architecture.services.len().max(1),
+        service_names: service_names(architecture),
         fingerprint: fingerprint(architecture),
         settings: architecture.settings.clone(),
         domain,
         resources,
         operations,
+    }
+}
+
+/// The names of the services; that of the system where none is named.
+fn service_names(architecture: &Architecture) -> Vec<String> {
+    match architecture.services.as_slice() {
+        [] => vec![architecture.domain.system.clone()],
+        services => services.iter().map(|service| service.name.clone()).collect(),
     }
 }
 
@@ -142,6 +162,18 @@ impl Plan {
     /// Index of the service that stores a resource.
     pub(crate) fn service(&self, id: ResourceId) -> usize {
         self.service_of[self.domain.resource(id).context.index()]
+    }
+
+    /// Index of the service that stores the resource of a full name.
+    pub(crate) fn service_of_resource(&self, name: &str) -> Option<usize> {
+        let context = name.split_once('.')?.0;
+        let at = self.domain.contexts.iter().position(|one| one.name == context)?;
+        Some(self.service_of[at])
+    }
+
+    /// Index of the service that stores a context.
+    pub(crate) fn service_of(&self, context: ContextId) -> usize {
+        self.service_of[context.index()]
     }
 
     /// The ids of all operations in order, for metrics.

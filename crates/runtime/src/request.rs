@@ -1,6 +1,7 @@
 //! One call of the engine, whatever protocol it came by: who, whose, until when.
 
 use crate::identity::{Principal, Who};
+use crate::ports::events::Consumed;
 use crate::ports::store::{Bindings, Tenant};
 use crate::telemetry::trace::TraceContext;
 use ir::domain::Caller;
@@ -17,9 +18,29 @@ pub struct Call {
     pub bindings: Bindings,
     /// The trace that the events it causes belong to.
     pub trace: Option<TraceContext>,
+    /// The event that it is the effect of: what the model orders then needs no other rule, and the
+    /// inbox takes note of it in the same commit.
+    pub effect_of: Option<Consumed>,
 }
 
 impl Call {
+    /// Mainstay's own call in a tenant; `issuer` says for what.
+    pub(crate) fn of_system(issuer: &'static str, tenant: &Tenant, bindings: Bindings) -> Self {
+        let principal = Principal {
+            who: Who::System,
+            roles: Vec::new(),
+            tenant: tenant.clone(),
+            across_tenants: false,
+            me: Arc::from(""),
+            issuer: Arc::from(issuer),
+            id: Arc::from(issuer),
+            key: None,
+            expires: None,
+        };
+        let (principal, tenant) = (Some(Arc::new(principal)), tenant.clone());
+        Self { principal, tenant, bindings, trace: None, effect_of: None }
+    }
+
     /// True for Mainstay's own service identity, which reads whatever it needs to do its work
     /// ([`ir::domain::SYSTEM_READS`]) and changes only what a rule lets `system` change.
     pub fn is_system(&self) -> bool {

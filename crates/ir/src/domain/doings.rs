@@ -21,6 +21,18 @@ pub struct Event {
     pub declared: bool,
 }
 
+impl Event {
+    /// Its type on the wire: the name with the version of its schema, `order.placed.v1`.
+    pub fn wire_type(&self) -> String {
+        wire_type(&self.name)
+    }
+}
+
+/// The type on the wire of the event of a name.
+pub fn wire_type(name: &str) -> String {
+    format!("{name}.v1")
+}
+
 /// A member of the data of an event.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct EventMember {

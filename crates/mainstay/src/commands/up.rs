@@ -27,13 +27,14 @@ use ir::domain::Domain;
 pub(crate) use live::Swapped;
 use runtime::adapters::postgres::Replica;
 use runtime::adapters::sqlite::DataDirectory;
+use runtime::consume::Consumption;
 use runtime::http::health::{Check, Health};
 use runtime::http::server::announce;
 use runtime::http::{Bound, NotServed, Service, Surroundings, serve};
 use runtime::identity::development::{DevelopmentKey, Wanted};
 use runtime::ingress::rest::{self, Backend, Rest, Serving};
 use runtime::plan::Plan;
-use runtime::ports::clock::{SystemClock, SystemRandomness};
+use runtime::ports::clock::{Randomness, SystemClock, SystemRandomness};
 use runtime::ports::keys::KeyStore;
 use runtime::telemetry::logs::Log;
 use runtime::telemetry::metrics::Metrics;
@@ -230,6 +231,7 @@ impl<'a> Running<'a> {
             metrics: Arc::clone(&metrics),
         };
         let plan = Arc::new(runtime::plan::plan(architecture));
+        stores.register(&plan)?;
         let (ports, identify) = (stores.ports(), Arc::clone(&callers) as _);
         let serving = Serving { plan: Arc::clone(&plan), stores: ports, identify };
         let backend = Arc::new(Backend::new(serving, around));
@@ -339,6 +341,8 @@ impl<'a> Running<'a> {
         let site: Arc<dyn Service> = Arc::clone(&self.site) as _;
         let server = serve(bound, site, around).map_err(not_served)?;
         callers::warm(&self.callers);
+        let mut consumption = Consumption::start(&self.backend, &owner())
+            .map_err(|cause| start_failure(format!("no thread for events: {cause}")))?;
         let (url, address) = (server.url(), server.address());
         // Whoever is told that it serves may send signals and ask for a move at once.
         let events = Events::of(server)?;
@@ -367,6 +371,7 @@ impl<'a> Running<'a> {
             })));
         }
         let cut = self.follow_until_the_end(&events, watch, tell);
+        consumption.stop();
         self.stores.close();
         log.flush(LOG_PATIENCE);
         tell(News::Ended(cut));
@@ -395,6 +400,13 @@ impl<'a> Running<'a> {
             }
         }
     }
+}
+
+/// A name that no other process has, for what it claims.
+fn owner() -> String {
+    let mut random = [0; 8];
+    SystemRandomness.fill(&mut random);
+    format!("{}-{:016x}", std::process::id(), u64::from_be_bytes(random))
 }
 
 /// Readiness needs every store.

@@ -10,6 +10,7 @@ mod crash;
 mod database;
 mod directories;
 mod erasure;
+mod events;
 mod floors;
 #[cfg(target_os = "linux")]
 mod full;

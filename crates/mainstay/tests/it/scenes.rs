@@ -2,14 +2,14 @@
 
 use crate::harness::{Answer, Folder, Request, Server};
 use serde_json::{Value, json};
-use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::sync::Mutex;
 
 /// A running example with the tokens that were asked for.
 pub(crate) struct Scene {
     pub(crate) server: Server,
     pub(crate) folder: Folder,
-    tokens: RefCell<BTreeMap<String, String>>,
+    tokens: Mutex<BTreeMap<String, String>>,
 }
 
 impl Scene {
@@ -23,14 +23,14 @@ impl Scene {
     #[track_caller]
     pub(crate) fn of(model: &str, folder: Folder) -> Self {
         let server = Server::start(model, &folder.0.join("data"), &[]);
-        Self { server, folder, tokens: RefCell::default() }
+        Self { server, folder, tokens: Mutex::default() }
     }
 
     /// The token of a caller: `shopper acme alice`, `staff.manager acme`, `system acme`; the
     /// tenant `-` is none.
     #[track_caller]
     pub(crate) fn token(&self, caller: &str) -> String {
-        if let Some(token) = self.tokens.borrow().get(caller) {
+        if let Some(token) = self.tokens.lock().expect("whole").get(caller) {
             return token.clone();
         }
         let mut words = caller.split(' ');
@@ -48,7 +48,7 @@ impl Scene {
             more.extend(["--role", role]);
         }
         let token = self.server.token(actor, &more);
-        self.tokens.borrow_mut().insert(caller.to_owned(), token.clone());
+        self.tokens.lock().expect("whole").insert(caller.to_owned(), token.clone());
         token
     }
 

@@ -19,7 +19,7 @@ use std::pin::pin;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, Semaphore};
 
 /// Between two looks whether the calls of a former plan have ended.
 const LOOK_EVERY: Duration = Duration::from_millis(2);
@@ -81,7 +81,12 @@ pub struct Backend {
     pub(crate) cursor_key: CursorKey,
     /// Idempotency keys whose calls are running.
     pub(crate) running: Running,
+    /// Places for streams of events.
+    pub(crate) streams: Arc<Semaphore>,
 }
+
+/// Streams of events that a process serves at a time.
+pub(crate) const STREAMS_MAX: usize = 1_024;
 
 /// A plan being served.
 pub(crate) struct Live {
@@ -126,6 +131,7 @@ impl Backend {
             served: AtomicU64::new(0),
             cursor_key: CursorKey::new(&around.cursor_key),
             running: Running::default(),
+            streams: Arc::new(Semaphore::new(STREAMS_MAX)),
         };
         backend.swap(serving);
         backend
@@ -167,6 +173,24 @@ impl Backend {
             }
             opened.await;
         }
+    }
+
+    /// Waits until another plan is served than the one of that number.
+    pub(crate) async fn other_than(&self, number: u64) {
+        loop {
+            let mut opened = pin!(self.opened.notified());
+            // Listens before it looks.
+            opened.as_mut().enable();
+            if self.live.load().as_ref().is_some_and(|live| live.number != number) {
+                return;
+            }
+            opened.await;
+        }
+    }
+
+    /// 64 random bits.
+    pub(crate) fn random(&self) -> u64 {
+        self.shared.ids.random()
     }
 
     /// The time in microseconds since 1970.

@@ -165,7 +165,7 @@ impl<'a> Reader<'a> {
             return None;
         }
         if let Some(grants) = &field.write {
-            if !concerns(self.call, grants) {
+            if self.call.effect_of.is_none() && !concerns(self.call, grants) {
                 let detail = format!("only {} may set it", access::named(grants));
                 self.faults.add(kinds::FORBIDDEN, at.pointer(), detail);
                 return None;

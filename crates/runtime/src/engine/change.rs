@@ -125,7 +125,7 @@ impl<'e> Unit<'e> {
         let (engine, call, resource) = (self.engine, self.call, write.resource);
         let plan = engine.plan.resource(resource);
         let grants = &engine.plan.domain.resource(resource).access.create;
-        if !concerns(call, grants) {
+        if call.effect_of.is_none() && !concerns(call, grants) {
             return Err(self.may_not(resource, grants, "create {}"));
         }
         let mut draft = self.draft(write, Mode::Create)?;
@@ -210,6 +210,10 @@ impl<'e> Unit<'e> {
         needs: &Needs,
         what: &str,
     ) -> Result<(), Failure> {
+        // The model itself orders it.
+        if self.call.effect_of.is_some() {
+            return Ok(());
+        }
         self.follow(resource, &[record], needs).await?;
         let plan = &self.engine.plan;
         let scope = RowScope::new(plan, &self.call.bindings, &self.rows, resource, record);
@@ -232,7 +236,7 @@ impl<'e> Unit<'e> {
         draft: &Draft,
         old: Option<&Record>,
     ) -> Result<(), Failure> {
-        if draft.ruled.is_empty() {
+        if draft.ruled.is_empty() || self.call.effect_of.is_some() {
             return Ok(());
         }
         let engine = self.engine;

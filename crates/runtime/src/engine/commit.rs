@@ -22,7 +22,7 @@ pub(crate) type Seal<'s> = &'s mut (dyn FnMut(&Unit<'_>, &[Done]) -> Option<Stor
 pub(crate) enum Committed {
     /// It is done.
     Done,
-    /// Another process did it with the same key: read its answer.
+    /// Another process did it with the same key: read its answer. Or the inbox had the event.
     Elsewhere,
 }
 
@@ -55,7 +55,9 @@ impl Engine {
             let (set, marks) = unit.into_set(answer);
             let conflict = match self.stores()[service].commit(set, &call.bindings).await {
                 Ok(()) => return Ok(Committed::Done),
-                Err(CommitError::AnswerExists) => return Ok(Committed::Elsewhere),
+                Err(CommitError::AnswerExists | CommitError::Consumed) => {
+                    return Ok(Committed::Elsewhere);
+                }
                 Err(CommitError::Conflict { write }) => write,
                 Err(error) => {
                     let (at, failure) = refused(&self.plan, &marks, error);

@@ -11,7 +11,6 @@ use self::blank::{Blank, names};
 use super::change::Verb;
 use super::unit::Unit;
 use super::{Engine, Shared};
-use crate::identity::{Principal, Who};
 use crate::plan::Plan;
 use crate::plan::audit::AuditPlan;
 use crate::ports::clock::{Clock, Randomness};
@@ -232,24 +231,8 @@ impl Erasure {
 
     /// As whom it is done.
     fn call(&self, tenant: &Tenant) -> Call {
-        let principal = Principal {
-            who: Who::System,
-            roles: Vec::new(),
-            tenant: tenant.clone(),
-            across_tenants: false,
-            me: Arc::from(""),
-            issuer: Arc::from("mainstay:erase"),
-            id: Arc::from("mainstay:erase"),
-            key: None,
-            expires: None,
-        };
         let now = self.engine.shared.clock.now();
-        Call {
-            principal: Some(Arc::new(principal)),
-            tenant: tenant.clone(),
-            bindings: Bindings { now, ..Bindings::default() },
-            trace: None,
-        }
+        Call::of_system("mainstay:erase", tenant, Bindings { now, ..Bindings::default() })
     }
 }
 

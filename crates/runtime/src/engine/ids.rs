@@ -41,7 +41,8 @@ impl Ids {
         high | 0b10 << 62 | random
     }
 
-    fn random(&self) -> u64 {
+    /// 64 random bits.
+    pub(crate) fn random(&self) -> u64 {
         let mut pool = self.pool.lock().unwrap_or_else(PoisonError::into_inner);
         if pool.left < 8 {
             self.randomness.fill(&mut pool.bytes);

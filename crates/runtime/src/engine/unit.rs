@@ -169,7 +169,7 @@ impl<'e> Unit<'e> {
             answer,
             outbox: self.outbox,
             audit: self.audit,
-            consumed: None,
+            consumed: self.call.effect_of.clone(),
             projected: None,
         };
         (set, self.marks)

@@ -3,7 +3,9 @@
 mod audit;
 mod batch;
 mod cursor;
+mod dead_letters;
 mod etag;
+mod events;
 mod explain;
 mod keys;
 mod list;
@@ -96,7 +98,7 @@ struct Known {
     by: u64,
 }
 
-async fn answer(backend: &Backend, live: &Live, mut request: Request) -> Response {
+async fn answer(backend: &Arc<Backend>, live: &Live, mut request: Request) -> Response {
     let known = request.known.remove::<Known>().filter(|known| known.by == live.number);
     let Some(found) = live.engine.plan.router.find(request.path()) else {
         return (*not_found()).into();
@@ -110,7 +112,8 @@ async fn answer(backend: &Backend, live: &Live, mut request: Request) -> Respons
         Err(problem) => return (*problem).into(),
     };
     if let Some(own) = found.endpoint.own {
-        let done = answer_own(backend, live, &request, &call, own).boxed().await;
+        let segment = found.segment;
+        let done = answer_own(backend, live, &request, &call, (own, segment)).boxed().await;
         return done.unwrap_or_else(|problem| (*problem).into());
     }
     let asked = match Asked::of(backend, live, &request, &call, found) {
@@ -158,6 +161,7 @@ fn call(backend: &Backend, request: &Request, identity: Identity) -> Call {
         principal: identity.principal,
         tenant: identity.tenant,
         trace: Some(request.trace.clone()),
+        effect_of: None,
     }
 }
 
@@ -178,18 +182,27 @@ fn operation(endpoint: &Endpoint, method: &Method, call: &Call) -> Result<Option
 }
 
 async fn answer_own(
-    backend: &Backend,
+    backend: &Arc<Backend>,
     live: &Live,
     request: &Request,
     call: &Call,
-    own: Own,
+    (own, segment): (Own, Option<&str>),
 ) -> Result<Response, Failure> {
-    if request.method != Method::GET && request.method != Method::HEAD {
+    let allow = own.allow();
+    if !allow.split(", ").any(|method| method == request.method.as_str()) {
         let problem = problem(kinds::METHOD_NOT_ALLOWED);
-        return Err(Box::new(problem.header(header::ALLOW, "GET, HEAD")));
+        return Err(Box::new(problem.header(header::ALLOW, allow)));
+    }
+    if own == Own::Events {
+        return events::list(backend, live, request, call).await;
     }
     negotiate::acceptable(request)?;
     match own {
+        Own::Events => Err(not_found()),
+        Own::DeadLetters => dead_letters::list(backend, live, request, call).await,
+        Own::DeadLetter => dead_letters::one(live, request, call, segment).await,
+        Own::Redrive => dead_letters::redrive(live, request, call, segment).await,
+        Own::RedriveAll => dead_letters::redrive_all(live, request, call).await,
         Own::Explain => explain::explain(backend, live, request, call).await,
         Own::Audit => audit::list(backend, live, request, call).await,
     }

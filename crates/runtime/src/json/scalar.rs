@@ -5,6 +5,7 @@ use super::literal::{
 };
 use super::{Json, time};
 use ir::domain::{Field, Kind};
+use ir::expr::Type;
 use ir::model::FieldType;
 use ir::value::{Currency, MONEY_UNITS, Value};
 use regex::Regex;
@@ -119,6 +120,33 @@ impl Shape {
             Some((Regex::new(&format!("^(?:{pattern})$")).ok()?, pattern.into()))
         });
         Self { ty, min, max, pattern }
+    }
+
+    /// Compiles the type of an expression, which has no bounds.
+    pub(crate) fn of_type(ty: &Type) -> Self {
+        let ty = match ty {
+            Type::Null | Type::Json => Wire::Json,
+            Type::Bool => Wire::Bool,
+            Type::Int => Wire::Int,
+            Type::Decimal { precision, scale } => {
+                Wire::Decimal { precision: *precision, scale: *scale }
+            }
+            Type::Money { currency } => wire(&FieldType::Money { currency: currency.clone() }),
+            Type::Text => Wire::Text,
+            Type::Enum { values } => {
+                Wire::Enum(values.iter().map(|value| value.as_str().into()).collect())
+            }
+            Type::Date => Wire::Date,
+            Type::Time => Wire::Time,
+            Type::Timestamp => Wire::Timestamp,
+            Type::Duration => Wire::Duration,
+            Type::Timespan => Wire::Timespan,
+            Type::Uuid => Wire::Uuid,
+            Type::List(element) => Wire::List(Box::new(Self::of_type(element))),
+            Type::Reference(_) => Wire::Reference,
+            Type::Actor(_) => Wire::Subject,
+        };
+        Self { ty, min: None, max: None, pattern: None }
     }
 
     /// A value from a body. `null` is the caller's to think of.

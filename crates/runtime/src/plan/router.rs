@@ -13,6 +13,17 @@ pub(crate) const EXPLAIN: &str = "/v1/explain";
 /// Where `GET` tells what was done, to whom the model allows it.
 pub(crate) const AUDIT: &str = "/v1/audit";
 
+/// Where `GET` tells what happened, as it is published.
+pub(crate) const EVENTS: &str = "/v1/events";
+
+/// Where `GET` lists events that consumers gave up, and what can be done about them.
+const DEAD_LETTERS: [(&str, Own); 4] = [
+    ("/v1/dead-letters", Own::DeadLetters),
+    ("/v1/dead-letters/redrive", Own::RedriveAll),
+    ("/v1/dead-letters/{id}", Own::DeadLetter),
+    ("/v1/dead-letters/{id}/redrive", Own::Redrive),
+];
+
 /// What the backend answers by itself, beside the operations of a contract.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Own {
@@ -20,6 +31,27 @@ pub(crate) enum Own {
     Explain,
     /// [`AUDIT`]
     Audit,
+    /// [`EVENTS`]
+    Events,
+    /// `/v1/dead-letters`
+    DeadLetters,
+    /// `/v1/dead-letters/{id}`
+    DeadLetter,
+    /// `/v1/dead-letters/{id}/redrive`
+    Redrive,
+    /// `/v1/dead-letters/redrive`
+    RedriveAll,
+}
+
+impl Own {
+    /// The methods that it takes.
+    pub(crate) fn allow(self) -> &'static str {
+        match self {
+            Self::Explain | Self::Audit | Self::Events | Self::DeadLetters => "GET, HEAD",
+            Self::DeadLetter => "GET, HEAD, DELETE",
+            Self::Redrive | Self::RedriveAll => "POST",
+        }
+    }
 }
 
 /// The paths of a contract.
@@ -53,7 +85,7 @@ pub(crate) struct Found<'r, 'p> {
 impl Router {
     /// Of all operations. Two paths that cannot stand side by side are a fault that the check of
     /// the model finds; here the first one stays.
-    pub(crate) fn of(contract: &Contract, audited: bool) -> Self {
+    pub(crate) fn of(contract: &Contract, audited: bool, events: bool) -> Self {
         let mut router = Self { paths: matchit::Router::new(), endpoints: Vec::new() };
         let mut known: Vec<&str> = Vec::new();
         for (at, operation) in contract.operations.iter().enumerate() {
@@ -78,9 +110,11 @@ impl Router {
             endpoint.allow = endpoint.allowed();
         }
         let own = [(EXPLAIN, Own::Explain)].into_iter();
-        for (path, own) in own.chain(audited.then_some((AUDIT, Own::Audit))) {
-            let own =
-                Endpoint { allow: "GET, HEAD".to_owned(), own: Some(own), ..Endpoint::default() };
+        let own = own.chain(audited.then_some((AUDIT, Own::Audit)));
+        let own = own.chain(events.then_some((EVENTS, Own::Events)));
+        for (path, own) in own.chain(DEAD_LETTERS.into_iter().filter(|_| events)) {
+            let allow = own.allow().to_owned();
+            let own = Endpoint { allow, own: Some(own), ..Endpoint::default() };
             if router.paths.insert(path, router.endpoints.len()).is_ok() {
                 router.endpoints.push(own);
             }

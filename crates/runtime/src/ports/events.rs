@@ -3,8 +3,8 @@
 //! The outbox is the log. An event stands in it once the change that it reports is committed, under
 //! a number that grows in the order of commits: whoever has read up to a number has missed nothing
 //! before it. On SQLite the one writer numbers; on PostgreSQL, where positions are drawn before the
-//! commit, whoever reads first numbers what has been committed, under a lock that the database holds
-//! until that is committed itself.
+//! commit, whoever reads first numbers what has been committed, under a lock that the database
+//! holds until that is committed itself.
 //!
 //! A consumer works through the log in parts, each of which one process claims at a time. What it
 //! remembers is fenced by the claim's epoch, and the effect of an event is committed with its inbox
@@ -56,8 +56,8 @@ pub struct Logged {
 /// Events of one tenant, as they are listed.
 #[derive(Debug, Clone, Default)]
 pub struct EventQuery {
-    /// Only those after this position; newest first only those before it. None: from the end where
-    /// the order begins.
+    /// Only those after this position; newest first only those before it. None: from the end
+    /// where the order begins.
     pub from: Option<i64>,
     /// Newest first.
     pub newest_first: bool,
@@ -78,8 +78,8 @@ pub struct EventQuery {
 pub struct Extent {
     /// Position of the last event, 0 where there never was one.
     pub last: i64,
-    /// Position before the first event that is still there: whoever has read up to here, or further,
-    /// has missed nothing.
+    /// Position before the first event that is still there: whoever has read up to here, or
+    /// further, has missed nothing.
     pub trimmed: i64,
 }
 

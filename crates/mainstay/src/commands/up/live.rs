@@ -168,6 +168,7 @@ impl Running<'_> {
             self.migrated(architecture, tell)?;
         }
         let stores = Stores::open(architecture, &self.home, self.shares, &self.replicas)?;
+        stores.register(&next.plan)?;
         let former = self.backend.swap(next.serving(&stores));
         let old = self.now_is(next, stores);
         old.hand_over();
@@ -186,6 +187,7 @@ impl Running<'_> {
         let opened = self.migrated(&next.designed.architecture, tell).and_then(|()| {
             Stores::open(&next.designed.architecture, &self.home, self.shares, &self.replicas)
         });
+        let opened = opened.and_then(|stores| stores.register(&next.plan).map(|()| stores));
         match opened {
             Ok(stores) => {
                 // Dropped here, where nobody waits for it.

@@ -13,6 +13,7 @@ use runtime::adapters::postgres::{
 };
 use runtime::adapters::sql::dialect::TENANT;
 use runtime::adapters::sqlite::{self, DataDirectory, SqliteConfig, SqliteLimits, SqliteStore};
+use runtime::plan::Plan;
 use runtime::ports::clock::{Randomness, SystemClock, SystemRandomness};
 use runtime::ports::store::{Store, Unavailable};
 use runtime::telemetry::metrics::Metrics;
@@ -109,6 +110,19 @@ pub(super) fn replicas(home: &Home, urls: &[String], metrics: &Metrics) -> Outco
 }
 
 impl Stores {
+    /// Makes the consumers of a plan known, before it is served: they miss nothing from then on.
+    pub(super) fn register(&self, plan: &Plan) -> Outcome<()> {
+        let ports = self.ports();
+        let registered = runtime::consume::register(plan, &ports, crate::commands::now());
+        crate::commands::wait(registered)?.map_err(|why| {
+            let why = match why {
+                Unavailable::Broken(why) => why,
+                other => format!("{other:?}"),
+            };
+            Failure::new("can't make the consumers of events known").caused_by(why)
+        })
+    }
+
     /// Opens, and makes where nothing is yet, the data of every service.
     pub(super) fn open(
         architecture: &Architecture,

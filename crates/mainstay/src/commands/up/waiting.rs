@@ -20,7 +20,6 @@ fn flows(model: &Model) -> Vec<String> {
     let mut say = |what: &str, names: Vec<String>, effect: &str| {
         lines.extend(line(what, names, effect));
     };
-    let full = |context: &str, name: &ir::Name| format!("{context}.{name}");
     say(
         "integrations",
         model.integrations.iter().map(|integration| integration.name.value.clone()).collect(),
@@ -31,19 +30,19 @@ fn flows(model: &Model) -> Vec<String> {
         model.workflows.iter().map(|workflow| workflow.name.value.clone()).collect(),
         "the command that starts one commits, no step follows",
     );
+    let outside = |name: &ir::Name| {
+        let first = name.as_str().split('.').next().unwrap_or_default();
+        model.integrations.iter().any(|integration| integration.name == first)
+    };
     let reactions = model.contexts.iter().flat_map(|context| {
-        context.reacts.iter().map(move |reaction| {
-            let target = match &reaction.effect {
-                Effect::Create(name) | Effect::Update(name) | Effect::Do(name) => name,
-            };
-            format!("{} -> {}.{target}", reaction.event, context.name)
+        context.reacts.iter().filter_map(move |reaction| match &reaction.effect {
+            Effect::Do(name) if outside(name) => {
+                Some(format!("{} -> {}.{name}", reaction.event, context.name))
+            }
+            Effect::Create(_) | Effect::Update(_) | Effect::Do(_) => None,
         })
     });
-    say("reactions", reactions.collect(), "events are kept in the outbox and wait there");
-    let views = model.contexts.iter().flat_map(|context| {
-        context.views.iter().map(move |view| full(&context.name.value, &view.name))
-    });
-    say("views", views.collect(), "their paths answer 404");
+    say("reactions that call outside", reactions.collect(), "nothing follows from those events");
     let hooked = model.events.iter().filter(|event| !event.webhook.is_empty());
     say("webhooks", hooked.map(|event| event.name.value.clone()).collect(), "nobody is told");
     say(

@@ -106,7 +106,7 @@ pub(super) async fn list(
 }
 
 /// The resources whose entries the caller may see; none where it may see none.
-fn resources(plan: &Plan, call: &Call) -> Vec<String> {
+pub(super) fn resources(plan: &Plan, call: &Call) -> Vec<String> {
     let everywhere = call.principal.as_ref().is_some_and(|principal| principal.across_tenants);
     let mut all: Vec<String> = plan
         .domain

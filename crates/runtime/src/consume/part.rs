@@ -1,0 +1,469 @@
+//! One part of the reactions of a context: the kernel's machine, driven over stores and engine.
+//!
+//! The machine says what is to be done; each thing is a future whose answer is given back to it. So
+//! order, backpressure, retries and dead letters are decided in one place, which is explored.
+
+use super::Job;
+use super::turn::Turn;
+use crate::engine::Failure;
+use crate::engine::backend::Live;
+use crate::ports::events::{
+    Attempt, Claim, Held, HeldQuery, Logged, Refused, Settled, Span, State,
+};
+use crate::ports::store::{Store, Unavailable};
+use crate::problem::kinds;
+use futures::StreamExt;
+use futures::future::BoxFuture;
+use futures::stream::FuturesUnordered;
+use kernel::consumer::{self as machine, Action, Consumer, Input, Message};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::watch;
+
+/// A claim holds so long where nobody renews it: as long as a dead process keeps others waiting.
+const LEASE_MICROS: i64 = 15_000_000;
+/// It is renewed so often.
+const RENEW_EVERY: Duration = Duration::from_secs(5);
+/// Bytes of events that are read at once, beyond the first.
+const READ_BYTES_MAX: usize = 8 << 20;
+/// Where so many bytes were left, nothing stood behind the last event that was read.
+const ROOM_BYTES: usize = 4 << 20;
+/// Heads of held keys that are read at once.
+const HEADS_MAX: u32 = 10_000;
+/// Between two attempts while a store can't.
+const STORE_PAUSE: Duration = Duration::from_millis(250);
+/// Errors that a held event remembers: so many of the first, and of the last.
+const ERRORS_KEPT: usize = 5;
+
+/// The work on one part.
+pub(super) struct Work {
+    turn: Turn,
+    job: Arc<Job>,
+}
+
+/// What an action came to.
+enum Answer {
+    /// Goes to the machine as it is.
+    Input(Input),
+    /// Events that were read.
+    Read { end: i64, read: Vec<Logged>, exhausted: bool },
+    /// Heads of keys, with their rows.
+    Heads(Vec<Held>),
+    /// The head of a key.
+    Head(u128, Option<Held>),
+    /// A held row that is about to run.
+    Row(Message, Option<Box<Held>>),
+    /// An effect that was not done.
+    Failed(i64, Failure),
+    /// The claim is over.
+    Lost,
+    /// Another plan is served, or none any more.
+    Gone,
+}
+
+/// A claim, and what tells of new events.
+type Claimed = (Claim, watch::Receiver<u64>);
+type Pending = FuturesUnordered<BoxFuture<'static, Answer>>;
+
+/// A claim being worked on.
+struct Working {
+    turn: Turn,
+    job: Arc<Job>,
+    claim: Claim,
+    machine: Consumer,
+    pending: Pending,
+    /// Events that the machine may ask for, by position.
+    events: BTreeMap<i64, Logged>,
+    /// Rows of held ones that run or ran, by position.
+    rows: BTreeMap<i64, Held>,
+    /// What went wrong with those that are to be held.
+    errors: BTreeMap<i64, Attempt>,
+    /// Of which resource the row of a key is.
+    resources: BTreeMap<u128, Arc<str>>,
+}
+
+impl Work {
+    pub(super) fn new(turn: Turn, job: Job) -> Self {
+        Self { turn, job: Arc::new(job) }
+    }
+
+    /// Claims the part and works on it, again and again, until another plan is served.
+    pub(super) async fn run(self) {
+        loop {
+            let (claim, appended) = match self.claim().await {
+                Some(Ok(claimed)) => claimed,
+                Some(Err(pause)) => {
+                    tokio::select! {
+                        () = tokio::time::sleep(pause) => continue,
+                        () = self.turn.ended() => return,
+                    }
+                }
+                None => return,
+            };
+            let (turn, job) = (self.turn.clone(), Arc::clone(&self.job));
+            Working::begin(turn, job, claim).run(appended).await;
+        }
+    }
+
+    /// A claim, or how long to wait for it; none where another plan is served.
+    async fn claim(&self) -> Option<Result<Claimed, Duration>> {
+        let live = self.turn.live().await?;
+        let stores = live.engine.stores();
+        let (Some(state), Some(log)) =
+            (stores[self.job.state].eventing(), stores[self.job.source].eventing())
+        else {
+            return None;
+        };
+        let now = self.turn.now();
+        let from = match log.extent(&self.job.place).await {
+            Ok(extent) => extent.last,
+            Err(_) => return Some(Err(STORE_PAUSE)),
+        };
+        let span = Span { now, until: now.saturating_add(LEASE_MICROS), from };
+        let appended = log.appended();
+        match state.claim(&self.job.place, &self.job.part, &self.turn.owner, span).await {
+            Ok(claim) => Some(Ok((claim, appended))),
+            Err(Refused::Taken { until }) => {
+                // Whoever has it may give it back earlier.
+                let left = u64::try_from(until.saturating_sub(now)).unwrap_or(0);
+                Some(Err(Duration::from_micros(left).clamp(STORE_PAUSE, RENEW_EVERY)))
+            }
+            Err(Refused::Unavailable(_)) => Some(Err(STORE_PAUSE)),
+        }
+    }
+}
+
+impl Working {
+    fn begin(turn: Turn, job: Arc<Job>, claim: Claim) -> Self {
+        let settings = machine::Settings { in_flight_max: 64, ..machine::Settings::default() };
+        let (machine, actions) = Consumer::claimed(Arc::new(settings), claim.position);
+        let mut working = Self {
+            turn,
+            job,
+            claim,
+            machine,
+            pending: FuturesUnordered::new(),
+            events: BTreeMap::new(),
+            rows: BTreeMap::new(),
+            errors: BTreeMap::new(),
+            resources: BTreeMap::new(),
+        };
+        working.carry_out(actions);
+        working
+    }
+
+    /// Works until the claim is over, or another plan is served; then what runs is let end, and
+    /// what is settled is kept.
+    async fn run(mut self, mut appended: watch::Receiver<u64>) {
+        let turn = self.turn.clone();
+        let mut ending = false;
+        let mut renew = tokio::time::interval(RENEW_EVERY);
+        renew.tick().await;
+        loop {
+            let tick = self.until_tick();
+            let input = tokio::select! {
+                Some(answer) = self.pending.next() => match self.input(answer) {
+                    Some(input) => input,
+                    None => return,
+                },
+                Ok(()) = appended.changed() => Input::Appended,
+                () = tokio::time::sleep(tick) => Input::Tick,
+                _ = renew.tick() => {
+                    self.pending.push(self.renewed());
+                    // What nobody told is found within a few seconds.
+                    Input::Appended
+                }
+                () = turn.ended(), if !ending => {
+                    ending = true;
+                    Input::Drain
+                }
+            };
+            let actions = self.machine.step(self.turn.now(), input);
+            if actions.contains(&Action::Drained) {
+                return;
+            }
+            self.carry_out(actions);
+        }
+    }
+
+    fn until_tick(&self) -> Duration {
+        let at = self.machine.wake_at().map(|at| at.saturating_sub(self.turn.now()));
+        at.map_or(RENEW_EVERY, |left| Duration::from_micros(u64::try_from(left).unwrap_or(0)))
+    }
+
+    /// What the machine is told of an answer; none where the work is over.
+    fn input(&mut self, answer: Answer) -> Option<Input> {
+        Some(match answer {
+            Answer::Input(input) => input,
+            Answer::Read { end, read, exhausted } => self.read(end, read, exhausted),
+            Answer::Heads(heads) => {
+                let heads = heads.iter().map(|head| self.known(head)).collect();
+                Input::Heads { heads }
+            }
+            Answer::Head(key, head) => {
+                Input::Head { key, head: head.map(|head| self.known(&head)) }
+            }
+            Answer::Row(message, None) => Input::Done { position: message.position },
+            Answer::Row(message, Some(row)) => {
+                let event = row.event.clone();
+                self.rows.insert(message.position, *row);
+                self.pending.push(self.effect(event, true));
+                // Nothing happened yet.
+                Input::Tick
+            }
+            Answer::Failed(position, failure) => self.failed(position, &failure),
+            Answer::Lost | Answer::Gone => return None,
+        })
+    }
+
+    /// Of events that were read those that this consumer hears.
+    fn read(&mut self, end: i64, read: Vec<Logged>, exhausted: bool) -> Input {
+        let mut messages = Vec::with_capacity(read.len());
+        for event in read {
+            let (position, key) = (event.position, event.row);
+            messages.push(Message { position, event: event.id, key });
+            self.resources.insert(key, Arc::clone(&event.resource));
+            self.events.insert(position, event);
+        }
+        Input::Fetched { messages, end, exhausted }
+    }
+
+    fn known(&mut self, held: &Held) -> machine::Held {
+        self.resources.insert(held.event.row, Arc::clone(&held.event.resource));
+        let state = match held.state {
+            State::Retry => machine::State::Retry,
+            State::Behind => machine::State::Behind,
+            State::Dead => machine::State::Dead,
+        };
+        let event = &held.event;
+        let message = Message { position: event.position, event: event.id, key: event.row };
+        machine::Held { message, state, attempts: held.attempts, due: held.due }
+    }
+
+    fn failed(&mut self, position: i64, failure: &Failure) -> Input {
+        let (at, problem) = (self.turn.now(), failure.kind.slug.to_owned());
+        let faults = failure.errors.iter().map(|fault| format!("{}: {}", fault.at, fault.detail));
+        let detail: Vec<String> = failure.detail.iter().cloned().chain(faults).collect();
+        let detail = match detail.is_empty() {
+            true => failure.kind.title.to_owned(),
+            false => detail.join("; "),
+        };
+        tracing::warn!(consumer = &*self.job.part.consumer, position, problem, detail, "failed");
+        self.errors.insert(position, Attempt { at, problem, detail });
+        let failure = match failure.kind.status {
+            400 | 403 | 413 | 415 | 422 => machine::Failure::Poison,
+            _ => machine::Failure::Transient { retry_after_micros: None },
+        };
+        Input::Failed { position, failure, random: self.turn.random() }
+    }
+
+    fn carry_out(&mut self, actions: Vec<Action>) {
+        for action in actions {
+            let future = match action {
+                Action::LoadHeads => self.heads(),
+                Action::LoadHead { key } => self.head(key),
+                Action::Fetch { after, messages_max } => self.fetch(after, messages_max),
+                Action::Run { message, held: true, .. } => self.row(message),
+                Action::Run { message, held: false, .. } => {
+                    match self.events.get(&message.position) {
+                        Some(event) => self.effect(event.clone(), false),
+                        None => self.row(message),
+                    }
+                }
+                Action::Persist { held, position } => self.persist(&held, position),
+                Action::Forget { position } => {
+                    self.events.remove(&position);
+                    self.rows.remove(&position);
+                    continue;
+                }
+                Action::Drained => continue,
+            };
+            self.pending.push(future);
+        }
+        // Keys are many; what is not in memory any more is read again with its head.
+        if self.resources.len() > HEADS_MAX as usize && self.events.is_empty() {
+            self.resources.clear();
+        }
+    }
+
+    /// Asks the store that keeps the state, until it answers.
+    fn ask<T: Send + 'static>(
+        &self,
+        ask: impl for<'s> Fn(&'s dyn Store, &'s Job) -> BoxFuture<'s, Result<T, Unavailable>>
+        + Send
+        + Sync
+        + 'static,
+        answer: impl FnOnce(T) -> Answer + Send + 'static,
+    ) -> BoxFuture<'static, Answer> {
+        let (turn, job) = (self.turn.clone(), Arc::clone(&self.job));
+        Box::pin(async move {
+            loop {
+                let Some(live) = turn.at_hand().await else { return Answer::Gone };
+                let asked = ask(&*live.engine.stores()[job.state], &job).await;
+                drop(live);
+                match asked {
+                    Ok(answered) => return answer(answered),
+                    Err(why) => {
+                        crate::engine::outage::log(&why);
+                        tokio::time::sleep(STORE_PAUSE).await;
+                    }
+                }
+            }
+        })
+    }
+
+    fn query(&self) -> HeldQuery {
+        HeldQuery { part: Some(self.job.part.clone()), ..HeldQuery::default() }
+    }
+
+    fn held<A>(&self, query: HeldQuery, answer: A) -> BoxFuture<'static, Answer>
+    where
+        A: FnOnce(Vec<Held>) -> Answer + Send + 'static,
+    {
+        let query = Arc::new(query);
+        self.ask(
+            move |store, job| {
+                let query = Arc::clone(&query);
+                Box::pin(async move {
+                    match store.eventing() {
+                        Some(letters) => letters.held(&job.place, &query).await,
+                        None => Ok(Vec::new()),
+                    }
+                })
+            },
+            answer,
+        )
+    }
+
+    fn heads(&self) -> BoxFuture<'static, Answer> {
+        let query = HeldQuery { heads: true, rows_max: HEADS_MAX, ..self.query() };
+        self.held(query, Answer::Heads)
+    }
+
+    fn head(&self, key: u128) -> BoxFuture<'static, Answer> {
+        let Some(resource) = self.resources.get(&key) else {
+            return Box::pin(async move { Answer::Head(key, None) });
+        };
+        let key_of = Some((Arc::clone(resource), key));
+        let query = HeldQuery { heads: true, key: key_of, rows_max: 1, ..self.query() };
+        self.held(query, move |rows| Answer::Head(key, rows.into_iter().next()))
+    }
+
+    fn row(&self, message: Message) -> BoxFuture<'static, Answer> {
+        let query = HeldQuery { event: Some(message.event), rows_max: 1, ..self.query() };
+        self.held(query, move |rows| Answer::Row(message, rows.into_iter().next().map(Box::new)))
+    }
+
+    fn fetch(&self, after: i64, messages_max: usize) -> BoxFuture<'static, Answer> {
+        let (turn, job) = (self.turn.clone(), Arc::clone(&self.job));
+        let rows_max = u32::try_from(messages_max).unwrap_or(u32::MAX).max(1);
+        Box::pin(async move {
+            loop {
+                let Some(live) = turn.at_hand().await else { return Answer::Gone };
+                let Some(log) = live.engine.stores()[job.source].eventing() else {
+                    return Answer::Gone;
+                };
+                match log.after(&job.place, after, rows_max, READ_BYTES_MAX).await {
+                    Ok(read) => return heard(&live, &job, after, rows_max, read),
+                    Err(why) => crate::engine::outage::log(&why),
+                }
+                drop(live);
+                tokio::time::sleep(STORE_PAUSE).await;
+            }
+        })
+    }
+
+    /// The effect of an event. While the store can't, it is no attempt.
+    fn effect(&self, event: Logged, held: bool) -> BoxFuture<'static, Answer> {
+        let (turn, job) = (self.turn.clone(), Arc::clone(&self.job));
+        Box::pin(async move {
+            loop {
+                let Some(live) = turn.at_hand().await else { return Answer::Gone };
+                let done = live.engine.consume(job.consumer, job.state, &event, held).await;
+                drop(live);
+                match done {
+                    Ok(()) => return Answer::Input(Input::Done { position: event.position }),
+                    Err(failure) if failure.kind == kinds::UNAVAILABLE => {
+                        tokio::time::sleep(STORE_PAUSE).await;
+                    }
+                    Err(failure) => return Answer::Failed(event.position, failure),
+                }
+            }
+        })
+    }
+
+    fn persist(&mut self, held: &[machine::Held], position: i64) -> BoxFuture<'static, Answer> {
+        let now = self.turn.now();
+        let held = held.iter().filter_map(|row| self.kept(row, now)).collect();
+        let until = now.saturating_add(LEASE_MICROS);
+        let settled = Arc::new(Settled { held, position, until });
+        let claim = Arc::new(self.claim.clone());
+        self.ask(
+            move |store, job| {
+                let (claim, settled) = (Arc::clone(&claim), Arc::clone(&settled));
+                Box::pin(async move {
+                    match store.eventing() {
+                        Some(state) => state.settle(&job.place, &claim, &settled).await,
+                        None => Ok(false),
+                    }
+                })
+            },
+            |kept| if kept { Answer::Input(Input::Persisted) } else { Answer::Lost },
+        )
+    }
+
+    /// A held message with its data, as it is kept.
+    fn kept(&mut self, held: &machine::Held, now: i64) -> Option<Held> {
+        let position = held.message.position;
+        let row = self.rows.get(&position);
+        let event = row.map(|row| &row.event).or_else(|| self.events.get(&position))?.clone();
+        let mut errors = row.map(|row| row.errors.clone()).unwrap_or_default();
+        errors.extend(self.errors.remove(&position));
+        if errors.len() > 2 * ERRORS_KEPT {
+            errors.drain(ERRORS_KEPT..errors.len() - ERRORS_KEPT);
+        }
+        let state = match held.state {
+            machine::State::Retry => State::Retry,
+            machine::State::Behind => State::Behind,
+            machine::State::Dead => State::Dead,
+        };
+        let (since, edited) = row.map_or((now, false), |row| (row.since, row.edited));
+        let (part, attempts, due) = (self.job.part.clone(), held.attempts, held.due);
+        Some(Held { part, event, state, attempts, due, since, errors, edited })
+    }
+
+    fn renewed(&self) -> BoxFuture<'static, Answer> {
+        let (turn, job) = (self.turn.clone(), Arc::clone(&self.job));
+        let epoch = self.claim.epoch;
+        Box::pin(async move {
+            let Some(live) = turn.at_hand().await else { return Answer::Gone };
+            let Some(state) = live.engine.stores()[job.state].eventing() else {
+                return Answer::Gone;
+            };
+            let now = turn.now();
+            let span = Span { now, until: now.saturating_add(LEASE_MICROS), from: 0 };
+            match state.claim(&job.place, &job.part, &turn.owner, span).await {
+                Ok(claim) if claim.epoch == epoch => Answer::Input(Input::Tick),
+                Ok(_) | Err(Refused::Taken { .. }) => Answer::Lost,
+                // It holds until its time is over, and the next renewal comes before.
+                Err(Refused::Unavailable(_)) => Answer::Input(Input::Tick),
+            }
+        })
+    }
+}
+
+/// What a read of the log comes to: the events that the consumer hears, and whether there is more.
+fn heard(live: &Live, job: &Job, after: i64, rows_max: u32, mut read: Vec<Logged>) -> Answer {
+    let bytes: usize = read.iter().map(|event| event.data.len()).sum();
+    let exhausted = read.len() < rows_max as usize && bytes + ROOM_BYTES < READ_BYTES_MAX;
+    let plan = &live.engine.plan;
+    let consumer = &plan.consumers.contexts[job.consumer];
+    let last = read.last().map(|event| event.position);
+    read.retain(|event| {
+        let id = plan.domain.event_named(&event.event).map(|(id, _)| id);
+        let hears = id.is_some_and(|id| consumer.reaction(id).is_some());
+        hears && plan.service_of_resource(&event.resource) == Some(job.source)
+    });
+    Answer::Read { end: last.unwrap_or(after), read, exhausted }
+}

@@ -1,0 +1,68 @@
+//! What is served, for as long as it is the plan that a task began with.
+
+use crate::engine::backend::{Backend, Live};
+use std::sync::Arc;
+use tokio::sync::watch;
+
+/// A task's view of the backend.
+#[derive(Clone)]
+pub(super) struct Turn {
+    backend: Arc<Backend>,
+    number: u64,
+    /// The name of this process.
+    pub(super) owner: Arc<str>,
+    stopped: watch::Receiver<bool>,
+}
+
+impl Turn {
+    pub(super) fn new(
+        backend: &Arc<Backend>,
+        number: u64,
+        owner: &Arc<str>,
+        stopped: watch::Receiver<bool>,
+    ) -> Self {
+        Self { backend: Arc::clone(backend), number, owner: Arc::clone(owner), stopped }
+    }
+
+    /// What is served, waiting through a pause; none where the task is to end. To be dropped before
+    /// anything is waited for that may take long.
+    pub(super) async fn live(&self) -> Option<Arc<Live>> {
+        let mut stopped = self.stopped.clone();
+        if *stopped.borrow_and_update() {
+            return None;
+        }
+        tokio::select! {
+            live = self.backend.live() => (live.number == self.number).then_some(live),
+            _ = stopped.changed() => None,
+        }
+    }
+
+    /// What is served, for the next step of what was begun: also where the task is to end.
+    pub(super) async fn at_hand(&self) -> Option<Arc<Live>> {
+        let live = self.backend.live().await;
+        (live.number == self.number).then_some(live)
+    }
+
+    /// 64 even bits.
+    pub(super) fn random(&self) -> u64 {
+        self.backend.random()
+    }
+
+    /// Waits until the task is to end.
+    pub(super) async fn ended(&self) {
+        let mut stopped = self.stopped.clone();
+        let stop = async {
+            // Who could stop it is gone: so it is to end.
+            let _gone = stopped.wait_for(|stopped| *stopped).await;
+        };
+        tokio::select! {
+            () = stop => {}
+            () = self.backend.other_than(self.number) => {}
+        }
+    }
+
+    /// Microseconds since 1970.
+    pub(super) fn now(&self) -> i64 {
+        self.backend.now()
+    }
+}

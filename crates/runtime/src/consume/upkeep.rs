@@ -1,0 +1,96 @@
+//! What is over goes: events that everybody has heard and whose time is past, and inbox rows that
+//! no delivery can come for any more.
+
+use super::turn::Turn;
+use crate::engine::backend::Live;
+use crate::ports::events::{Place, Trim};
+use crate::ports::store::Unavailable;
+use std::time::Duration;
+
+/// Between two looks.
+const LOOK_EVERY: Duration = Duration::from_secs(60);
+/// Rows that one step deletes.
+const ROWS_MAX: u32 = 1_000;
+/// Between two steps, so that writes of calls go between.
+const STEP_PAUSE: Duration = Duration::from_millis(50);
+/// An inbox row outlives the event that it is of by so long: who redrives a dead letter in time is
+/// still known.
+const INBOX_GRACE_MICROS: i64 = 30 * 86_400_000_000;
+
+/// Looks after all logs until another plan is served.
+pub(super) async fn run(turn: Turn) {
+    loop {
+        tokio::select! {
+            () = tokio::time::sleep(LOOK_EVERY) => {}
+            () = turn.ended() => return,
+        }
+        loop {
+            let Some(live) = turn.live().await else { return };
+            let more = look(&live, turn.now()).await;
+            drop(live);
+            match more {
+                Ok(true) => tokio::time::sleep(STEP_PAUSE).await,
+                Ok(false) => break,
+                Err(why) => {
+                    crate::engine::outage::log(&why);
+                    break;
+                }
+            }
+        }
+    }
+}
+
+/// Deletes some of what is over; true where there may be more.
+async fn look(live: &Live, now: i64) -> Result<bool, Unavailable> {
+    let plan = &live.engine.plan;
+    let seconds = plan.settings.event_seconds;
+    let before = now.saturating_sub((seconds * 1e6) as i64);
+    let keep = plan.consumers.replayed(&plan.domain);
+    let mut more = false;
+    for (service, store) in live.engine.stores().iter().enumerate() {
+        let Some(log) = store.eventing() else { continue };
+        for place in log.places().await? {
+            let position = heard(live, service, &place).await?;
+            let position = match position {
+                Some(position) => position,
+                None => log.extent(&place).await?.last,
+            };
+            let trim = Trim { position, before, keep: keep.clone(), rows_max: ROWS_MAX };
+            more |= log.trim(&place, &trim).await? >= u64::from(ROWS_MAX);
+            let forgotten = before.saturating_sub(INBOX_GRACE_MICROS);
+            more |= log_inbox(live, service, &place, forgotten).await?;
+        }
+    }
+    Ok(more)
+}
+
+async fn log_inbox(
+    live: &Live,
+    service: usize,
+    place: &Place,
+    before: i64,
+) -> Result<bool, Unavailable> {
+    let Some(inbox) = live.engine.stores()[service].eventing() else { return Ok(false) };
+    Ok(inbox.forget(place, before, ROWS_MAX).await? >= u64::from(ROWS_MAX))
+}
+
+/// Up to where every consumer of a log has settled; none where it has none. Consumers that the
+/// model does not have any more hold back nothing.
+async fn heard(live: &Live, service: usize, place: &Place) -> Result<Option<i64>, Unavailable> {
+    let plan = &live.engine.plan;
+    let source = super::source_name(plan, service, place);
+    let consumers = plan.consumers.contexts.iter().chain(&plan.consumers.views);
+    let names: Vec<&str> = consumers.map(|consumer| &*consumer.name).collect();
+    let mut least: Option<i64> = None;
+    for store in live.engine.stores() {
+        let Some(state) = store.eventing() else { continue };
+        for progress in state.progress(place).await? {
+            let part = &progress.part;
+            if *part.source == *source && names.contains(&&*part.consumer) {
+                let position = progress.position;
+                least = Some(least.map_or(position, |least| least.min(position)));
+            }
+        }
+    }
+    Ok(least)
+}
