@@ -8,7 +8,7 @@ mod arithmetic;
 mod compare;
 
 use ir::domain::FieldId;
-use ir::expr::{EventMeta, Expr, ExprKind, FieldRef, Function};
+use ir::expr::{EventMeta, Expr, ExprKind, FieldRef, Function, Type};
 use ir::value::Value;
 use std::borrow::Cow;
 
@@ -249,6 +249,24 @@ fn call<'a>(
         _ => return Err(Fault::Mismatch),
     };
     Ok(Cow::Owned(value))
+}
+
+/// A running fold after one more event: `kept` is none before the first of its row.
+///
+/// # Errors
+/// A [`Fault`] where the value can't be added: then nothing of the event may be kept.
+pub(crate) fn fold(
+    fold: &ir::domain::Fold,
+    kept: Option<&Value>,
+    event: &dyn Scope,
+) -> Result<Value, Fault> {
+    match &fold.of {
+        Some(of) => {
+            let value = evaluate(of, event)?;
+            aggregate::go_on(fold.aggregate, kept, Some(value.as_ref()), &of.ty)
+        }
+        None => aggregate::go_on(fold.aggregate, kept, Some(&Value::Bool(true)), &Type::Int),
+    }
 }
 
 fn count(n: usize) -> Result<Value, Fault> {

@@ -2,8 +2,8 @@
 //!
 //! Two ladders: delays that double and are drawn anew each time, over their whole width (full
 //! jitter), so that those who failed together do not come back together; and a list of delays, for
-//! those who were promised one. Both honour what the other side asks for (`Retry-After`) as a floor,
-//! and neither goes beyond a deadline.
+//! those who were promised one. Both honour what the other side asks for (`Retry-After`) as a
+//! floor, and neither goes beyond a deadline.
 
 /// What the other side asks for is believed up to a day.
 pub const RETRY_AFTER_MAX_MICROS: i64 = 86_400_000_000;

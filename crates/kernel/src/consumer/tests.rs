@@ -1,6 +1,7 @@
 //! Stories of one part, step by step.
 
 use super::*;
+use crate::retry::Ladder;
 
 const SECOND: i64 = 1_000_000;
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 /// Positions that were read, above the one below which all is settled.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(super) struct Window {
+pub(crate) struct Window {
     /// Everything up to here was read.
     read: i64,
     /// Messages, with whether they are settled; the first never is.
@@ -12,31 +12,31 @@ pub(super) struct Window {
 }
 
 impl Window {
-    pub(super) fn new(position: i64) -> Self {
+    pub(crate) fn new(position: i64) -> Self {
         Self { read: position, messages: BTreeMap::new() }
     }
 
-    pub(super) fn read(&self) -> i64 {
+    pub(crate) fn read(&self) -> i64 {
         self.read
     }
 
-    pub(super) fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.messages.len()
     }
 
     /// A message that has to be done.
-    pub(super) fn add(&mut self, position: i64) {
+    pub(crate) fn add(&mut self, position: i64) {
         self.messages.insert(position, false);
         self.read = self.read.max(position);
     }
 
     /// Everything up to here was read.
-    pub(super) fn read_to(&mut self, end: i64) {
+    pub(crate) fn read_to(&mut self, end: i64) {
         self.read = self.read.max(end);
     }
 
     /// A message is done or held; one that is not in the window changes nothing.
-    pub(super) fn settle(&mut self, position: i64) {
+    pub(crate) fn settle(&mut self, position: i64) {
         if let Some(settled) = self.messages.get_mut(&position) {
             *settled = true;
         }
@@ -46,7 +46,7 @@ impl Window {
     }
 
     /// Everything up to here is settled.
-    pub(super) fn settled(&self) -> i64 {
+    pub(crate) fn settled(&self) -> i64 {
         self.messages.first_key_value().map_or(self.read, |(first, _)| first.saturating_sub(1))
     }
 }

@@ -42,6 +42,43 @@ pub(super) fn over_children(
     }
 }
 
+/// A running fold after one more value; nulls are passed over. None in place of what was kept is a
+/// fold of nothing. `ty` is the type of the values.
+pub(super) fn go_on(
+    fold: Aggregate,
+    kept: Option<&Value>,
+    value: Option<&Value>,
+    ty: &Type,
+) -> Result<Value, Fault> {
+    let all = || kept.into_iter().chain(value).filter(|value| !value.is_null());
+    let mut state = State::default();
+    match fold {
+        Aggregate::Count => {
+            let before = match kept {
+                None | Some(Value::Null) => 0,
+                Some(Value::Int(count)) => *count,
+                Some(_) => return Err(Fault::Mismatch),
+            };
+            let more = i64::from(value.is_some_and(|value| !value.is_null()));
+            before.checked_add(more).map(Value::Int).ok_or(Fault::Overflow)
+        }
+        Aggregate::Sum => {
+            all().try_for_each(|value| state.add(value))?;
+            state.sum(ty)
+        }
+        Aggregate::Min => {
+            all().try_for_each(|value| state.keep(value, Ordering::Less))?;
+            Ok(state.kept.unwrap_or_default())
+        }
+        Aggregate::Max => {
+            all().try_for_each(|value| state.keep(value, Ordering::Greater))?;
+            Ok(state.kept.unwrap_or_default())
+        }
+        // Kept as a sum and a count.
+        Aggregate::Avg => Err(Fault::Mismatch),
+    }
+}
+
 #[derive(Default)]
 struct State {
     rows: i64,
