@@ -16,6 +16,7 @@ enum Mutation {
     NoFencing,
     RowsOneByOne,
     HoldsWhatIsDone,
+    DiscardsAlone,
     RetryForEver,
 }
 
@@ -178,7 +179,9 @@ impl Consumption {
             next.held.insert(position, again);
             all.push((format!("somebody redrives {position}"), next));
             discarded.held.remove(&position);
-            discarded.inbox.insert(position);
+            if self.mutation != Mutation::DiscardsAlone {
+                discarded.inbox.insert(position);
+            }
             discarded.given_up.insert(position);
             all.push((format!("somebody discards {position}"), discarded));
         }
@@ -292,9 +295,8 @@ impl Consumption {
         }
         for row in held {
             let at = row.message.position;
-            let there = row.state == State::Behind && self.held.contains_key(&at);
             let done = self.inbox.contains(&at) && self.mutation != Mutation::HoldsWhatIsDone;
-            if !there && !done {
+            if !done {
                 next.held.insert(at, *row);
                 if row.state == State::Dead && self.settings.policy == Policy::Skip {
                     next.died.insert(at);
@@ -353,6 +355,9 @@ impl World for Consumption {
             if earlier.contains(at) {
                 return Some(format!("{at} took effect twice"));
             }
+            if self.given_up.contains(at) {
+                return Some(format!("{at} took effect and was discarded"));
+            }
             if is_dead(at) {
                 return Some(format!("{at} took effect and is dead"));
             }
@@ -370,6 +375,7 @@ impl World for Consumption {
             at.position <= self.position
                 && !self.inbox.contains(&at.position)
                 && !self.held.contains_key(&at.position)
+                && !self.given_up.contains(&at.position)
         };
         let lost = self.log.iter().find(open);
         let late = self.processes.iter().flatten().any(|process| !process.late.is_empty());
@@ -501,6 +507,13 @@ fn a_row_that_is_held_although_the_inbox_has_its_message_is_done_and_dead() {
     let left = Budget { takeovers: 1, poison: 1, ..NOTHING };
     let story = story(Mutation::HoldsWhatIsDone, Policy::Park, &[7], left, 100_000);
     ends_with(&story, "1 took effect and is dead");
+}
+
+#[test]
+fn what_is_discarded_without_an_inbox_row_takes_effect_after_a_crash() {
+    let left = Budget { crashes: 1, poison: 1, remedies: 1, ..NOTHING };
+    let story = story(Mutation::DiscardsAlone, Policy::Park, &[8, 7], left, 100_000);
+    ends_with(&story, "2 took effect and was discarded");
 }
 
 #[test]

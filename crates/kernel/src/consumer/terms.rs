@@ -199,9 +199,9 @@ pub enum Action {
     /// Keep held messages and the position in one go, fenced by the claim: [`Input::Persisted`].
     /// Never more than one at a time.
     Persist {
-        /// Rows that are new or changed, of each key in order. A row that is
-        /// [`State::Behind`] never takes the place of one that is there, and none is kept of a
-        /// message that the inbox has: an earlier owner may have done it meanwhile.
+        /// Rows that are new or changed, of each key in order. Each takes the place of one that is
+        /// there; none is kept of a message that the inbox has, for an earlier owner may have done
+        /// it meanwhile.
         held: Vec<Held>,
         /// Everything up to here is settled then. Never falls; often it stays.
         position: i64,

@@ -133,3 +133,37 @@ fn with_block_nothing_begins_while_one_is_dead() {
     let actions = consumer.step(8, Input::Head { key: 7, head: None });
     assert_eq!(actions[0], run(message(2, 8), 0, false));
 }
+
+#[test]
+fn a_drain_begins_nothing_ends_what_runs_and_persists() {
+    let (mut consumer, _) = reading(settings(Policy::Park), &[(1, 7), (2, 7), (3, 8)]);
+    assert_eq!(consumer.step(1, Input::Drain), []);
+    assert_eq!(consumer.pause(), Some(Pause::Ending));
+    assert_eq!(consumer.step(2, Input::Done { position: 1 }), [Action::Forget { position: 1 }]);
+    let actions = consumer.step(3, Input::Done { position: 3 });
+    let settle = Action::Persist { held: vec![], position: 1 };
+    assert_eq!(actions, [Action::Forget { position: 3 }, settle]);
+    assert_eq!(consumer.step(4, Input::Persisted), [Action::Drained]);
+    assert_eq!(consumer.step(5, Input::Appended), []);
+}
+
+#[test]
+fn nothing_moves_once_the_claim_is_over() {
+    let (mut consumer, _) = reading(settings(Policy::Park), &[(1, 7)]);
+    assert_eq!(consumer.step(1, Input::Lost), []);
+    assert_eq!(consumer.step(2, Input::Done { position: 1 }), []);
+    assert_eq!((consumer.wake_at(), consumer.gauges()), (None, Gauges::default()));
+}
+
+#[test]
+fn no_more_is_fetched_while_as_many_keys_as_allowed_are_held() {
+    let one = Settings { held_keys_max: 1, ..(*settings(Policy::Park)).clone() };
+    let (mut consumer, _) = reading(Arc::new(one), &[(1, 7)]);
+    consumer.step(1, poison(1));
+    consumer.step(2, Input::Persisted);
+    assert_eq!(consumer.step(3, Input::Appended), []);
+    assert_eq!(consumer.pause(), Some(Pause::HeldKeys));
+    consumer.step(4, Input::Remedied { key: 7 });
+    let actions = consumer.step(5, Input::Head { key: 7, head: None });
+    assert!(matches!(actions[..], [Action::Fetch { after: 1, .. }]), "{actions:?}");
+}
