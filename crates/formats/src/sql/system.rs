@@ -52,7 +52,8 @@ CREATE TABLE IF NOT EXISTS "mainstay_consumers" (
   "position" INTEGER NOT NULL,
   "epoch" INTEGER NOT NULL,
   "owner" TEXT NOT NULL,
-  "until" INTEGER NOT NULL
+  "until" INTEGER NOT NULL,
+  "moved" BLOB CHECK (length("moved") = 16)
 ) STRICT;
 
 -- events whose effect is committed, so that none has it twice
@@ -202,6 +203,9 @@ CREATE TABLE IF NOT EXISTS "mainstay"."idempotency" (
 CREATE INDEX IF NOT EXISTS "ix_mainstay_idempotency_expires"
   ON "mainstay"."idempotency" ("expires");
 
+-- numbers in the order in which what was committed got one
+CREATE SEQUENCE IF NOT EXISTS "mainstay"."outbox_number";
+
 -- events, committed with the change they report
 CREATE TABLE IF NOT EXISTS "mainstay"."outbox" (
   "position" bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -212,8 +216,111 @@ CREATE TABLE IF NOT EXISTS "mainstay"."outbox" (
   "row_id" uuid NOT NULL,
   "time" timestamptz NOT NULL,
   "data" json NOT NULL,
-  "trace" text
+  "trace" text,
+  "number" bigint
 );
+
+-- the order in which they are read
+CREATE UNIQUE INDEX IF NOT EXISTS "ux_mainstay_outbox_number" ON "mainstay"."outbox" ("number");
+
+-- what has no number yet
+CREATE INDEX IF NOT EXISTS "ix_mainstay_outbox_new"
+  ON "mainstay"."outbox" ("position") WHERE "number" IS NULL;
+
+-- the events of a tenant
+CREATE INDEX IF NOT EXISTS "ix_mainstay_outbox_tenant"
+  ON "mainstay"."outbox" ("tenant", "number");
+
+-- numbers some of what is committed, one at a time, and tells all who listen; how many it were
+CREATE OR REPLACE FUNCTION "mainstay"."outbox_count"(most bigint) RETURNS bigint
+LANGUAGE plpgsql AS $$
+DECLARE
+  n bigint;
+BEGIN
+  -- what follows sees everything that was committed before the lock was had
+  PERFORM pg_advisory_xact_lock(4728116730258641717);
+  UPDATE "mainstay"."outbox" o SET "number" = f.n FROM (
+    SELECT s."position" AS p, nextval('"mainstay"."outbox_number"') AS n FROM (
+      SELECT u."position" FROM "mainstay"."outbox" u WHERE u."number" IS NULL
+      ORDER BY u."position" LIMIT most
+    ) s
+  ) f WHERE o."position" = f.p;
+  GET DIAGNOSTICS n = ROW_COUNT;
+  IF n > 0 THEN
+    PERFORM pg_notify('mainstay_events', '');
+  END IF;
+  RETURN n;
+END $$;
+
+-- which part of a log a consumer has settled how far, and who works on it
+CREATE TABLE IF NOT EXISTS "mainstay"."consumers" (
+  "id" uuid PRIMARY KEY,
+  "consumer" text COLLATE "C" NOT NULL,
+  "source" text COLLATE "C" NOT NULL,
+  "part" bigint NOT NULL,
+  "tenant" text COLLATE "C",
+  "position" bigint NOT NULL,
+  "epoch" bigint NOT NULL,
+  "owner" text NOT NULL,
+  "until" timestamptz NOT NULL,
+  "moved" uuid
+);
+
+-- events whose effect is committed, so that none has it twice
+CREATE TABLE IF NOT EXISTS "mainstay"."inbox" (
+  "id" uuid PRIMARY KEY,
+  "consumer" text COLLATE "C" NOT NULL,
+  "event" uuid NOT NULL,
+  "tenant" text COLLATE "C",
+  "time" timestamptz NOT NULL
+);
+
+-- deletion of those whose time is over
+CREATE INDEX IF NOT EXISTS "ix_mainstay_inbox_time" ON "mainstay"."inbox" ("time");
+
+-- how far the events of a tenant are folded into a view, committed with its rows
+CREATE TABLE IF NOT EXISTS "mainstay"."projections" (
+  "id" uuid PRIMARY KEY,
+  "consumer" text COLLATE "C" NOT NULL,
+  "source" text COLLATE "C" NOT NULL,
+  "tenant" text COLLATE "C",
+  "position" bigint NOT NULL
+);
+
+-- events that a consumer could not do yet, or gave up
+CREATE TABLE IF NOT EXISTS "mainstay"."deliveries" (
+  "id" uuid PRIMARY KEY,
+  "consumer" text COLLATE "C" NOT NULL,
+  "source" text COLLATE "C" NOT NULL,
+  "part" bigint NOT NULL,
+  "position" bigint NOT NULL,
+  "event_id" uuid NOT NULL,
+  "tenant" text COLLATE "C",
+  "event" text COLLATE "C" NOT NULL,
+  "resource" text COLLATE "C" NOT NULL,
+  "row_id" uuid NOT NULL,
+  "time" timestamptz NOT NULL,
+  "data" json NOT NULL,
+  "trace" text,
+  "state" text NOT NULL CHECK ("state" IN ('retry', 'behind', 'dead')),
+  "attempts" bigint NOT NULL,
+  "due" timestamptz NOT NULL,
+  "since" timestamptz NOT NULL,
+  "errors" json NOT NULL,
+  "edited" boolean NOT NULL
+);
+
+-- the first of a key
+CREATE INDEX IF NOT EXISTS "ix_mainstay_deliveries_key" ON "mainstay"."deliveries"
+  ("consumer", "source", "part", "resource", "row_id", "position");
+
+-- what is to be tried again
+CREATE INDEX IF NOT EXISTS "ix_mainstay_deliveries_due" ON "mainstay"."deliveries"
+  ("consumer", "source", "part", "due") WHERE "state" <> 'dead';
+
+-- what was given up
+CREATE INDEX IF NOT EXISTS "ix_mainstay_deliveries_dead" ON "mainstay"."deliveries"
+  ("tenant", "since", "event_id") WHERE "state" = 'dead';
 
 -- keys of actors that call by key: hashes only
 CREATE TABLE IF NOT EXISTS "mainstay"."api_keys" (

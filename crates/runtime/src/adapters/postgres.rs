@@ -13,6 +13,7 @@ mod commit;
 mod demand;
 mod elsewhere;
 mod error;
+mod events;
 mod keys;
 mod link;
 mod migrations;
@@ -44,6 +45,7 @@ pub use transfer::PostgresTransfer;
 use crate::adapters::sql::list;
 use crate::ports::audit::{Kept, Query};
 use crate::ports::clock::Clock;
+use crate::ports::events::Eventing;
 use crate::ports::store::{
     Bindings, CommitError, ListQuery, Store, StoredAnswer, Tenant, Unavailable, WriteSet,
 };
@@ -389,6 +391,10 @@ impl Store for PostgresStore {
 
     fn ready(&self) -> BoxFuture<'_, Result<(), Unavailable>> {
         self.ready_now().boxed()
+    }
+
+    fn eventing(&self) -> Option<&dyn Eventing> {
+        Some(self)
     }
 
     fn writes(&self) -> Result<(), Unavailable> {

@@ -9,8 +9,13 @@ use crate::fixture::store::{
 };
 use crate::ports::audit::Entry;
 use crate::ports::clock::SystemClock;
+use crate::ports::events::{
+    Attempt, Consumed, Held, HeldQuery, Part, Projected, Settled, Span, State,
+};
 use crate::ports::keys::{KeyStore, StoredKey};
-use crate::ports::store::{Bindings, OutboxRow, Store, StoredAnswer, Tenant, Write, WriteSet};
+use crate::ports::store::{
+    Bindings, CommitError, OutboxRow, Store, StoredAnswer, Tenant, Write, WriteSet,
+};
 use crate::ports::transfer::{
     Batch, Forgotten, Plain, Reading, SYSTEM, Scope, Sheets, Trace, Transfer, TransferError,
     Transferred, Writing,
@@ -152,10 +157,43 @@ fn put(store: &dyn Store, tenant: &Tenant, writes: Vec<Write>, mark: u8) {
         body: "{\"a\":1}".to_owned(),
         write: None,
     };
-    let (tenant, answer, audit) = (tenant.clone(), Some(answer), vec![entry]);
-    let set = WriteSet { tenant, writes, answer, outbox, audit, ..WriteSet::default() };
+    let consumed = Consumed { consumer: "lab".into(), event: u128::from(mark) * 100, now: NOW };
+    let (consumed, audit) = (Some(consumed), vec![entry]);
+    let (of, answer) = (tenant.clone(), Some(answer));
+    let set =
+        WriteSet { tenant: of, writes, answer, outbox, audit, consumed, ..WriteSet::default() };
     wait(store.commit(set, &Bindings::default())).expect("it is written");
 }
+
+/// A part that has settled the first event of a place and holds it, and a view that is as far.
+fn consume(store: &dyn Store, tenant: &Tenant, place: &Tenant, number: u32) {
+    let port = store.eventing().expect("it has events");
+    let events = wait(port.after(place, 0, 99, usize::MAX)).expect("it reads");
+    let first = events.into_iter().find(|event| event.tenant == *tenant).expect("it is there");
+    let part = Part { consumer: "lab".into(), source: SOURCE.into(), number };
+    let span = Span { now: NOW, until: NOW + 1, from: 0 };
+    let claim = wait(port.claim(place, &part, "one", span)).expect("it is free");
+    let position = first.position;
+    let held = Held {
+        part,
+        event: first,
+        state: State::Dead,
+        attempts: 3,
+        due: NOW,
+        since: NOW,
+        errors: vec![Attempt { at: NOW, problem: "odd".to_owned(), detail: String::new() }],
+        edited: true,
+    };
+    let settled = Settled { held: vec![held], position, until: NOW + 2 };
+    assert_eq!(wait(port.settle(place, &claim, &settled)), Ok(true));
+    let (consumer, source) = (VIEW.into(), SOURCE.into());
+    let projected = Some(Projected { consumer, source, expected: 0, position });
+    let set = WriteSet { tenant: tenant.clone(), projected, ..WriteSet::default() };
+    wait(store.commit(set, &Bindings::default())).expect("it is written");
+}
+
+const SOURCE: &str = "everything";
+const VIEW: &str = "view lab.Things";
 
 fn insert(resource: ResourceId, record: Record) -> Write {
     Write::Insert { resource, record: record.into() }
@@ -180,6 +218,8 @@ fn fill(data: &Data) {
         writes.push(insert(THING, odd(10, true)));
         writes.push(insert(THING, odd(11, false)));
         put(&*store, &tenant, writes, mark);
+        let place = tenant.clone().filter(|_| data.layout() == Layout::File);
+        consume(&*store, &tenant, &place, mark.into());
     }
     if let Data::Directory(place, _) = data {
         let keys = SqliteKeys::open(place.path(), Arc::new(SystemClock)).expect("keys");
@@ -221,7 +261,26 @@ fn goes(from: &Data, to: &Data) -> Vec<Counted> {
     assert_eq!(found, [odd(10, true)]);
     let answer = wait(store.answer(&tenant, &[1; 32], NOW)).expect("it reads");
     assert_eq!(answer.map(|answer| answer.body), Some(vec![0, 255, 1]));
+    stands(&*store, &tenant, to.layout());
     proof
+}
+
+/// What was consumed stays so, and positions are those of the same events.
+fn stands(store: &dyn Store, tenant: &Tenant, layout: Layout) {
+    let port = store.eventing().expect("it has events");
+    let place = tenant.clone().filter(|_| layout == Layout::File);
+    let consumed = Some(Consumed { consumer: "lab".into(), event: 100, now: NOW });
+    let again = WriteSet { tenant: tenant.clone(), consumed, ..WriteSet::default() };
+    let refused = wait(store.commit(again, &Bindings::default()));
+    assert_eq!(refused, Err(CommitError::Consumed));
+    let events = wait(port.after(&place, 0, 99, usize::MAX)).expect("it reads");
+    let first = events.iter().find(|event| event.tenant == *tenant).expect("it is there");
+    let reached = wait(port.reached(tenant, VIEW, SOURCE)).expect("it reads");
+    assert_eq!(reached, first.position);
+    let query = HeldQuery { tenant: Some(tenant.clone()), rows_max: 9, ..HeldQuery::default() };
+    let held = wait(port.held(&place, &query)).expect("it reads");
+    let [held] = held.as_slice() else { panic!("one: {held:?}") };
+    assert_eq!(held.event, *first);
 }
 
 #[test]
@@ -543,7 +602,8 @@ fn every_system_table_travels() {
         let travels = known.is_some_and(|one| {
             one.columns.iter().any(|known| known.name == column)
                 || one.tenant == Some(column.as_str())
-                || (one.counted && one.key == column)
+                || (one.counted && (one.key == column || column == "number"))
+                || (table == "consumers" && column == "moved")
         });
         assert!(travels, "`{table}.{column}` does not travel: add it to `SYSTEM`");
     }

@@ -113,7 +113,8 @@ CREATE TABLE IF NOT EXISTS "mainstay_consumers" (
   "position" INTEGER NOT NULL,
   "epoch" INTEGER NOT NULL,
   "owner" TEXT NOT NULL,
-  "until" INTEGER NOT NULL
+  "until" INTEGER NOT NULL,
+  "moved" BLOB CHECK (length("moved") = 16)
 ) STRICT;
 
 -- events whose effect is committed, so that none has it twice

@@ -1,13 +1,16 @@
 //! A set from its turn to its end: tried again where others were in the way or a connection was
 //! lost, never where it may have been committed.
 
+use super::cells::Bound;
 use super::error::{is_collision, is_lost, is_stale, unavailable};
-use super::link::Session;
+use super::link::{Parameter, Session};
 use super::place::{Held, Place, Places};
 use super::pool::Lease;
 use super::read::Value;
+use super::readers::Readers;
 use super::write::{Apply, Fault};
 use super::{audit, shared, system};
+use crate::adapters::sql::events::POSTGRESQL;
 use crate::ports::clock::{Randomness, SystemRandomness};
 use crate::ports::store::{Bindings, CommitError, Unavailable, Write, WriteSet};
 use std::sync::Arc;
@@ -29,6 +32,9 @@ pub(super) async fn commit(
     let (work, runtime) = (Arc::clone(places), places.home.server.runtime_here());
     let done = runtime.spawn(async move {
         let done = run(&work, &set, &bindings).await;
+        if done.is_ok() && !set.outbox.is_empty() {
+            work.listening.tell();
+        }
         // Also where it is not known whether it was done.
         work.replicas.note(&set.tenant, bindings.me.as_deref());
         done
@@ -159,18 +165,23 @@ async fn once(
     apply.run(set).await
 }
 
-/// True for a set that can't be done twice: its answer, its new rows or its entries in the audit
-/// trail would be there already.
+/// True for a set that can't be done twice: its answer, its event in the inbox, its new rows or its
+/// entries in the audit trail would be there already, or its checkpoint elsewhere.
 fn names_itself(set: &WriteSet) -> bool {
     let inserts = |write: &Write| matches!(write, Write::Insert { .. });
-    set.answer.is_some() || !set.audit.is_empty() || set.writes.iter().any(inserts)
+    let follows = set.consumed.is_some() || set.projected.is_some();
+    follows || set.answer.is_some() || !set.audit.is_empty() || set.writes.iter().any(inserts)
 }
 
 /// True where a set whose connection broke was committed after all: the answer that it keeps is
-/// kept, what the audit trail says of it, or the row that it makes is there.
+/// kept, its event is in the inbox, its checkpoint is where it put it, what the audit trail says of
+/// it, or the row that it makes is there.
 async fn is_done(places: &Places, place: &Place<'_>, set: &WriteSet) -> bool {
     let Ok(session) = places.session(&set.tenant, 0) else { return false };
     let readers = &place.base.readers;
+    if let Some(there) = has_followed(readers, &session, set).await {
+        return there;
+    }
     if let Some(answer) = &set.answer {
         let kept = system::answer(readers, &session, &answer.scope, 0).await;
         return kept.is_ok_and(|kept| kept.as_ref() == Some(answer));
@@ -192,6 +203,26 @@ async fn is_done(places: &Places, place: &Place<'_>, set: &WriteSet) -> bool {
     let values: Vec<_> = values.iter().map(Value::parameter).collect();
     let found = readers.read(&session, &place.text(&text), &values).await;
     found.is_ok_and(|rows| !rows.is_empty())
+}
+
+/// True where the events that a set follows from are known to be done; none where it follows from
+/// none.
+async fn has_followed(readers: &Readers, session: &Session, set: &WriteSet) -> Option<bool> {
+    let (asked, position) = match (&set.consumed, &set.projected) {
+        (Some(consumed), _) => (POSTGRESQL.is_consumed(consumed), None),
+        (None, Some(projected)) => {
+            let (consumer, source) = (&projected.consumer, &projected.source);
+            (POSTGRESQL.reached(&set.tenant, consumer, source), Some(projected.position))
+        }
+        (None, None) => return None,
+    };
+    let values: Vec<_> = asked.cells.into_iter().map(Bound).collect();
+    let values: Vec<_> = values.iter().map(|one| one as Parameter<'_>).collect();
+    let rows = readers.read(session, &asked.text, &values).await.unwrap_or_default();
+    Some(rows.first().is_some_and(|row| match position {
+        Some(position) => row.get::<_, i64>(0) == position,
+        None => true,
+    }))
 }
 
 /// A set that may have been committed and does not tell is never done twice.

@@ -2,6 +2,7 @@
 
 use super::base::{Base, Threads};
 use super::error::OpenError;
+use super::events::Listening;
 use super::link::{Parameter, Session};
 use super::presence::fingerprint;
 use super::read::Texts;
@@ -55,6 +56,8 @@ pub(super) struct Places {
     /// Copies of the home.
     pub(super) replicas: Replicas,
     pub(super) config: PostgresConfig,
+    /// Those who wait for events.
+    pub(super) listening: Listening,
     /// Tenants whose place is made.
     known: RwLock<BTreeMap<Arc<str>, Known>>,
     /// Counts looks at them.
@@ -163,6 +166,7 @@ impl Places {
                 swept: Mutex::default(),
                 replicas,
                 config,
+                listening: Listening::default(),
                 known,
                 looks,
                 making,

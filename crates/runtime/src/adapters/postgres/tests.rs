@@ -1,6 +1,7 @@
 //! What the port's conformance suite cannot say: servers, roles, connections.
 
 mod audit;
+mod events;
 mod failures;
 mod migrations;
 mod opening;
@@ -10,7 +11,7 @@ mod threads;
 use crate::adapters::postgres::{PostgresConfig, PostgresStore};
 use crate::fixture::postgres::Database;
 use crate::fixture::store::{Layout, THING, thing};
-use crate::ports::conformance::{Opens, store_conformance};
+use crate::ports::conformance::{Opens, events_conformance, store_conformance};
 use crate::ports::store::{Bindings, CommitError, ListQuery, Store, Tenant, Write, WriteSet};
 use crate::record::Record;
 use ir::expr::{FieldRef, Implicit};
@@ -57,6 +58,10 @@ macro_rules! database {
 }
 use database;
 
+events_conformance!(events_without_tenants, Postgres(database!(), Layout::NoTenants));
+events_conformance!(events_of_tenants_in_a_column, Postgres(database!(), Layout::Row));
+events_conformance!(events_of_a_schema_per_tenant, Postgres(database!(), Layout::Schema));
+events_conformance!(events_of_a_database_per_tenant, Postgres(database!(), Layout::File));
 store_conformance!(without_tenants, Postgres(database!(), Layout::NoTenants));
 store_conformance!(tenants_in_a_column, Postgres(database!(), Layout::Row));
 store_conformance!(a_schema_per_tenant, Postgres(database!(), Layout::Schema));

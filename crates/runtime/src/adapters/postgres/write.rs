@@ -9,6 +9,7 @@ use super::error::{is_refusal, misshapen};
 use super::link::{Link, Parameter, Session};
 use super::{audit, system};
 use crate::adapters::sql::dialect::TENANT;
+use crate::adapters::sql::events::{Asked, POSTGRESQL};
 use crate::adapters::sql::plan::{self, Action, Context, INSERT_ROWS_MAX, Plan, Slot, TablePlan};
 use crate::adapters::sql::shape::Cell;
 use crate::ports::audit::Entry;
@@ -143,6 +144,7 @@ impl<'a> Apply<'a> {
             let (text, nothing) = (system::KEEP_ANSWER.into(), Nothing::AnswerExists);
             work.push(Work::Step(Step { text, values, row, nothing, several: false }));
         }
+        self.follow(set, &mut work);
         for (at, write) in set.writes.iter().enumerate() {
             self.write(at, write, together, &mut work)?;
         }
@@ -153,6 +155,38 @@ impl<'a> Apply<'a> {
         let entries = audit::in_order(&set.audit, self.tenant);
         work.extend(entries.into_iter().map(|entry| Work::Step(self.append(entry))));
         Ok(work)
+    }
+
+    /// The events that a set follows from.
+    fn follow(&self, set: &'a WriteSet, work: &mut Vec<Work<'a>>) {
+        let row = Row { write: 0, resource: ResourceId(0), record: None };
+        let mut add = |asked: Asked<'a>, nothing| {
+            let (text, values) = (asked.text.into(), asked.cells.into_iter().map(cell).collect());
+            work.push(Work::Step(Step { text, values, row, nothing, several: false }));
+        };
+        if let Some(consumed) = &set.consumed {
+            add(POSTGRESQL.consume(consumed, &set.tenant), Nothing::Consumed);
+            add(POSTGRESQL.let_go(&consumed.consumer, consumed.event), Nothing::Fine);
+        }
+        if let Some(projected) = &set.projected {
+            add(POSTGRESQL.project(projected, &set.tenant), Nothing::Fenced);
+        }
+    }
+
+    /// Every row of the tenant goes; its own rows go along by their keys.
+    fn clear_all(&self, row: Row<'a>) -> Step<'a> {
+        let table = self.plan.table(row.resource);
+        let (of_one, values) = match &table.tenant {
+            Some(tenant) => (format!(" WHERE {tenant} = $1"), vec![plan::tenant(self.tenant)]),
+            None => (String::new(), Vec::new()),
+        };
+        let text = format!("DELETE FROM {}{of_one}", table.name);
+        let text = match self.schema {
+            Some(schema) => text.replace(TENANT, schema),
+            None => text,
+        };
+        let (values, nothing) = (values.into_iter().map(cell).collect(), Nothing::Fine);
+        Step { text: text.into(), values, row, nothing, several: false }
     }
 
     fn publish(&self, event: &'a OutboxRow) -> Step<'a> {
@@ -213,9 +247,10 @@ impl<'a> Apply<'a> {
                 }
                 Ok(())
             }
-            Write::Clear { .. } => {
-                let what = "a view can't be made anew here yet".to_owned();
-                Err(CommitError::Unavailable(Unavailable::Broken(what)))
+            Write::Clear { resource } => {
+                let row = Row { write, resource: *resource, record: None };
+                work.push(Work::Step(self.clear_all(row)));
+                Ok(())
             }
             Write::Delete { resource, id, expected } => {
                 let row = Row { write, resource: *resource, record: None };

@@ -38,6 +38,18 @@ pub(crate) const SQLITE: Tables = Tables {
     deliveries: "\"mainstay_deliveries\"",
 };
 
+/// As a database has them.
+#[cfg(feature = "postgres")]
+pub(crate) const POSTGRESQL: Tables = Tables {
+    sign: '$',
+    number: "\"number\"",
+    outbox: "\"mainstay\".\"outbox\"",
+    consumers: "\"mainstay\".\"consumers\"",
+    inbox: "\"mainstay\".\"inbox\"",
+    projections: "\"mainstay\".\"projections\"",
+    deliveries: "\"mainstay\".\"deliveries\"",
+};
+
 /// A statement with its parameters.
 #[derive(Debug)]
 pub(crate) struct Asked<'q> {
@@ -132,6 +144,14 @@ impl Tables {
             Cell::Int(consumed.now),
         ];
         Asked::with(text_of, cells)
+    }
+
+    /// Gives a row where the inbox has an event.
+    #[cfg(feature = "postgres")]
+    pub(crate) fn is_consumed(self, consumed: &Consumed) -> Asked<'static> {
+        let (Self { inbox, .. }, s) = (self, self.sign);
+        let cell = uuid(event_key(&consumed.consumer, consumed.event));
+        Asked::with(format!("SELECT 1 FROM {inbox} WHERE \"id\" = {s}1"), [cell])
     }
 
     /// Lets go of an event that was held.

@@ -17,6 +17,8 @@ pub(crate) struct Place {
     key: String,
     /// Quoted columns with their forms.
     columns: Vec<(String, Form)>,
+    /// The log whose positions it has, or gives.
+    log: Option<Log>,
     /// Keys that travel; all where there is none.
     only: &'static [&'static str],
     /// Quoted column by which a row is found on every store.
@@ -26,6 +28,63 @@ pub(crate) struct Place {
     /// What is there once never changes.
     fixed: bool,
 }
+
+/// How positions of a log travel: as ids of events, for each place counts its own.
+#[derive(Debug, Clone)]
+struct Log {
+    /// Gives the id of the event at a position, or the last before it that is still there.
+    id: String,
+    /// Gives the position of an event up to the id and from there on.
+    position: (String, &'static str),
+    /// Beside the columns that travel: a column, and what gives it a value.
+    gives: Option<(&'static str, Gives)>,
+}
+
+/// What a column that does not travel is given.
+#[derive(Debug, Clone, Copy)]
+enum Gives {
+    /// This.
+    Always(&'static str),
+    /// The event itself whose position is asked for: it may lie in another place.
+    Event,
+}
+
+impl Log {
+    /// Of one of Mainstay's own tables.
+    fn of(sheet: &str, table: &str) -> Option<Self> {
+        let (outbox, number, next) = match table.starts_with("\"mainstay\".") {
+            true => ("\"mainstay\".\"outbox\"", "\"number\"", Some(NEXT)),
+            false => ("\"mainstay_outbox\"", "\"position\"", None),
+        };
+        let last = |of_one: &str| {
+            format!(
+                "(SELECT o.\"id\" FROM {outbox} o WHERE o.{number} <= {table}.\"position\"{of_one} \
+                 ORDER BY o.{number} DESC LIMIT 1)"
+            )
+        };
+        let (id, gives) = match sheet {
+            "mainstay_outbox" => (String::new(), Some(("\"number\"", Gives::Always(next?)))),
+            "mainstay_consumers" => {
+                let moved = Some(("\"moved\"", Gives::Event));
+                (format!("coalesce({}, {table}.\"moved\")", last("")), moved)
+            }
+            "mainstay_projections" => {
+                let of_one = format!(" AND o.\"tenant\" IS NOT DISTINCT FROM {table}.\"tenant\"");
+                (last(&of_one), None)
+            }
+            "mainstay_deliveries" => ("\"event_id\"".to_owned(), None),
+            _ => return None,
+        };
+        // What is there no more was before everything that is.
+        let position = format!("coalesce((SELECT o.{number} FROM {outbox} o WHERE o.\"id\" = ");
+        Some(Self { id, position: (position, "), 0)"), gives })
+    }
+}
+
+/// The column of a position.
+const POSITION: &str = "\"position\"";
+/// Gives the next number of a log.
+const NEXT: &str = "nextval('\"mainstay\".\"outbox_number\"')";
 
 impl Place {
     /// Of a sheet that lies in a table of that name.
@@ -41,7 +100,8 @@ impl Place {
         let (tenant, key) = (tenant.map(quote), quote(key));
         let (found_by, fixed) = (quote(sheet.key()), sheet.name == "mainstay_audit");
         let rows = matches!(sheet.holds, Holds::Rows { .. });
-        Self { sheet: at, table, tenant, key, columns, only, found_by, rows, fixed }
+        let log = Log::of(&sheet.name, &table).filter(|_| !rows);
+        Self { sheet: at, table, tenant, key, columns, log, only, found_by, rows, fixed }
     }
 
     /// Cells of a row that is read: key, tenant (null where the table has none), columns.
@@ -83,9 +143,10 @@ impl Place {
         let columns: String = self
             .columns
             .iter()
-            .map(|(name, form)| match form {
-                Form::Small => format!(", CAST({name} AS bigint)"),
-                Form::Stored(_) | Form::Bytes => format!(", {name}"),
+            .map(|(name, form)| match (form, &self.log) {
+                (Form::Small, _) => format!(", CAST({name} AS bigint)"),
+                (_, Some(log)) if name == POSITION => format!(", {} AS {name}", log.id),
+                (Form::Stored(_) | Form::Bytes, _) => format!(", {name}"),
             })
             .collect();
         let tenant = self.tenant.as_deref().unwrap_or("NULL");
@@ -138,6 +199,11 @@ impl Place {
         }
         let names = self.tenant.iter().chain(self.columns.iter().map(|(name, _)| name));
         let names = names.filter(|name| **name != self.found_by);
+        let moved = match self.log.as_ref().and_then(|log| log.gives) {
+            Some((name, Gives::Event)) => Some(name),
+            Some((_, Gives::Always(_))) | None => None,
+        };
+        let names = names.map(String::as_str).chain(moved);
         let set: Vec<_> = names.map(|name| format!("{name} = excluded.{name}")).collect();
         format!("{insert} ON CONFLICT ({}) DO UPDATE SET {}", self.found_by, set.join(", "))
     }
@@ -193,13 +259,30 @@ impl Place {
     pub(crate) fn insert(&self, dialect: &dyn Dialect, rows: usize) -> String {
         let width = self.parameters();
         let names = self.tenant.iter().chain(self.columns.iter().map(|(name, _)| name));
-        let names: Vec<_> = names.cloned().collect();
+        let mut names: Vec<_> = names.cloned().collect();
+        let value = |at: usize, name: &String| {
+            let value = dialect.placeholder(at);
+            match &self.log {
+                Some(Log { position: (before, behind), .. }) if name == POSITION => {
+                    format!("{before}{value}{behind}")
+                }
+                Some(_) | None => value,
+            }
+        };
+        let given = self.log.as_ref().and_then(|log| log.gives);
         let row = |at: usize| {
-            let values: Vec<_> =
-                (1..=width).map(|column| dialect.placeholder(at * width + column)).collect();
+            let named = names.iter().enumerate();
+            let mut values: Vec<_> =
+                named.map(|(column, name)| value(at * width + column + 1, name)).collect();
+            let position = names.iter().position(|name| name == POSITION).unwrap_or_default();
+            values.extend(given.map(|(_, gives)| match gives {
+                Gives::Always(value) => value.to_owned(),
+                Gives::Event => dialect.placeholder(at * width + position + 1),
+            }));
             format!("({})", values.join(", "))
         };
         let rows: Vec<_> = (0..rows).map(row).collect();
+        names.extend(given.map(|(name, _)| name.to_owned()));
         let conflict = match self.only.is_empty() {
             true => String::new(),
             false => {

@@ -45,7 +45,8 @@ CREATE TABLE IF NOT EXISTS "mainstay_consumers" (
   "position" INTEGER NOT NULL,
   "epoch" INTEGER NOT NULL,
   "owner" TEXT NOT NULL,
-  "until" INTEGER NOT NULL
+  "until" INTEGER NOT NULL,
+  "moved" BLOB CHECK (length("moved") = 16)
 ) STRICT;
 CREATE TABLE IF NOT EXISTS "mainstay_inbox" (
   "id" BLOB NOT NULL PRIMARY KEY CHECK (length("id") = 16),

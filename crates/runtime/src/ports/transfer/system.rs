@@ -29,7 +29,7 @@ pub struct SystemTable {
 pub struct SystemColumn {
     /// Its name, on both stores.
     pub name: &'static str,
-    /// What its cells are.
+    /// What its cells are. A position travels as the id of the event that is there.
     pub form: Form,
 }
 
@@ -42,6 +42,7 @@ const TEXT: Form = Form::Stored(Storage::Text);
 const JSON: Form = Form::Stored(Storage::Json);
 const TIME: Form = Form::Stored(Storage::Timestamp);
 const UUID: Form = Form::Stored(Storage::Uuid);
+const BOOL: Form = Form::Stored(Storage::Bool);
 
 /// All of them.
 pub const SYSTEM: &[SystemTable] = &[
@@ -85,6 +86,85 @@ pub const SYSTEM: &[SystemTable] = &[
             column("time", TIME),
             column("data", JSON),
             column("trace", TEXT),
+        ],
+        only: &[],
+        of_system: false,
+        alike: false,
+    },
+    // Behind the events that they speak of: positions are counted anew.
+    SystemTable {
+        name: "mainstay_consumers",
+        key: "id",
+        counted: false,
+        tenant: Some("tenant"),
+        columns: &[
+            column("id", UUID),
+            column("consumer", TEXT),
+            column("source", TEXT),
+            column("part", INT),
+            column("position", UUID),
+            column("epoch", INT),
+            column("owner", TEXT),
+            column("until", TIME),
+        ],
+        only: &[],
+        of_system: false,
+        alike: false,
+    },
+    SystemTable {
+        name: "mainstay_inbox",
+        key: "id",
+        counted: false,
+        tenant: Some("tenant"),
+        columns: &[
+            column("id", UUID),
+            column("consumer", TEXT),
+            column("event", UUID),
+            column("time", TIME),
+        ],
+        only: &[],
+        of_system: false,
+        alike: false,
+    },
+    SystemTable {
+        name: "mainstay_projections",
+        key: "id",
+        counted: false,
+        tenant: Some("tenant"),
+        columns: &[
+            column("id", UUID),
+            column("consumer", TEXT),
+            column("source", TEXT),
+            column("position", UUID),
+        ],
+        only: &[],
+        of_system: false,
+        alike: false,
+    },
+    SystemTable {
+        name: "mainstay_deliveries",
+        key: "id",
+        counted: false,
+        tenant: Some("tenant"),
+        columns: &[
+            column("id", UUID),
+            column("consumer", TEXT),
+            column("source", TEXT),
+            column("part", INT),
+            column("position", UUID),
+            column("event_id", UUID),
+            column("event", TEXT),
+            column("resource", TEXT),
+            column("row_id", UUID),
+            column("time", TIME),
+            column("data", JSON),
+            column("trace", TEXT),
+            column("state", TEXT),
+            column("attempts", INT),
+            column("due", TIME),
+            column("since", TIME),
+            column("errors", JSON),
+            column("edited", BOOL),
         ],
         only: &[],
         of_system: false,

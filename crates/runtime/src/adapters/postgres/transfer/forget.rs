@@ -37,6 +37,9 @@ impl PostgresTransfer {
                             [&trace.members, &trace.resource, &ids];
                         let events = link.execute(EVENTS, &values).await;
                         forgotten.events += events.map_err(failed)?;
+                        // Events that consumers hold are copies.
+                        let held = EVENTS.replace("\"outbox\"", "\"deliveries\"");
+                        link.execute(&held, &values).await.map_err(failed)?;
                     }
                 }
             }

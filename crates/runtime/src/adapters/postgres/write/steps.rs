@@ -16,6 +16,8 @@ pub(super) enum Nothing {
     Fine,
     Conflict,
     AnswerExists,
+    Consumed,
+    Fenced,
     /// Of that overlap: a row that is found is in the way.
     Wanted(usize),
     /// The row that is referred to is not there.
@@ -101,6 +103,8 @@ impl<'a> Step<'a> {
         match (self.nothing, rows) {
             (Nothing::Conflict, 0) => Some(CommitError::Conflict { write }),
             (Nothing::AnswerExists, 0) => Some(CommitError::AnswerExists),
+            (Nothing::Consumed, 0) => Some(CommitError::Consumed),
+            (Nothing::Fenced, 0) => Some(CommitError::Fenced),
             (Nothing::Unknown { field, id }, 0) => {
                 Some(CommitError::UnknownReference { write, resource, field, id })
             }
@@ -108,6 +112,7 @@ impl<'a> Step<'a> {
                 Some(CommitError::Overlap { write, resource, overlap })
             }
             (Nothing::Fine | Nothing::Conflict | Nothing::AnswerExists, _)
+            | (Nothing::Consumed | Nothing::Fenced, _)
             | (Nothing::Wanted(_), 0)
             | (Nothing::Unknown { .. }, _) => None,
         }

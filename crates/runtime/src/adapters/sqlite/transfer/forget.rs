@@ -27,18 +27,23 @@ impl SqliteTransfer {
                     let paths: Vec<_> =
                         trace.members.iter().map(|name| format!("'$.\"{name}\"'")).collect();
                     let removed = format!("json_remove(\"data\", {})", paths.join(", "));
-                    let events = format!(
-                        "UPDATE \"mainstay_outbox\" SET \"data\" = {removed} WHERE \"resource\" = \
-                         ?2 AND lower(hex(\"row_id\")) IN (SELECT replace(value, '-', '') FROM \
-                         json_each(?1)) AND \"data\" <> {removed}"
-                    );
+                    // Events that consumers hold are copies.
+                    let events = ["outbox", "deliveries"].map(|table| {
+                        format!(
+                            "UPDATE \"mainstay_{table}\" SET \"data\" = {removed} WHERE \
+                             \"resource\" = ?2 AND lower(hex(\"row_id\")) IN (SELECT \
+                             replace(value, '-', '') FROM json_each(?1)) AND \"data\" <> {removed}"
+                        )
+                    });
                     for rows in trace.rows.chunks(BATCH_ROWS_MAX) {
                         let ids = hex(rows).join("\",\"");
                         let ids = format!("[\"{ids}\"]");
                         forgotten.answers += link.statement(ANSWERS)?.execute([&ids])? as u64;
                         if !paths.is_empty() {
                             let values = [&ids, &trace.resource];
-                            forgotten.events += link.statement(&events)?.execute(values)? as u64;
+                            let blank = |text: &str| link.statement(text)?.execute(values);
+                            forgotten.events += blank(&events[0])? as u64;
+                            blank(&events[1])?;
                         }
                     }
                 }

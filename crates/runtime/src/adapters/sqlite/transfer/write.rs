@@ -119,7 +119,15 @@ impl<'a> SqliteWriting<'a> {
                 let named = named.and_then(|at| text(&line.cells[at]));
                 let of =
                     |service: &usize| named.is_some_and(|name| into.of_service(*service, name));
-                let service = (0..count).find(of).unwrap_or(0);
+                let named = SYSTEM[at].columns.iter().position(|column| column.name == "consumer");
+                let consumer = named.and_then(|at| text(&line.cells[at]));
+                let consumes =
+                    |service: &usize| consumer.is_some_and(|name| into.consumes(*service, name));
+                let service = match consumer {
+                    Some(_) => (0..count).find(consumes),
+                    None => (0..count).find(of),
+                };
+                let service = service.unwrap_or(0);
                 vec![Spot::Of(service, file(service))]
             }
         })
@@ -190,5 +198,19 @@ impl SqliteTransfer {
         let domain = &layout.plan.domain;
         let named = domain.resources().find(|(id, _)| domain.full_name(*id) == name);
         named.is_some_and(|(id, _)| layout.makes(&layout.plan.table(id).name))
+    }
+
+    /// True where a service has the context of a consumer: `billing`, `view billing.Sales`.
+    fn consumes(&self, service: usize, consumer: &str) -> bool {
+        let layout = &self.services[service];
+        let domain = &layout.plan.domain;
+        let name = consumer.strip_prefix("view ").unwrap_or(consumer);
+        let context = name.split_once('.').map_or(name, |(context, _)| context);
+        let is_of = |id| {
+            let name = domain.full_name(id);
+            name.split_once('.').is_some_and(|(of, _)| of == context)
+        };
+        let mut made = domain.resources().filter(|(id, _)| is_of(*id));
+        made.any(|(id, _)| layout.makes(&layout.plan.table(id).name))
     }
 }
