@@ -138,7 +138,8 @@ fn servers(architecture: &Architecture) -> Node {
 
 fn tags(writing: &Writing<'_>) -> Node {
     let mut tags = Vec::new();
-    for (id, resource) in writing.architecture.domain.roots() {
+    let stored = writing.architecture.domain.stored();
+    for (id, resource) in stored.filter(|(_, resource)| resource.owner.is_none()) {
         if writing.operations().any(|operation| operation.resource == Some(id)) {
             let context = &writing.architecture.domain.contexts[resource.context.index()];
             let about = match (resource.about.is_empty(), context.about.is_empty()) {

@@ -399,6 +399,12 @@ impl Domain {
         self.resources.iter().enumerate().map(|(at, resource)| (ResourceId::of(at), resource))
     }
 
+    /// What has a table: all resources and, behind them, the rows of views.
+    pub fn stored(&self) -> impl Iterator<Item = (ResourceId, &Resource)> {
+        let rows = self.views.iter().enumerate();
+        self.resources().chain(rows.map(|(at, view)| (self.view_rows(at), &view.rows)))
+    }
+
     /// The roots: what has routes of its own.
     pub fn roots(&self) -> impl Iterator<Item = (ResourceId, &Resource)> {
         self.resources().filter(|(_, resource)| resource.owner.is_none())

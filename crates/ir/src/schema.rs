@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 /// All tables of all contexts.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct Schema {
-    /// In the order of the resources.
+    /// In the order of the resources, those of the rows of views behind them.
     pub tables: Vec<Table>,
 }
 

@@ -7,6 +7,7 @@ pub(crate) mod postgres;
 mod review;
 mod schema;
 pub(crate) mod store;
+mod view;
 
 use ir::architecture::{Architecture, Service, Settings};
 use ir::domain::{
@@ -27,6 +28,9 @@ pub(crate) const ORDER: ResourceId = ResourceId(1);
 pub(crate) const LINE: ResourceId = ResourceId(2);
 /// `desk.Room`, changed only with `If-Match`.
 pub(crate) const ROOM: ResourceId = ResourceId(4);
+
+/// The rows of `ordering.SalesByDay`, behind all resources.
+pub(crate) const SALES_BY_DAY: ResourceId = ResourceId(7);
 
 const SHOPPER: ActorId = ActorId(0);
 const STAFF: ActorId = ActorId(1);
@@ -114,7 +118,7 @@ fn domain() -> Domain {
         resources: vec![product(), order(), line(), coupon(), room(), booking(), review::review()],
         events: events(),
         reactions: Vec::new(),
-        views: Vec::new(),
+        views: vec![view::sales_by_day()],
         schedules: Vec::new(),
     }
 }

@@ -33,7 +33,7 @@ pub struct Plan {
     pub(crate) domain: Domain,
     /// Limits and times.
     pub(crate) settings: Settings,
-    /// By [`ResourceId`].
+    /// By [`ResourceId`], the rows of views behind the resources.
     pub(crate) resources: Vec<ResourcePlan>,
     /// In the order of the contract.
     pub(crate) operations: Vec<OperationPlan>,
@@ -84,7 +84,7 @@ pub(crate) struct OperationPlan {
 pub fn plan(architecture: &Valid<Architecture>) -> Plan {
     let domain = architecture.domain.clone();
     let resources = domain
-        .resources()
+        .stored()
         .map(|(id, _)| ResourcePlan::of(&domain, &architecture.contract, id))
         .collect();
     let operations: Vec<OperationPlan> = architecture

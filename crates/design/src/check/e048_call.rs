@@ -4,7 +4,8 @@
 //! **Why**: there are exactly these: `if(c, a, b)`, `date(t)`, `date('…')`, `time('…')`,
 //! `timestamp('…')`, `duration('7d')`, `start(timespan)`, `end(timespan)`, `lower(text)`,
 //! `size(text or list)`, `matches(text, 'pattern')`, and over owned children `sum count min max
-//! avg`.
+//! avg`. A value of a view is made of folds over events (`count()`, `sum(event.total)`): a row
+//! stands for many of them.
 //!
 //! Wrong:
 //! ```yaml
@@ -83,6 +84,14 @@ pub(crate) fn in_key(span: Span, place: Place<'_>) -> Diagnostic {
     Diagnostic::error(CODE, span, message)
         .why("the key says which row an event belongs to, before anything is counted")
         .help("move it to `set`")
+}
+
+/// A member of an event in a value of a view, outside every fold.
+pub(crate) fn not_folded(span: Span, place: Place<'_>) -> Diagnostic {
+    let message = format!("{place} reads an event outside of a fold");
+    Diagnostic::error(CODE, span, message)
+        .why("a row of a view is made of many events")
+        .help("fold it, as in `sum(event.total)` or `max(event.time)`, or move it to `key`")
 }
 
 /// A fold over something that is no list of children.

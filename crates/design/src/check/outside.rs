@@ -58,13 +58,14 @@ pub(crate) fn look(resolved: &mut Resolved<'_>, found: &mut Vec<Diagnostic>) {
     let outside =
         Outside { world: &resolved.world, domain: &resolved.domain, events: &resolved.events };
     let mut doings = Doings::default();
-    views::look(outside, &mut doings, found);
+    let views = views::look(outside, &mut doings, found);
     let reactions = reactions::look(outside, &mut doings, found);
     workflows::look(outside, &mut doings, found);
     let schedules = schedules::look(outside, &mut doings, found);
     journeys::look(outside, found);
     doings.called = doings.calls.iter().map(|call| (call.resource, call.command)).collect();
     resolved.doings = doings;
+    resolved.domain.views = views;
     resolved.domain.reactions = reactions;
     resolved.domain.schedules = schedules;
 }

@@ -101,7 +101,7 @@ impl Load {
         let names = Names::new(model, domain, contract);
         let mut load = Self::default();
         if model.workload.is_empty() {
-            load.assume(contract, inputs);
+            load.assume(domain, contract, inputs);
         } else {
             load.journeys(&model.workload, &names, inputs);
         }
@@ -219,7 +219,7 @@ impl Load {
     }
 
     /// Three lists, five gets, one create and one update of ten, even over what there is.
-    fn assume(&mut self, contract: &Contract, inputs: &Inputs) {
+    fn assume(&mut self, domain: &Domain, contract: &Contract, inputs: &Inputs) {
         self.assumed = true;
         self.requests_per_journey = 1.0;
         let weight = |kind: OperationKind| match kind {
@@ -232,6 +232,9 @@ impl Load {
             | OperationKind::Batch => 0.0,
         };
         let public = contract.operations.iter().filter(|operation| !operation.internal);
+        // Who reads views is not known without a workload.
+        let of_view = |id| domain.view_of(id).is_some();
+        let public = public.filter(|operation| !operation.resource.is_some_and(of_view));
         let public: Vec<_> = public.filter(|operation| weight(operation.kind) > 0.0).collect();
         let all: f64 = public.iter().map(|operation| weight(operation.kind)).sum();
         for operation in public {

@@ -30,6 +30,9 @@ pub fn contract(domain: &Domain) -> Contract {
             operations.push(route(domain, id, at, &names));
         }
     }
+    for at in 0..domain.views.len() {
+        operations.extend(view(domain, domain.view_rows(at)));
+    }
     if operations.iter().any(|operation| !operation.internal && writes(operation.kind)) {
         operations.push(batch(domain, &operations));
     }
@@ -142,6 +145,24 @@ fn plain(domain: &Domain, id: ResourceId, kind: OperationKind, names: &Names) ->
         expands: if reads { expands(domain, resource) } else { Vec::new() },
         searchable: list && resource.fields.iter().any(|field| field.search),
     }
+}
+
+/// The list of a view's rows: a row has no address, for what it is about is in its key. None where
+/// nobody may read it.
+fn view(domain: &Domain, id: ResourceId) -> Option<Operation> {
+    let rows = domain.resource(id);
+    let words = snake(&rows.name).replace('_', " ");
+    let same = |other: &&ir::domain::View| other.rows.name == rows.name;
+    let context = &domain.contexts[rows.context.index()].name;
+    let prefix = match domain.views.iter().filter(same).count() {
+        0 | 1 => String::new(),
+        _ => camel(context, true),
+    };
+    let name = format!("{prefix}{}", rows.name);
+    let base = format!("/{VERSION}/{}", rows.path);
+    let names = Names { one: name.clone(), many: name, words_many: words.clone(), words, base };
+    let readable = !rows.access.read.is_empty();
+    readable.then(|| plain(domain, id, OperationKind::List, &names))
 }
 
 fn command_operation(

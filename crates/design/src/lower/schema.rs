@@ -36,6 +36,9 @@ pub(super) const POSITION: &str = "position";
 pub fn schema(model: &Model, domain: &Domain) -> Schema {
     let mut tables: Vec<Table> =
         domain.resources().map(|(id, _)| bare_table(model, domain, id)).collect();
+    for at in 0..domain.views.len() {
+        tables.push(view_table(model, domain, domain.view_rows(at), &tables));
+    }
     for at in 0..tables.len() {
         let id = ResourceId::of(at);
         let foreign_keys = foreign_keys(domain, &tables, id);
@@ -103,6 +106,26 @@ fn bare_table(model: &Model, domain: &Domain, id: ResourceId) -> Table {
         was,
         unmanaged: unmanaged.map(|(schema, _)| schema),
     }
+}
+
+/// The table of the rows of a view.
+fn view_table(model: &Model, domain: &Domain, id: ResourceId, others: &[Table]) -> Table {
+    let rows = domain.resource(id);
+    let context = &domain.contexts[rows.context.index()].name;
+    let mut name = snake(&rows.name);
+    // A plural may be the name of a view: `Sale` and `Sales`.
+    while others.iter().any(|other| other.context == *context && other.name == name) {
+        name.push_str("_view");
+    }
+    let declared = model.contexts.iter().find(|asked| asked.name == context.as_str());
+    let asked = declared.and_then(|asked| asked.views.iter().find(|view| view.name == *rows.name));
+    let former = declared.and_then(|asked| asked.was.as_ref());
+    let renamed = asked.and_then(|asked| asked.was.as_ref());
+    let was = (former.is_some() || renamed.is_some()).then(|| {
+        let context = former.map_or_else(|| context.clone(), |was| was.value.clone());
+        (context, renamed.map_or_else(|| name.clone(), |was| snake(was.as_str())))
+    });
+    Table { name, was, ..bare_table(model, domain, id) }
 }
 
 /// Schema and name of a table that somebody else makes: `legacy.orders`, `orders`.

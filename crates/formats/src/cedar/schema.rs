@@ -30,7 +30,10 @@ pub fn write_schema(architecture: &Architecture) -> String {
     out.push_str("}\n\n");
     for operation in &architecture.contract.operations {
         let Some(resource) = operation.resource else { continue };
-        if matches!(operation.kind, OperationKind::Route(_) | OperationKind::Batch) {
+        // A view is read under the rules of its own rows, which are nobody's entity.
+        if domain.view_of(resource).is_some()
+            || matches!(operation.kind, OperationKind::Route(_) | OperationKind::Batch)
+        {
             continue;
         }
         let tenant = if domain.tenancy.is_some() { "tenant: String, " } else { "" };

@@ -32,8 +32,8 @@ pub(super) struct SchemaNames {
 impl SchemaNames {
     pub(super) fn of(domain: &Domain) -> Self {
         let mut ones: Vec<String> = Vec::new();
-        for resource in &domain.resources {
-            let twins = domain.resources.iter().filter(|other| other.name == resource.name);
+        for (_, resource) in domain.stored() {
+            let twins = domain.stored().filter(|(_, other)| other.name == resource.name);
             let mut name = resource.name.clone();
             if twins.count() > 1 {
                 let context = &domain.contexts[resource.context.index()].name;
@@ -89,7 +89,7 @@ impl SchemaNames {
 pub(super) fn schemas(writing: &Writing<'_>) -> Node {
     let mut schemas = Node::empty();
     let domain = &writing.architecture.domain;
-    for (id, resource) in domain.roots() {
+    for (id, resource) in domain.stored().filter(|(_, resource)| resource.owner.is_none()) {
         let kinds: Vec<OperationKind> = writing
             .operations()
             .filter(|operation| operation.resource == Some(id))
@@ -104,7 +104,7 @@ pub(super) fn schemas(writing: &Writing<'_>) -> Node {
             let commands = resource.commands.iter().filter(|command| !command.internal);
             commands.flat_map(|command| &command.input).any(|field| test(&field.declared))
         };
-        domain.resources.iter().any(|resource| {
+        domain.stored().any(|(_, resource)| {
             resource.fields.iter().any(|field| test(&field.declared)) || inputs(resource)
         })
     };

@@ -116,7 +116,7 @@ pub struct View {
     /// Values that are worked out from folds: expressions whose [`crate::expr::ExprKind::Field`]
     /// are fields of this view. A value that is one fold is kept by it and not named here.
     pub values: Vec<(FieldId, Expr)>,
-    /// Seconds it may lag.
+    /// Seconds it may lag; infinite where the model bounds it not.
     pub fresh_seconds: f64,
 }
 

@@ -1,6 +1,6 @@
 //! What expressions read beyond their row: references to follow, patterns, other fields.
 
-use ir::domain::{Domain, Field, FieldId, Grant, Resource, ResourceId, Source};
+use ir::domain::{Domain, Effect, Field, FieldId, Grant, Resource, ResourceId, Source};
 use ir::expr::{Expr, ExprKind, FieldRef, Function};
 use ir::value::Value;
 use regex::Regex;
@@ -177,7 +177,8 @@ pub(crate) fn targets(domain: &Domain, from: ResourceId, path: &[FieldId]) -> Ve
 /// Every pattern that an expression of the domain matches with, compiled.
 pub(crate) fn patterns(domain: &Domain) -> BTreeMap<String, Regex> {
     let mut patterns = BTreeMap::new();
-    for expr in domain.resources.iter().flat_map(expressions) {
+    let rows = domain.stored().flat_map(|(_, resource)| expressions(resource));
+    for expr in rows.chain(doings(domain)) {
         walk(expr, None, &mut |expr, _| {
             let ExprKind::Call(Function::Matches, arguments) = &expr.kind else { return };
             let Some(ExprKind::Literal(Value::Text(pattern))) =
@@ -191,6 +192,31 @@ pub(crate) fn patterns(domain: &Domain) -> BTreeMap<String, Regex> {
         });
     }
     patterns
+}
+
+/// All expressions of reactions and schedules; those of views are in the fields of their rows.
+fn doings(domain: &Domain) -> Vec<&Expr> {
+    let mut all = Vec::new();
+    for reaction in &domain.reactions {
+        all.extend(&reaction.when);
+        match &reaction.effect {
+            Effect::Create { values, .. } => all.extend(values.iter().map(|(_, expr)| expr)),
+            Effect::Update { id, values, .. } => {
+                all.push(id);
+                all.extend(values.iter().map(|(_, expr)| expr));
+            }
+            Effect::Command { id, inputs, .. } => {
+                all.extend(id);
+                all.extend(inputs.iter().map(|(_, expr)| expr));
+            }
+            Effect::Operation { with, .. } => all.extend(with.iter().map(|(_, expr)| expr)),
+        }
+    }
+    for schedule in &domain.schedules {
+        all.extend(schedule.condition.iter().chain(&schedule.id));
+        all.extend(schedule.inputs.iter().map(|(_, expr)| expr));
+    }
+    all
 }
 
 /// All expressions of a resource.

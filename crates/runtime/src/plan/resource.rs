@@ -176,8 +176,9 @@ impl ResourcePlan {
             resource.fields().map(|(id, field)| (field.name.as_str().into(), id)).collect();
         names.sort();
         let members = members(resource);
-        let steps =
-            if resource.owner.is_none() { needs::steps(domain, resource) } else { Vec::new() };
+        // The rows of a view are folded from events, never made anew of themselves.
+        let made = resource.owner.is_none() && domain.view_of(id).is_none();
+        let steps = if made { needs::steps(domain, resource) } else { Vec::new() };
         let event = |name: &String| EventPlan::of(domain, resource, name);
         let references = resource.fields().filter_map(|(field, of)| match of.kind {
             Kind::Reference { target, crosses, .. } => Some(Reference { field, target, crosses }),

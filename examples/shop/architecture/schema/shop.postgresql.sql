@@ -101,6 +101,28 @@ CREATE POLICY tenant ON "notifications"."messages"
 -- `GET /v1/messages` as `shopper when shopper == me`, newest first
 CREATE INDEX "ix_notifications_messages_org_shopper_id" ON "notifications"."messages" ("org", "shopper", "id");
 
+CREATE TABLE "ordering"."sales_by_day" (
+  "org" text COLLATE "C" NOT NULL CHECK (char_length("org") >= 1),
+  "id" uuid NOT NULL,
+  "row_version" bigint NOT NULL CHECK ("row_version" >= 1),
+  "created_at" timestamptz NOT NULL,
+  "updated_at" timestamptz NOT NULL,
+  "day" date NOT NULL,
+  "currency" text COLLATE "C" NOT NULL CHECK (char_length("currency") <= 3),
+  "orders" bigint NOT NULL,
+  "revenue" bigint NOT NULL,
+  "revenue_currency" char(3) NOT NULL,
+  PRIMARY KEY ("org", "id")
+);
+ALTER TABLE "ordering"."sales_by_day" ENABLE ROW LEVEL SECURITY;
+ALTER TABLE "ordering"."sales_by_day" FORCE ROW LEVEL SECURITY;
+CREATE POLICY tenant ON "ordering"."sales_by_day"
+  USING ("org" = current_setting('mainstay.tenant', true))
+  WITH CHECK ("org" = current_setting('mainstay.tenant', true));
+
+-- unique `day`, `currency`
+CREATE UNIQUE INDEX "ux_ordering_sales_by_day_org_day_currency" ON "ordering"."sales_by_day" ("org", "day", "currency");
+
 -- Mainstay's own tables
 CREATE SCHEMA IF NOT EXISTS "mainstay";
 

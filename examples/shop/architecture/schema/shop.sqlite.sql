@@ -77,6 +77,23 @@ CREATE TABLE "notifications_messages" (
 -- `GET /v1/messages` as `shopper when shopper == me`, newest first
 CREATE INDEX "ix_notifications_messages_org_shopper_id" ON "notifications_messages" ("org", "shopper", "id");
 
+CREATE TABLE "ordering_sales_by_day" (
+  "org" TEXT NOT NULL CHECK (length("org") >= 1),
+  "id" BLOB NOT NULL CHECK (length("id") = 16),
+  "row_version" INTEGER NOT NULL CHECK ("row_version" >= 1),
+  "created_at" INTEGER NOT NULL,
+  "updated_at" INTEGER NOT NULL,
+  "day" INTEGER NOT NULL,
+  "currency" TEXT NOT NULL CHECK (length("currency") <= 3),
+  "orders" INTEGER NOT NULL,
+  "revenue" INTEGER NOT NULL,
+  "revenue_currency" TEXT NOT NULL CHECK (length("revenue_currency") = 3),
+  PRIMARY KEY ("org", "id")
+) STRICT;
+
+-- unique `day`, `currency`
+CREATE UNIQUE INDEX "ux_ordering_sales_by_day_org_day_currency" ON "ordering_sales_by_day" ("org", "day", "currency");
+
 -- which architecture the tables were made for
 CREATE TABLE IF NOT EXISTS "mainstay_meta" (
   "name" TEXT NOT NULL PRIMARY KEY,

@@ -1,55 +1,106 @@
 //! Views: keys and values made from events.
 
+mod rebuilt;
+mod rows;
+
 use super::{Doings, Outside};
 use crate::check::place::Place;
 use crate::check::resolve::{caller, me_of};
 use crate::check::typing::scope::{EventShape, Given, Scope, Use};
 use crate::check::typing::{condition, infer};
 use crate::check::world::{Meaning, value_type};
-use crate::check::{e038_unknown_event, e078_view_key};
+use crate::check::{e038_unknown_event, e048_call, e078_view_key};
 use ir::Diagnostic;
-use ir::domain::Kind;
-use ir::expr::{Expression, Type};
+use ir::domain::{self, ContextId, Grant, Kind};
+use ir::expr::{Expr, ExprKind, Expression, Type};
 use ir::model::{self, FieldType, View};
 use ir::source::Name;
+use rebuilt::rebuilt;
+use rows::Typed;
 use std::collections::BTreeMap;
 
-/// Looks at every view.
-pub(super) fn look(outside: Outside<'_, '_>, doings: &mut Doings, found: &mut Vec<Diagnostic>) {
-    for context in &outside.world.model.contexts {
+/// Looks at every view; gives those without fault.
+pub(super) fn look(
+    outside: Outside<'_, '_>,
+    doings: &mut Doings,
+    found: &mut Vec<Diagnostic>,
+) -> Vec<domain::View> {
+    let mut views = Vec::new();
+    for (at, context) in outside.world.model.contexts.iter().enumerate() {
         for view in &context.views {
             doings.heard.extend(view.from.iter().map(|event| event.value.clone()));
-            one(outside, view, found);
+            views.extend(one(outside, ContextId::of(at), view, found));
         }
     }
+    views
 }
 
-fn one(outside: Outside<'_, '_>, view: &View, found: &mut Vec<Diagnostic>) {
+fn one(
+    outside: Outside<'_, '_>,
+    context: ContextId,
+    view: &View,
+    found: &mut Vec<Diagnostic>,
+) -> Option<domain::View> {
     let name = view.name.as_str();
     let shape = shared_shape(outside, view, found);
     let mut members: Vec<Given<'_>> = Vec::new();
+    let mut exprs: Vec<Option<(&str, Expr)>> = Vec::new();
     for (list, purpose) in [(&view.key, Use::ViewKey), (&view.set, Use::ViewValue)] {
         for (member, expression) in list {
             let place = Place::new(name, member.as_str());
             let scope =
                 Scope { event: shape.as_ref(), ..Scope::row(outside.world, place, purpose, None) };
-            let ty = typed(&scope, expression, shape.is_some(), found);
-            if purpose == Use::ViewKey
-                && let Some(ty) = &ty
-            {
-                found.extend(e078_view_key::fault(outside.world, ty, expression, place));
-            }
+            let expr = typed(&scope, expression, shape.is_some(), found);
+            let ty = expr.as_ref().map(|expr| expr.ty.clone());
+            let fault = match (purpose, &expr) {
+                (Use::ViewKey, Some(expr)) => {
+                    e078_view_key::fault(outside.world, &expr.ty, expression, place)
+                }
+                (_, Some(expr)) if !is_folded(expr) => {
+                    Some(e048_call::not_folded(expression.span, place))
+                }
+                (_, Some(_) | None) => None,
+            };
+            exprs.push(expr.filter(|_| fault.is_none()).map(|expr| (member.as_str(), expr)));
+            found.extend(fault);
             members.push(Given { name: member.as_str(), ty });
         }
     }
     let place = Place::new(name, "allow.read");
-    for grant in &view.allow.read {
-        let Some(caller) = caller(outside.world, grant, place, found) else { continue };
-        let Some(when) = &grant.when else { continue };
-        let row = Scope::row(outside.world, place, Use::Filter, None);
-        let scope = Scope { me: me_of(&caller), got: &members, ..row };
-        condition(&scope, when, found);
-    }
+    let grants: Vec<Option<Grant>> = view
+        .allow
+        .read
+        .iter()
+        .map(|grant| {
+            let caller = caller(outside.world, grant, place, found)?;
+            let row = Scope::row(outside.world, place, Use::Filter, None);
+            let scope = Scope { me: me_of(&caller), got: &members, ..row };
+            let when = match &grant.when {
+                Some(when) => Some(condition(&scope, when, found)?),
+                None => None,
+            };
+            Some(Grant { text: grant.text.clone(), caller, when })
+        })
+        .collect();
+    shape.as_ref()?;
+    let mut key: Vec<(&str, Expr)> = exprs.into_iter().collect::<Option<_>>()?;
+    let values = key.split_off(view.key.len());
+    let read = grants.into_iter().collect::<Option<_>>()?;
+    rows::view(outside, context, view, Typed { key, values, read })
+}
+
+/// Is everything that is read of an event inside a fold? Many events make one row.
+fn is_folded(expr: &Expr) -> bool {
+    let mut folded = true;
+    rebuilt(expr, &mut |part| match part.kind {
+        ExprKind::ViewAggregate(..) => Some(part.clone()),
+        ExprKind::EventData(_) | ExprKind::EventMeta(_) => {
+            folded = false;
+            None
+        }
+        _ => None,
+    });
+    folded
 }
 
 fn typed(
@@ -57,11 +108,11 @@ fn typed(
     expression: &Expression,
     known: bool,
     found: &mut Vec<Diagnostic>,
-) -> Option<Type> {
+) -> Option<Expr> {
     if !known {
         return None;
     }
-    infer(scope, expression, None, found).map(|expr| expr.ty)
+    infer(scope, expression, None, found)
 }
 
 /// The members that all events of a view have; none where an event is unknown.

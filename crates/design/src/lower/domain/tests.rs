@@ -98,6 +98,18 @@ fn shop_lowered() {
             event order.paid of ordering.Order: id Reference(ResourceId(1)) shopper Actor(ActorId(0)) total Money { currency: None } to partner
             event order.placed of ordering.Order: id Reference(ResourceId(1)) shopper Actor(ActorId(0)) lines Json total Money { currency: None }
             event order.shipped of ordering.Order: id Reference(ResourceId(1)) shopper Actor(ActorId(0)) to partner
+            view of order.paid within 60
+            ordering.SalesByDay /sales-by-day
+              day: Date computed date(event.time)
+              currency: Text ..3 computed currency(event.total) /[A-Z]{3}/
+              orders: Int computed count()
+              revenue: Money { currency: None } computed sum(event.total)
+              unique [day currency]
+              read: `staff.manager` staff.manager
+              key day = date(event.time)
+              key currency = currency(event.total)
+              fold orders = Count()
+              fold revenue = Sum(event.total)
             notifications on order.paid: create notifications.Message shopper: event.shopper template: 'order_paid' order: event.id
             notifications on order.shipped: create notifications.Message shopper: event.shopper template: 'order_shipped' order: event.id
             schedule abandon_drafts Every(3600.0) ordering.Order when ((status == 'draft') && (age > Duration(604800000000))): Order.cancel

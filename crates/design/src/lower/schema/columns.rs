@@ -71,9 +71,11 @@ impl Columns {
                 .and_then(|asked| asked.column.as_ref())
                 .map_or_else(|| snake(&field.name), |column| column.value.clone());
             let was = asked.and_then(|asked| asked.was.as_ref()).map(|was| snake(was.as_str()));
+            // What folds events knows which of its fields may have no value.
+            let folded = domain.view_of(id).is_some();
             let nullable = field.optional
                 || (erased && field.personal)
-                || computed_to_null(domain, resource, field);
+                || (!folded && computed_to_null(domain, resource, field));
             let was = was.as_deref();
             columns.field(field_id, field, Wished { name: &wished, was, nullable });
         }

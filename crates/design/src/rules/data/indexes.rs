@@ -18,7 +18,11 @@ pub(super) const RULE: Rule =
     Rule { id: "D013", name: "indexes", stage: Stage::Data, each: true, decide };
 
 fn decide(draft: &Draft<'_>) -> Vec<Decision> {
-    let tables = draft.schema.tables.iter().filter(|table| !table.indexes.is_empty());
+    // A view has the index of its key and no choice about it.
+    let chosen = |table: &&Table| {
+        !table.indexes.is_empty() && draft.domain.view_of(table.resource).is_none()
+    };
+    let tables = draft.schema.tables.iter().filter(chosen);
     tables.map(|table| on(draft, table)).collect()
 }
 

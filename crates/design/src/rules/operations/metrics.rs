@@ -113,7 +113,7 @@ mod tests {
             SHOP,
             expect![[r#"
                 system: operation, status class, and tenant on the request count alone
-                  flips at more than 1,000,000 series (756 now): fewer buckets or fewer labels
+                  flips at more than 1,000,000 series (792 now): fewer buckets or fewer labels
             "#]],
         );
     }

@@ -133,14 +133,14 @@ impl Places {
     ) -> Result<Arc<Self>, OpenError> {
         let of_tenants = match config.apart {
             Apart::BySchema => {
-                let own = domain.resources().filter(|(_, resource)| !resource.shared);
+                let own = domain.stored().filter(|(_, resource)| !resource.shared);
                 own.map(|(id, _)| id).collect()
             }
             Apart::ByRow | Apart::ByDatabase => BTreeSet::new(),
         };
         let elsewhere = match config.apart {
             Apart::ByDatabase => {
-                let shared = domain.resources().filter(|(_, resource)| resource.shared);
+                let shared = domain.stored().filter(|(_, resource)| resource.shared);
                 shared.map(|(id, _)| id).collect()
             }
             Apart::ByRow | Apart::BySchema => BTreeSet::new(),

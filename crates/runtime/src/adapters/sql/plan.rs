@@ -32,7 +32,7 @@ pub struct Plan {
     pub domain: Arc<Domain>,
     /// The schema.
     pub schema: Arc<Schema>,
-    /// By resource.
+    /// By resource, the rows of views behind them.
     pub tables: Vec<TablePlan>,
 }
 
@@ -159,16 +159,16 @@ impl Plan {
         schema: Arc<Schema>,
         dialect: Arc<dyn Dialect>,
     ) -> Result<Self, PlanError> {
-        if schema.tables.len() != domain.resources.len() {
+        let stored = domain.stored().count();
+        if schema.tables.len() != stored {
             return Err(PlanError(format!(
-                "{} tables for {} resources",
-                schema.tables.len(),
-                domain.resources.len()
+                "{} tables for {stored} resources and views",
+                schema.tables.len()
             )));
         }
         let hidden = AuditPlan::of(&domain);
         let tables: Result<Vec<_>, _> = domain
-            .resources()
+            .stored()
             .map(|(id, _)| statements::table(&domain, &schema, id, dialect.as_ref(), &hidden))
             .collect();
         Ok(Self { dialect, domain, schema, tables: tables? })

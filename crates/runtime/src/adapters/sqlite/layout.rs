@@ -85,7 +85,7 @@ impl Layout {
             let table = plan.table(*id);
             self.made.contains(&table.name) && !resource.shared && table.tenant.is_none()
         };
-        let together = plan.domain.resources().find(meets);
+        let together = plan.domain.stored().find(meets);
         together.map_or(Ok(()), |(_, resource)| {
             let name = &resource.name;
             Err(OpenError::Plan(PlanError(format!(
@@ -305,7 +305,7 @@ impl Layout {
 
     /// Quoted tables of a file.
     pub(super) fn tables(&self, file: &File) -> Vec<String> {
-        let all = self.plan.domain.resources();
+        let all = self.plan.domain.stored();
         all.filter(|(id, _)| self.holds(file, *id))
             .map(|(id, _)| self.plan.table(id).name.clone())
             .collect()

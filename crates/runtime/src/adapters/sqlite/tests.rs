@@ -9,7 +9,7 @@ mod kill;
 mod migrations;
 
 use crate::fixture::store::{Layout, Place, THING, shop_store, sqlite, thing};
-use crate::fixture::{LINE, ORDER, PRODUCT};
+use crate::fixture::{LINE, ORDER, PRODUCT, SALES_BY_DAY};
 use crate::ports::conformance::{Opens, events_conformance, store_conformance};
 use crate::ports::store::{Bindings, CommitError, ListQuery, Store, Tenant, Write, WriteSet};
 use crate::record::Record;
@@ -90,6 +90,43 @@ fn names(store: &dyn Store, of: &Tenant) -> Vec<String> {
     let rows = wait(store.list(of, &all(10_000), &Bindings::default())).expect("it lists");
     let name = |row: &Record| row.value(thing::NAME).as_text().unwrap_or_default().to_owned();
     rows.iter().map(name).collect()
+}
+
+#[test]
+fn rows_of_a_view_are_written_and_listed_as_those_of_a_resource() {
+    let place = Place::new();
+    let store = shop_store(place.path());
+    let day = |id, day, currency: &str, orders, units| {
+        let currency = Currency(currency.as_bytes().try_into().expect("three letters"));
+        let money = |units| Value::Money { units, currency };
+        let spread = [money(units - 1), money(units), money(1)];
+        let key = [Value::Date(day), Value::text(currency.as_str())];
+        let values = key.into_iter().chain([Value::Int(orders), money(units)]);
+        record(id, values.chain(spread).collect())
+    };
+    let commit = |of: &str, writes: Vec<Write>| {
+        let set = WriteSet { tenant: tenant(of), writes, ..WriteSet::default() };
+        wait(store.commit(set, &Bindings::default()))
+    };
+    let write = |record: Record| Write::Insert { resource: SALES_BY_DAY, record: record.into() };
+    let (first, second) = (day(1, 20_000, "EUR", 2, 70_000), day(2, 20_001, "CHF", 1, 30_000));
+    commit("acme", vec![write(first.clone()), write(second.clone())]).expect("it commits");
+    commit("other", vec![write(day(3, 20_000, "EUR", 9, 90_000))]).expect("it commits");
+    let twice = commit("acme", vec![write(day(4, 20_000, "EUR", 1, 1))]);
+    assert!(twice.is_err(), "one row for a day and a currency");
+
+    let by_day = |down| ListQuery {
+        resource: SALES_BY_DAY,
+        sort: vec![(FieldRef::Field(FieldId(0)), down), (FieldRef::Implicit(Implicit::Id), down)],
+        ..all(10)
+    };
+    let listed = |down| {
+        wait(store.list(&tenant("acme"), &by_day(down), &Bindings::default())).expect("it lists")
+    };
+    assert_eq!(listed(false), [first.clone(), second.clone()]);
+    assert_eq!(listed(true), [second.clone(), first]);
+    let found = wait(store.get(&tenant("acme"), SALES_BY_DAY, &[2], &[], &Bindings::default()));
+    assert_eq!(found.expect("it reads"), [second]);
 }
 
 #[test]

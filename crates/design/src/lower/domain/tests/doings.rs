@@ -1,6 +1,7 @@
 //! What stands outside the resources, lowered.
 
 use super::{dump, lowered};
+use crate::check::testing::check;
 use expect_test::expect;
 
 /// Two contexts, an integration, commands with inputs; `outside` is put where events, reactions
@@ -77,4 +78,132 @@ fn reactions_and_schedules_have_typed_values_and_events_have_no_secrets() {
         schedule fill Cron("0 3 * * *") desk.Visit: room.Room.fill by: Decimal { units: 150, scale: 2 } why: 'night'
         schedule other Every(7200.0) desk.Visit: Room.fill room by: room.size
     "#]].assert_eq(dump(&lowered(DESK)).split_once("\nevent ").expect("events").1);
+}
+
+/// Views of sold things; `views` are put into the context.
+fn selling(views: &str) -> String {
+    format!(
+        "
+system: test
+tenancy: row by org
+actors: {{ staff: oidc, customer: oidc }}
+contexts:
+  sales:
+    resources:
+      Order:
+        emit: [deleted]
+        fields:
+          sku: string max 20
+          customer: actor customer
+          total: money
+          tip: money optional
+          count: int
+          weight: decimal(9.2) optional
+          parent: Order optional
+          state: new | sold
+        commands: {{ sell: {{ state: new -> sold, by: staff, emit: order.sold }} }}
+        allow: {{ read: staff, write: staff }}
+    views:
+{views}
+events:
+  order.sold: {{ data: [id, sku, customer, total, tip, count, weight, parent, state] }}
+"
+    )
+}
+
+#[test]
+fn a_value_that_is_no_single_fold_is_worked_out_of_folds_that_nobody_sees() {
+    let model = selling(
+        "      SoldByDay:
+        from: order.sold
+        key: { day: date(event.time), sku: event.sku, who: event.customer, of: event.parent }
+        set:
+          sold: count()
+          money: sum(event.total)
+          last: max(event.time)
+          mean: avg(event.count)
+          heavy: avg(event.weight)
+          tips: sum(event.tip)
+          rest: sum(event.count) - 2 * count()
+        allow: { read: [staff, customer when who == me && sold > 1] }
+      Gone:
+        path: losses
+        from: order.deleted
+        key: { sku: event.sku }
+        set: { lost: count(), last: max(event.updated_at) }
+        fresh: 5 s
+        allow: { read: staff }
+",
+    );
+    let text = dump(&lowered(&model));
+    expect![[r#"
+        of order.sold within inf
+        sales.SoldByDay /sold-by-day
+          day: Date computed date(event.time)
+          sku: String ..20 computed event.sku
+          who: actor customer computed event.customer
+          of: -> sales.Order far Restrict computed event.parent optional
+          currency: Text ..3 computed currency(event.total) /[A-Z]{3}/
+          sold: Int computed count()
+          money: Money { currency: None } computed sum(event.total)
+          last: Timestamp computed max(event.time)
+          mean: Decimal { precision: 18, scale: 6 } computed (mean_sum / sold)
+          heavy: Decimal { precision: 18, scale: 6 } computed if((heavy_count == 0), null, (heavy_sum / heavy_count)) optional
+          tips: Money { currency: None } computed sum(event.tip) optional
+          rest: Int computed (mean_sum - (2 * sold)) optional
+          mean_sum: Int computed sum(event.count) secret unfiltered
+          heavy_sum: Decimal { precision: 18, scale: 2 } computed sum(event.weight) secret unfiltered
+          heavy_count: Int computed count(event.weight) secret unfiltered
+          unique [day sku who of currency]
+          read: `staff` staff, `customer when who == me && sold > 1` customer when ((who == me) && (sold > 1))
+          key day = date(event.time)
+          key sku = event.sku
+          key who = event.customer
+          key of = event.parent
+          key currency = currency(event.total)
+          fold sold = Count()
+          fold money = Sum(event.total)
+          fold last = Max(event.time)
+          fold tips = Sum(event.tip)
+          fold mean_sum = Sum(event.count)
+          fold heavy_sum = Sum(event.weight)
+          fold heavy_count = Count(event.weight)
+          value mean = (mean_sum / sold)
+          value heavy = if((heavy_count == 0), null, (heavy_sum / heavy_count))
+          value rest = (mean_sum - (2 * sold))
+        view of order.deleted within 5
+        sales.Gone /losses
+          sku: String ..20 computed event.sku
+          lost: Int computed count()
+          last: Timestamp computed max(event.updated_at)
+          unique [sku]
+          read: `staff` staff
+          key sku = event.sku
+          fold lost = Count()
+          fold last = Max(event.updated_at)
+    "#]].assert_eq(text.split_once("\nview ").expect("views").1);
+}
+
+#[test]
+fn a_value_that_reads_an_event_outside_of_a_fold_is_told() {
+    let model = selling(
+        "      Sold:
+        from: order.sold
+        key: { day: date(event.time) }
+        set: { last: event.total, orders: count() }
+        allow: { read: staff }
+",
+    );
+    check(
+        &model,
+        expect![[r#"
+        error[E048]: `last` of `Sold` reads an event outside of a fold
+          --> mainstay.yaml:24:22
+           |
+        24 |         set: { last: event.total, orders: count() }
+           |                      ^^^^^^^^^^^
+           = why: a row of a view is made of many events
+           = help: fold it, as in `sum(event.total)` or `max(event.time)`, or move it to `key`
+    "#]],
+    );
 }

@@ -247,7 +247,9 @@ async fn a_list_is_sorted_by_every_key_that_the_contract_offers_and_by_no_other(
         note: 400 invalid-parameter   ?sort: `note` is no sort key of this list
         target: 400 invalid-parameter   ?sort: `target` is no sort key of this list
         during.end: 400 invalid-parameter   ?sort: `during.end` is no sort key of this list
-        reply: 400 invalid-parameter   ?sort: `reply` is no sort key of this list"#]]
+        reply: 400 invalid-parameter   ?sort: `reply` is no sort key of this list
+        revenue.currency: 400 invalid-parameter   ?sort: `revenue.currency` is no sort key of this list
+        spread.currency: 400 invalid-parameter   ?sort: `spread.currency` is no sort key of this list"#]]
     .assert_eq(&refused.join("\n"));
 }
 

@@ -11,6 +11,9 @@ pub(super) fn dump(domain: &Domain, out: &mut String) {
     for event in &domain.events {
         of_event(domain, event, out);
     }
+    for (at, view) in domain.views.iter().enumerate() {
+        of_view(domain, domain.view_rows(at), view, out);
+    }
     for reaction in &domain.reactions {
         of_reaction(domain, reaction, out);
     }
@@ -30,6 +33,27 @@ fn of_event(domain: &Domain, event: &Event, out: &mut String) {
         let _ = write!(out, " to {}", domain.actor(*actor).name);
     }
     let _ = writeln!(out, "{}", if event.declared { "" } else { " (plain)" });
+}
+
+fn of_view(domain: &Domain, id: ResourceId, view: &View, out: &mut String) {
+    let show = Show { domain, row: id, input: &[], got: &[] };
+    let _ = write!(out, "view of");
+    for event in &view.from {
+        let _ = write!(out, " {}", domain.event(*event).name);
+    }
+    let _ = write!(out, " within {}", view.fresh_seconds);
+    super::of_resource(domain, id, &view.rows, out);
+    let name = |field: FieldId| &view.rows.field(field).name;
+    for (field, expr) in &view.key {
+        let _ = writeln!(out, "  key {} = {}", name(*field), show.expr(expr));
+    }
+    for Fold { field, aggregate, of } in &view.folds {
+        let of = of.as_ref().map_or_else(String::new, |of| show.expr(of));
+        let _ = writeln!(out, "  fold {} = {aggregate:?}({of})", name(*field));
+    }
+    for (field, expr) in &view.values {
+        let _ = writeln!(out, "  value {} = {}", name(*field), show.expr(expr));
+    }
 }
 
 fn of_reaction(domain: &Domain, reaction: &Reaction, out: &mut String) {
