@@ -13,7 +13,7 @@ use ir::model::FieldType;
 use ir::value::{Currency, MONEY_UNITS, Value};
 
 /// 2026-01-15T09:30:00Z in microseconds since 1970: the time of every example.
-const MORNING: i64 = 1_768_469_400_000_000;
+pub(crate) const MORNING: i64 = 1_768_469_400_000_000;
 /// The day of it, since 1970.
 const DAY: i32 = 20_468;
 /// References and computed fields are followed this far.

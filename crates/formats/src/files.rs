@@ -1,6 +1,6 @@
 //! Everything that stands under `architecture/`.
 
-use crate::{adr, document, machine, openapi, sql};
+use crate::{adr, asyncapi, document, event_schema, machine, openapi, sql};
 use ir::architecture::Architecture;
 use ir::model::Proof;
 use ir::schema::Table;
@@ -14,9 +14,17 @@ pub fn write_architecture(architecture: &Architecture, put: &(dyn Fn(String, Str
         scope.spawn(|| put("contracts/openapi.yaml".to_owned(), openapi::write(architecture)));
         put("ARCHITECTURE.md".to_owned(), document::write(architecture));
         put("architecture.json".to_owned(), machine::write(architecture));
+        events(architecture).into_iter().for_each(|(name, text)| put(name, text));
         records(architecture).into_iter().for_each(|(name, text)| put(name, text));
         schemas(architecture).into_iter().for_each(|(name, text)| put(name, text));
     });
+}
+
+fn events(architecture: &Architecture) -> Vec<(String, String)> {
+    let whole = asyncapi::write(architecture).into_iter();
+    let whole = whole.map(|text| ("contracts/asyncapi.yaml".to_owned(), text));
+    let each = event_schema::write(architecture).into_iter();
+    whole.chain(each.map(|(name, text)| (format!("contracts/events/{name}"), text))).collect()
 }
 
 fn records(architecture: &Architecture) -> Vec<(String, String)> {

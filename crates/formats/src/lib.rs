@@ -2,9 +2,11 @@
 //! reading never stops at the first fault.
 
 pub mod adr;
+pub mod asyncapi;
 pub mod cedar;
 pub mod diagnostic;
 pub mod document;
+pub mod event_schema;
 pub mod machine;
 pub mod mermaid;
 pub mod openapi;

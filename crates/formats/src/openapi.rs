@@ -6,8 +6,8 @@ mod common;
 mod links;
 mod parameters;
 mod paths;
-mod scalar;
-mod schemas;
+pub(crate) mod scalar;
+pub(crate) mod schemas;
 mod trail;
 
 #[cfg(test)]

@@ -237,6 +237,8 @@ pub(crate) enum ExportFormat {
     Openapi,
     /// The API contract, OpenAPI 3.1 as JSON
     OpenapiJson,
+    /// The contract of events, AsyncAPI 3.0 as YAML
+    Asyncapi,
     /// The schema as SQLite's DDL
     Sqlite,
     /// The schema as PostgreSQL's DDL

@@ -2,23 +2,29 @@
 
 use super::decision::{Section, write_all};
 use super::page::{Page, coded, listed};
+use crate::event_schema::{file_of, published, wire_type};
 use crate::mermaid;
 use ir::architecture::Architecture;
-use ir::domain::Resource;
+use ir::domain::{Event, Resource};
 
 pub(super) fn write(page: &mut Page, architecture: &Architecture) {
     page.heading(2, "Service communication");
-    let rows: Vec<Vec<String>> =
-        architecture.model.events.iter().map(|event| channel(architecture, event)).collect();
+    let events: Vec<&Event> = published(&architecture.domain).map(|(_, event)| event).collect();
+    let rows: Vec<Vec<String>> = events.iter().map(|event| channel(architecture, event)).collect();
     if rows.is_empty() {
         page.text(format!("`{}` publishes no event.", architecture.domain.system));
+    } else {
+        page.text(
+            "The contract of events is [contracts/asyncapi.yaml](contracts/asyncapi.yaml), with a \
+             JSON Schema for each type.",
+        );
     }
-    let head = ["Event", "Published by", "Key", "Data", "Consumers", "Webhooks to"];
+    let head = ["Event", "Type", "Published by", "Key", "Data", "Consumers", "Webhooks to"];
     page.table(&head, rows);
     write_all(page, architecture, Section::Communication);
 }
 
-fn channel(architecture: &Architecture, event: &ir::model::Event) -> Vec<String> {
+fn channel(architecture: &Architecture, event: &Event) -> Vec<String> {
     let (domain, model) = (&architecture.domain, &architecture.model);
     let name = event.name.as_str();
     let emits = |resource: &Resource| {
@@ -48,10 +54,12 @@ fn channel(architecture: &Architecture, event: &ir::model::Event) -> Vec<String>
             consumers.push(format!("view {}.{}", context.name, view.name));
         }
     }
-    let data: Vec<&str> = event.data.iter().map(|one| one.as_str()).collect();
-    let webhooks: Vec<&str> = event.webhook.iter().map(|one| one.as_str()).collect();
+    let data: Vec<&str> = event.data.iter().map(|one| one.name.as_str()).collect();
+    let webhooks = event.webhook.iter().map(|actor| domain.actor(*actor).name.as_str());
+    let webhooks: Vec<&str> = webhooks.collect();
     vec![
         format!("`{name}`"),
+        format!("[{}](contracts/events/{})", wire_type(event), file_of(event)),
         listed(&coded(publishers)),
         key,
         listed(&coded(data)),

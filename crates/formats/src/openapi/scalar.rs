@@ -35,7 +35,7 @@ const DURATION: &str = "^-?P(?:[0-9]{1,6}W(?:[0-9]{1,6}D)?(?:T(?:[0-9]{1,6}H(?:[
 [0-9]{1,6}(?:\\.[0-9]{1,6})?S))$";
 
 /// A field's value as it is read or given. Children are not scalars: none.
-pub(super) fn field(field: &Field) -> Option<Node> {
+pub(crate) fn field(field: &Field) -> Option<Node> {
     Some(match &field.kind {
         Kind::Enum(values) => map([("type", "string".into()), ("enum", list(values.iter()))]),
         Kind::Reference { .. } => uuid(),
@@ -58,7 +58,7 @@ pub(super) fn filtered(field: &Field) -> Node {
 }
 
 /// Allows `null` beside what a schema allows.
-pub(super) fn or_null(schema: Node) -> Node {
+pub(crate) fn or_null(schema: Node) -> Node {
     let Node::Map(mut members) = schema else { return schema };
     let plain = members.iter().any(|(name, node)| name == "type" && matches!(node, Node::Text(_)));
     if !plain {
@@ -75,15 +75,15 @@ pub(super) fn or_null(schema: Node) -> Node {
     Node::Map(members)
 }
 
-pub(super) fn uuid() -> Node {
+pub(crate) fn uuid() -> Node {
     map([("type", "string".into()), ("format", "uuid".into())])
 }
 
-pub(super) fn instant() -> Node {
+pub(crate) fn instant() -> Node {
     map([("type", "string".into()), ("format", "date-time".into())])
 }
 
-pub(super) fn any_text() -> Node {
+pub(crate) fn any_text() -> Node {
     map([("type", "string".into()), ("pattern", NO_NUL.into())])
 }
 
@@ -145,7 +145,7 @@ fn declared(field: &Field, declared: &FieldType) -> Node {
 }
 
 /// `{"$ref": "#/components/schemas/Money"}`
-pub(super) fn reference(name: &str) -> Node {
+pub(crate) fn reference(name: &str) -> Node {
     map([("$ref", format!("#/components/schemas/{name}").into())])
 }
 
@@ -269,7 +269,7 @@ fn money(field: &Field, currency: Option<&str>) -> Node {
 const RARE_DECIMALS: [u8; 3] = [0, 3, 4];
 
 /// Money in any currency, each with the decimals it has.
-pub(super) fn any_money() -> Node {
+pub(crate) fn any_money() -> Node {
     let branch = |codes: Node, decimals| {
         map([("properties", map([("amount", amount(decimals, true)), ("currency", codes)]))])
     };
@@ -292,7 +292,7 @@ pub(super) fn any_money() -> Node {
 }
 
 /// The code of a currency. A pattern, for one line says as much as a line for each.
-pub(super) fn currency() -> Node {
+pub(crate) fn currency() -> Node {
     let mut codes: Vec<&str> =
         (0..=4).flat_map(|decimals| Currency::with_decimals(decimals).iter().copied()).collect();
     codes.sort_unstable();
@@ -312,7 +312,7 @@ pub(super) fn currency() -> Node {
 }
 
 /// Two instants, the end not in it.
-pub(super) fn timespan() -> Node {
+pub(crate) fn timespan() -> Node {
     map([
         ("type", "object".into()),
         ("description", "From `start` until just before `end`".into()),

@@ -7,9 +7,9 @@ use crate::bodies::{Body, Need, need};
 use crate::example::Form;
 use crate::tree::{Node, list, map};
 use ir::contract::OperationKind;
-use ir::domain::{Command, Domain, Field, Kind, Resource, ResourceId, Source};
+use ir::domain::{Command, Domain, Field, FieldId, Kind, Resource, ResourceId, Source};
 use ir::model::FieldType;
-use ir::schema::Part;
+use ir::schema::{Part, Schema};
 
 /// Names that the document itself uses.
 const TAKEN: [&str; 9] = [
@@ -25,12 +25,13 @@ const TAKEN: [&str; 9] = [
 ];
 
 /// The names of the resources in the document.
-pub(super) struct SchemaNames {
+pub(crate) struct SchemaNames {
     ones: Vec<String>,
 }
 
 impl SchemaNames {
-    pub(super) fn of(domain: &Domain) -> Self {
+    /// Each resource's own, none twice and none of those that the document itself uses.
+    pub(crate) fn of(domain: &Domain) -> Self {
         let mut ones: Vec<String> = Vec::new();
         for (_, resource) in domain.stored() {
             let twins = domain.stored().filter(|(_, other)| other.name == resource.name);
@@ -49,7 +50,7 @@ impl SchemaNames {
     }
 
     /// `Order`
-    pub(super) fn one(&self, id: ResourceId) -> &str {
+    pub(crate) fn one(&self, id: ResourceId) -> &str {
         &self.ones[id.index()]
     }
 
@@ -190,7 +191,7 @@ fn representation(writing: &Writing<'_>, id: ResourceId, whole: bool) -> Node {
     let mut properties = Node::empty().with("id", read_only(uuid()));
     let mut required = vec!["id".to_owned()];
     for (field_id, field) in resource.fields().filter(|(_, field)| !field.secret) {
-        let null = may_be_null(writing, id, field_id, field);
+        let null = may_be_null(&writing.architecture.schema, id, field_id, field);
         let schema = described(field, member(writing, field, whole));
         let schema = if null { or_null(schema) } else { schema };
         let given = field.source.writable();
@@ -244,16 +245,16 @@ fn member(writing: &Writing<'_>, of: &Field, whole: bool) -> Node {
 }
 
 /// What the column takes; what has none is asked of its owner, who may have lost it.
-fn may_be_null(
-    writing: &Writing<'_>,
+pub(crate) fn may_be_null(
+    schema: &Schema,
     id: ResourceId,
-    field_id: ir::domain::FieldId,
+    field_id: FieldId,
     field: &Field,
 ) -> bool {
     if matches!(field.kind, Kind::Children { .. }) {
         return false;
     }
-    let table = writing.architecture.schema.table(id);
+    let table = schema.table(id);
     let column = [Part::Whole, Part::Units, Part::Start]
         .into_iter()
         .find_map(|part| table.column(field_id, part));
@@ -266,7 +267,7 @@ fn read_only(mut schema: Node) -> Node {
 }
 
 /// With what the model says of the field.
-fn described(field: &Field, schema: Node) -> Node {
+pub(crate) fn described(field: &Field, schema: Node) -> Node {
     if field.about.is_empty() || schema.get("description").is_some() {
         return schema;
     }

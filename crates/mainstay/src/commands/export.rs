@@ -1,7 +1,7 @@
 //! `mainstay export`: one contract, schema or diagram as text.
 
 use crate::arguments::ExportFormat;
-use crate::failure::Outcome;
+use crate::failure::{Failure, Outcome};
 use crate::pipeline;
 use formats::mermaid;
 use ir::architecture::Architecture;
@@ -22,6 +22,8 @@ pub(crate) fn export(
         ExportFormat::JsonSchema => unreachable!("answered above, of no model"),
         ExportFormat::Openapi => formats::openapi::write(&architecture),
         ExportFormat::OpenapiJson => formats::openapi::write_json(&architecture),
+        ExportFormat::Asyncapi => formats::asyncapi::write(&architecture)
+            .ok_or_else(|| no_event(&architecture.domain.system))?,
         ExportFormat::Sqlite => formats::sql::write_sqlite(&architecture.schema, &|_| true),
         ExportFormat::Postgresql => formats::sql::write_postgresql(&architecture.schema, &|_| true),
         ExportFormat::Cedar => formats::cedar::write(&architecture),
@@ -29,6 +31,11 @@ pub(crate) fn export(
         ExportFormat::Mermaid => diagrams(&architecture),
         ExportFormat::Architecture => formats::machine::write(&architecture),
     })
+}
+
+fn no_event(system: &str) -> Failure {
+    Failure::new(format!("`{system}` publishes no event"))
+        .hint("`emit` on a command or a resource does; see `mainstay explain events`")
 }
 
 /// Every diagram of an architecture, each under its title.
