@@ -9,7 +9,6 @@ mod tests;
 
 use crate::event_schema::{
     Attribute, TOLERANCE, Writing, common_attributes, own_attributes, placed, published, sample,
-    wire_type,
 };
 use crate::tree::{Node, list, map};
 use ir::architecture::Architecture;
@@ -40,7 +39,7 @@ fn document(architecture: &Architecture) -> Option<Node> {
     }
     let mut channels = Node::empty();
     for (id, event) in &events {
-        channels.set(&wire_type(event), channel(architecture, *id, event));
+        channels.set(&event.wire_type(), channel(architecture, *id, event));
     }
     Some(map([
         ("asyncapi", "3.0.0".into()),
@@ -59,7 +58,8 @@ fn info(architecture: &Architecture, events: &[(EventId, &Event)]) -> Node {
         "{}\n\nEvents are CloudEvents 1.0.2 in the structured mode of JSON. One is committed with \
          the change that it tells of, so none is lost and none tells of what did not happen. It \
          is delivered at least once, and a repetition has the same `source` and `id`: a consumer \
-         that remembers them acts once. {TOLERANCE} Operations are those of the whole system; a \
+         that remembers them acts once. `GET /v1/events` lists and streams them to whom the rows \
+         that they are about may be shown. {TOLERANCE} Operations are those of the whole system; a \
          tag names the context.",
         about.trim()
     );
@@ -87,7 +87,7 @@ fn info(architecture: &Architecture, events: &[(EventId, &Event)]) -> Node {
 
 fn channel(architecture: &Architecture, id: EventId, event: &Event) -> Node {
     let domain = &architecture.domain;
-    let name = wire_type(event);
+    let name = event.wire_type();
     let message = map([("$ref", format!("#/components/messages/{name}").into())]);
     let mut contexts: Vec<&str> = Vec::new();
     for emission in emissions(domain, event) {
@@ -118,7 +118,7 @@ fn components(architecture: &Architecture, events: &[(EventId, &Event)]) -> Node
     schemas.set(ENVELOPE, object(common.collect(), Some(about)));
     let mut data = Vec::new();
     for (_, event) in events {
-        let name = wire_type(event);
+        let name = event.wire_type();
         messages.set(&name, message(architecture, event));
         let mut own = own_attributes(architecture, event);
         let schema = map([("$ref", format!("{SCHEMAS}{name}.data").into())]);
@@ -171,7 +171,7 @@ fn object(attributes: Vec<Attribute>, about: Option<&str>) -> Node {
 }
 
 fn message(architecture: &Architecture, event: &Event) -> Node {
-    let name = wire_type(event);
+    let name = event.wire_type();
     let mut message = map([
         ("name", (&name).into()),
         ("title", event.name.replace(['.', '_', '-'], " ").into()),

@@ -3,6 +3,7 @@
 
 mod data;
 mod envelope;
+mod erasable;
 mod sample;
 
 #[cfg(test)]
@@ -14,6 +15,7 @@ pub(crate) use sample::sample;
 use crate::openapi::scalar::{any_money, currency, timespan};
 use crate::openapi::schemas::SchemaNames;
 use crate::tree::{Node, list, map};
+use erasable::Erasable;
 use ir::architecture::Architecture;
 use ir::domain::{Domain, Event, EventId, ResourceId};
 use std::collections::BTreeMap;
@@ -35,12 +37,7 @@ pub fn write(architecture: &Architecture) -> Vec<(String, String)> {
 
 /// The name of the file of an event, `order.paid.v1.json`.
 pub(crate) fn file_of(event: &Event) -> String {
-    format!("{}.json", wire_type(event))
-}
-
-/// The type of an event on the wire: its name and the version of its schema, `order.paid.v1`.
-pub(crate) fn wire_type(event: &Event) -> String {
-    format!("{}.v1", event.name)
+    format!("{}.json", event.wire_type())
 }
 
 /// Events that somebody emits; what nobody emits has neither source nor data.
@@ -54,12 +51,15 @@ pub(crate) struct Writing<'a> {
     /// The architecture.
     pub(crate) architecture: &'a Architecture,
     names: SchemaNames,
+    erasable: Erasable,
 }
 
 impl<'a> Writing<'a> {
     /// Looks at an architecture.
     pub(crate) fn of(architecture: &'a Architecture) -> Self {
-        Self { architecture, names: SchemaNames::of(&architecture.domain) }
+        let domain = &architecture.domain;
+        let (names, erasable) = (SchemaNames::of(domain), Erasable::of(domain));
+        Self { architecture, names, erasable }
     }
 
     /// The schema of the data of an event.
@@ -161,12 +161,12 @@ fn document(writing: &Writing<'_>, event: &Event) -> Node {
     properties.set("data", data);
     let about = format!(
         "The event `{}` of {}, a CloudEvent 1.0.2 in the structured mode of JSON. {TOLERANCE}",
-        wire_type(event),
+        event.wire_type(),
         writing.architecture.domain.title
     );
     let mut schema = map([
         ("$schema", DIALECT.into()),
-        ("title", wire_type(event).into()),
+        ("title", event.wire_type().into()),
         ("description", about.into()),
         ("type", "object".into()),
         ("required", list(required)),

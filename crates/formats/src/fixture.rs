@@ -349,3 +349,62 @@ pub(crate) fn tasks() -> Architecture {
         settings: Settings::default(),
     }
 }
+
+/// The same with events: `task.finished` of a command, `task.created` of a plain write, and a second
+/// context that hears of the first.
+pub(crate) fn eventful() -> Architecture {
+    let mut architecture = tasks();
+    let domain = &mut architecture.domain;
+    domain.contexts.push(Context { name: "board".to_owned(), about: String::new() });
+    domain.resources[0].commands[0].emits = vec!["task.finished".to_owned()];
+    domain.resources[0].emits = vec![(Change::Created, "task.created".to_owned())];
+    let member = |name: &str, field, ty| EventMember {
+        name: name.to_owned(),
+        field,
+        ty,
+        optional: name == "due",
+    };
+    let of = |field| FieldRef::Field(FieldId(field));
+    let id = || member("id", FieldRef::Implicit(Implicit::Id), Type::Uuid);
+    let event = |name: &str, data, webhook| Event {
+        name: name.to_owned(),
+        emitters: vec![ResourceId(0)],
+        data,
+        webhook,
+        declared: name == "task.finished",
+    };
+    let created = vec![id(), member("title", of(0), Type::Text)];
+    let finished = vec![
+        id(),
+        member("steps", of(2), Type::Json),
+        member("reward", of(3), Type::Money { currency: None }),
+        member("status", of(5), Type::Enum { values: Vec::new() }),
+        member("due", of(6), Type::Date),
+    ];
+    domain.events = vec![
+        event("task.created", created, Vec::new()),
+        event("task.finished", finished, vec![ActorId(0)]),
+    ];
+    let yes = Expr { kind: ExprKind::Literal(Value::Bool(true)), ty: Type::Bool };
+    let reopen = ir::domain::Effect::Command {
+        resource: ResourceId(0),
+        command: CommandId(1),
+        id: None,
+        inputs: Vec::new(),
+    };
+    let create = ir::domain::Effect::Create { resource: ResourceId(0), values: Vec::new() };
+    let reaction =
+        |when, effect| Reaction { context: ContextId(1), event: EventId(1), when, effect };
+    domain.reactions = vec![reaction(None, create), reaction(Some(yes), reopen)];
+    let mut rows = resource("Tally", "tallies", Vec::new());
+    rows.context = ContextId(1);
+    domain.views = vec![View {
+        rows,
+        from: vec![EventId(0)],
+        key: Vec::new(),
+        folds: Vec::new(),
+        values: Vec::new(),
+        fresh_seconds: 1.0,
+    }];
+    architecture
+}

@@ -3,7 +3,6 @@
 use super::parties::{consumers, emissions};
 use super::tag;
 use crate::document::page::{capital, listed};
-use crate::event_schema::wire_type;
 use crate::tree::{Node, list, map};
 use ir::architecture::Architecture;
 use ir::domain::{ContextId, Event, EventId};
@@ -13,7 +12,7 @@ pub(super) fn operations(architecture: &Architecture, events: &[(EventId, &Event
     let domain = &architecture.domain;
     let mut operations = Node::empty();
     for (id, event) in events {
-        let wire = wire_type(event);
+        let wire = event.wire_type();
         let mut sent: Vec<(ContextId, Vec<String>)> = Vec::new();
         for emission in emissions(domain, event) {
             match sent.iter_mut().find(|(context, _)| *context == emission.context) {

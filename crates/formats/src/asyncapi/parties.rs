@@ -3,6 +3,7 @@
 use crate::document::page::{coded, listed};
 use ir::architecture::Architecture;
 use ir::domain::{Change, ContextId, Domain, Effect, Event, EventId, Reaction};
+use ir::quantity::{Unit, print};
 
 /// One way in which an event comes about.
 pub(super) struct Emission {
@@ -93,7 +94,7 @@ fn done(domain: &Domain, reaction: &Reaction) -> String {
     }
 }
 
-/// Who emits an event, in which order, how often, and who hears of it.
+/// Who emits an event, in which order, how often, how long it is kept and who hears of it.
 pub(super) fn description(architecture: &Architecture, id: EventId, event: &Event) -> String {
     let domain = &architecture.domain;
     let by: Vec<String> = emissions(domain, event).into_iter().map(|one| one.by).collect();
@@ -105,6 +106,14 @@ pub(super) fn description(architecture: &Architecture, id: EventId, event: &Even
         listed(&by),
         rows.join(" or "),
     );
+    let replayed = domain.views.iter().any(|view| view.from.contains(&id));
+    text.push_str(&match replayed {
+        true => " Kept for good, for a view is made of them.".to_owned(),
+        false => {
+            let seconds = architecture.settings.event_seconds;
+            format!(" Kept for {}.", print(seconds, &Unit::Seconds))
+        }
+    });
     let heard: Vec<String> = consumers(domain, id)
         .iter()
         .map(|consumer| match consumer.view {

@@ -2,7 +2,7 @@
 
 use super::decision::{Section, write_all};
 use super::page::{Page, coded, listed};
-use crate::event_schema::{file_of, published, wire_type};
+use crate::event_schema::{file_of, published};
 use crate::mermaid;
 use ir::architecture::Architecture;
 use ir::domain::{Event, Resource};
@@ -59,7 +59,7 @@ fn channel(architecture: &Architecture, event: &Event) -> Vec<String> {
     let webhooks: Vec<&str> = webhooks.collect();
     vec![
         format!("`{name}`"),
-        format!("[{}](contracts/events/{})", wire_type(event), file_of(event)),
+        format!("[{}](contracts/events/{})", event.wire_type(), file_of(event)),
         listed(&coded(publishers)),
         key,
         listed(&coded(data)),

@@ -7,8 +7,8 @@ use crate::tree::{Node, list, map};
 use ir::domain::{Domain, Event, EventMember, Field, FieldId, Kind, ResourceId};
 use ir::expr::{FieldRef, Implicit};
 
-/// The object `data`. A member that some readers may not see is not required, nor is one that is a
-/// secret at another emitter.
+/// The object `data`. A member that some readers may not see is not required, nor is one that goes
+/// with a person, nor one that is a secret at another emitter.
 pub(super) fn of(writing: &Writing<'_>, event: &Event) -> Node {
     let mut properties = Node::empty();
     let mut required: Vec<&str> = Vec::new();
@@ -18,7 +18,14 @@ pub(super) fn of(writing: &Writing<'_>, event: &Event) -> Node {
         }
         properties.set(&member.name, schema(writing, event, member));
     }
-    let mut schema = map([("type", "object".into()), ("description", super::TOLERANCE.into())]);
+    let mut about = super::TOLERANCE.to_owned();
+    if required.len() < event.data.len() {
+        about.push_str(
+            " What is not required is left out for those who may not read it, and where a person \
+             was erased.",
+        );
+    }
+    let mut schema = map([("type", "object".into()), ("description", about.into())]);
     if !required.is_empty() {
         schema.set("required", list(required));
     }
@@ -100,7 +107,7 @@ fn member_at(domain: &Domain, resource: ResourceId, name: &str) -> Option<FieldR
     }
 }
 
-/// True where whoever is told of the event is told this member of it.
+/// True where whoever is told of the event, whenever, is told this member of it.
 fn always_told(writing: &Writing<'_>, emitter: ResourceId, name: &str) -> bool {
     let domain = &writing.architecture.domain;
     let open = |field: &Field| field.read.is_none() && !field.secret;
@@ -113,7 +120,8 @@ fn always_told(writing: &Writing<'_>, emitter: ResourceId, name: &str) -> bool {
                 Kind::Children { target, .. } => Some(domain.resource(target)),
                 Kind::Reference { .. } | Kind::Scalar | Kind::Enum(_) | Kind::Actor(_) => None,
             };
-            open(field) && !rows.is_some_and(|rows| rows.fields.iter().any(guarded))
+            let hidden = rows.is_some_and(|rows| rows.fields.iter().any(guarded));
+            open(field) && !hidden && !writing.erasable.has(domain, emitter, id)
         }
         None => false,
     }

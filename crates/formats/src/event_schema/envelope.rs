@@ -91,7 +91,7 @@ pub(crate) fn own_attributes(architecture: &Architecture, event: &Event) -> Vec<
         several => format!("(?:{})", several.join("|")),
     };
     let text = |about: &str| map([("type", "string".into()), ("description", about.into())]);
-    let wire_type = map([("type", "string".into()), ("const", super::wire_type(event).into())]);
+    let wire_type = map([("type", "string".into()), ("const", event.wire_type().into())]);
     let subject = text("The row that it is about").with("pattern", format!("^{paths}/{ROW}$"));
     let mut own =
         vec![required("source", source), required("type", wire_type), required("subject", subject)];
@@ -99,7 +99,9 @@ pub(crate) fn own_attributes(architecture: &Architecture, event: &Event) -> Vec<
         let shared = emitters.iter().any(|id| domain.resource(*id).shared);
         let about = match shared {
             false => format!("Whose it is: the `{}` of the row", tenancy.claim),
-            true => format!("The `{}` in which the change was made, if it was in one", tenancy.claim),
+            true => {
+                format!("The `{}` in which the change was made, if it was in one", tenancy.claim)
+            }
         };
         let schema = any_text().with("description", about);
         own.push(Attribute { name: "tenant", required: !shared, schema });

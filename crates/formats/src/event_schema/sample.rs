@@ -20,7 +20,7 @@ pub(crate) fn sample(architecture: &Architecture, event: &Event) -> Option<Node>
         ("specversion", "1.0".into()),
         ("id", example::id(&event.name).into()),
         ("source", source(domain, emitter).into()),
-        ("type", super::wire_type(event).into()),
+        ("type", event.wire_type().into()),
         ("subject", format!("{}/{row}", resource.path).into()),
         ("time", example::timestamp(MORNING).into()),
         ("datacontenttype", "application/json".into()),
@@ -39,10 +39,13 @@ fn data(domain: &Domain, event: &Event, emitter: ResourceId) -> Option<Node> {
     let mut data = Node::empty();
     for member in &event.data {
         let state = reached(domain, event, emitter, member.field);
-        data.set(&member.name, match state {
-            Some(state) => state.into(),
-            None => row.get(&member.name)?.clone(),
-        });
+        data.set(
+            &member.name,
+            match state {
+                Some(state) => state.into(),
+                None => row.get(&member.name)?.clone(),
+            },
+        );
     }
     Some(data)
 }
