@@ -6,9 +6,12 @@
 
 mod effect;
 mod event;
+mod lag;
 mod part;
+mod schedule;
 mod turn;
 mod upkeep;
+mod view;
 
 use crate::engine::backend::{Backend, Live};
 use crate::plan::Plan;
@@ -17,6 +20,7 @@ use crate::ports::events::{Part, Place, Refused, Span};
 use crate::ports::store::{Store, Unavailable};
 use ir::domain::ContextId;
 use part::Work;
+use schedule::Recurring;
 use std::collections::BTreeSet;
 use std::io;
 use std::sync::Arc;
@@ -25,6 +29,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use turn::Turn;
+use view::Projection;
 
 /// Between two looks for places of new tenants.
 const PLACES_EVERY: Duration = Duration::from_secs(5);
@@ -90,15 +95,24 @@ async fn supervise(backend: Arc<Backend>, owner: Arc<str>, mut stopped: watch::R
             _ = stopped.changed() => break,
         };
         let turn = Turn::new(&backend, live.number, &owner, stopped.clone());
+        let schedules = live.engine.plan.domain.schedules.len();
         drop(live);
         let mut tasks = JoinSet::new();
         let mut known: BTreeSet<Job> = BTreeSet::new();
         tasks.spawn(upkeep::run(turn.clone()));
+        tasks.spawn(lag::run(turn.clone()));
+        for at in 0..schedules {
+            tasks.spawn(Recurring::new(turn.clone(), at).run());
+        }
         while let Some(live) = turn.live().await {
             for job in jobs(&live).await {
-                if known.insert(job.clone()) {
-                    tasks.spawn(Work::new(turn.clone(), job).run());
+                if !known.insert(job.clone()) {
+                    continue;
                 }
+                match job.view {
+                    true => tasks.spawn(Projection::new(turn.clone(), job).run()),
+                    false => tasks.spawn(Work::new(turn.clone(), job).run()),
+                };
             }
             drop(live);
             if tokio::time::timeout(PLACES_EVERY, turn.ended()).await.is_ok() {
@@ -137,6 +151,16 @@ async fn jobs(live: &Live) -> Vec<Job> {
 /// The services whose logs a consumer reads.
 fn sources(plan: &Plan, consumer: &Consumer) -> BTreeSet<usize> {
     consumer.sources.iter().map(|context: &ContextId| plan.service_of(*context)).collect()
+}
+
+/// The services whose logs a view is made of.
+pub(crate) fn view_sources(plan: &Plan, view: usize) -> BTreeSet<usize> {
+    sources(plan, &plan.consumers.views[view])
+}
+
+/// The work on a view over a log.
+pub(crate) fn view_part(plan: &Plan, view: usize, source: usize, place: &Place) -> Part {
+    part(plan, &plan.consumers.views[view], source, place)
 }
 
 fn part(plan: &Plan, consumer: &Consumer, source: usize, place: &Place) -> Part {

@@ -35,6 +35,7 @@ use crate::problem::{Problem, kinds};
 use ids::Ids;
 use ir::domain::ResourceId;
 use std::sync::Arc;
+use tokio::sync::{broadcast, watch};
 
 /// Why a use case was not done.
 pub(crate) type Failure = Box<Problem>;
@@ -57,12 +58,25 @@ pub(crate) struct Shared {
     pub(crate) ids: Ids,
     /// Calls that met a conflict wait here for their turn on the row.
     pub(crate) turns: unit::Turns,
+    /// Changes when events were folded into some view by this process.
+    pub(crate) projected: watch::Sender<u64>,
+    /// Tells whose dead letter was redriven or discarded by this process: consumer and key.
+    pub(crate) remedied: broadcast::Sender<(Arc<str>, u128)>,
 }
+
+/// Remedies that are told to consumers who are slow to listen; they find the others by themselves.
+const REMEDIES_MAX: usize = 256;
 
 impl Shared {
     /// Of a clock and randomness.
     pub(crate) fn new(clock: Arc<dyn Clock>, randomness: Arc<dyn Randomness>) -> Self {
-        Self { ids: Ids::new(randomness), clock, turns: unit::Turns::default() }
+        Self {
+            ids: Ids::new(randomness),
+            clock,
+            turns: unit::Turns::default(),
+            projected: watch::Sender::new(0),
+            remedied: broadcast::Sender::new(REMEDIES_MAX),
+        }
     }
 }
 

@@ -171,6 +171,12 @@ impl Plan {
         Some(self.service_of[at])
     }
 
+    /// Index of the view whose rows have that id.
+    pub(crate) fn view_index(&self, rows: ResourceId) -> Option<usize> {
+        let at = rows.index().checked_sub(self.domain.resources.len())?;
+        (at < self.domain.views.len()).then_some(at)
+    }
+
     /// Index of the service that stores a context.
     pub(crate) fn service_of(&self, context: ContextId) -> usize {
         self.service_of[context.index()]

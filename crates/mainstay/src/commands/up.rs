@@ -281,6 +281,19 @@ impl<'a> Running<'a> {
         &self.designed.architecture.domain
     }
 
+    /// The name that it claims work by. Files are locked by one process: what the one before it had
+    /// claimed is its own at once. On a server no other process has the name.
+    fn owner(&self) -> String {
+        match &self.home {
+            Home::Directory(_) => "files".to_owned(),
+            Home::Server(_) => {
+                let mut random = [0; 8];
+                SystemRandomness.fill(&mut random);
+                format!("{}-{:016x}", std::process::id(), u64::from_be_bytes(random))
+            }
+        }
+    }
+
     /// A token of the development key for a caller.
     fn token(&self, caller: &Caller, tenant: Option<&str>) -> Result<String, String> {
         let key = self.key.as_ref().ok_or("there is no development key in production")?;
@@ -341,7 +354,7 @@ impl<'a> Running<'a> {
         let site: Arc<dyn Service> = Arc::clone(&self.site) as _;
         let server = serve(bound, site, around).map_err(not_served)?;
         callers::warm(&self.callers);
-        let mut consumption = Consumption::start(&self.backend, &owner())
+        let mut consumption = Consumption::start(&self.backend, &self.owner())
             .map_err(|cause| start_failure(format!("no thread for events: {cause}")))?;
         let (url, address) = (server.url(), server.address());
         // Whoever is told that it serves may send signals and ask for a move at once.
@@ -400,13 +413,6 @@ impl<'a> Running<'a> {
             }
         }
     }
-}
-
-/// A name that no other process has, for what it claims.
-fn owner() -> String {
-    let mut random = [0; 8];
-    SystemRandomness.fill(&mut random);
-    format!("{}-{:016x}", std::process::id(), u64::from_be_bytes(random))
 }
 
 /// Readiness needs every store.

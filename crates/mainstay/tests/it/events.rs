@@ -217,6 +217,97 @@ pub(crate) fn a_dead_letter_parks_its_key_and_is_mended_and_redriven() {
     assert_eq!(post.get(staff, &path).problem(404), "not-found");
 }
 
+/// The day's orders and revenue, as the view has them once everything so far is in it.
+fn sales(shop: &Scene, caller: &str) -> Vec<(i64, String)> {
+    let asked = shop.request(caller, "GET", "/v1/sales-by-day").header("prefer", "wait=30");
+    let answer = asked.send();
+    let page = answer.expect(200);
+    assert_eq!(answer.header("preference-applied"), "wait=30", "{page}");
+    let items = page["items"].as_array().expect("items");
+    let row = |item: &Value| {
+        let orders = item["orders"].as_i64().unwrap_or_else(|| panic!("no orders in {item}"));
+        (orders, text(&item["revenue"], "amount"))
+    };
+    items.iter().map(row).collect()
+}
+
+#[test]
+pub(crate) fn a_view_has_what_happened_before_it_is_waited_for() {
+    let mut shop = Scene::empty("shop");
+    let mine = product(&shop, "acme", "A-1", "12.50");
+    let theirs = product(&shop, "globex", "A-1", "1.00");
+    assert!(sales(&shop, MANAGER).is_empty());
+    for paid_so_far in 1..=3 {
+        paid(&shop, ALICE, &mine);
+        let all = sales(&shop, MANAGER);
+        let orders: i64 = all.iter().map(|(orders, _)| orders).sum();
+        assert_eq!(orders, paid_so_far, "{all:?}");
+    }
+    let id = order(&shop, "shopper globex carol", &theirs);
+    shop.command("shopper globex carol", &format!("/v1/orders/{id}/place")).expect(200);
+    shop.command("system globex", &format!("/v1/orders/{id}/pay")).expect(200);
+    let all = sales(&shop, "staff.manager globex");
+    assert_eq!(all, [(1, "2.00".to_owned())], "tenants never meet");
+    // Unless the day ended meanwhile, it is one row.
+    let all = sales(&shop, MANAGER);
+    if let [one] = all.as_slice() {
+        assert_eq!(*one, (3, "75.00".to_owned()));
+    }
+    assert_eq!(shop.get(ALICE, "/v1/sales-by-day").problem(403), "forbidden");
+    assert_eq!(
+        shop.post(MANAGER, "/v1/sales-by-day", json!({})).problem(405),
+        "method-not-allowed"
+    );
+    shop.server.kill();
+    shop.server = Server::start("examples/shop", &shop.folder.0.join("data"), &[]);
+    assert_eq!(sales(&shop, MANAGER), all, "what is folded is not folded again");
+}
+
+/// A model whose schedule closes tickets that are done, every second.
+const CLOSING: &str = "
+system: desk
+tenancy: row by org
+actors: { user: oidc }
+contexts:
+  help:
+    resources:
+      Ticket:
+        fields: { title: string max 40, done: bool = false, status: open | closed, weight: int = 1 }
+        commands:
+          close: { input: { by: int }, status: open -> closed, set: { weight: by }, by: system }
+        allow: { read: user, write: user }
+schedules:
+  close_done:
+    every: 1 s
+    for: Ticket
+    where: done && status == open
+    do: Ticket.close
+    with: { by: weight + 1 }
+";
+
+#[test]
+pub(crate) fn a_schedule_calls_its_command_on_each_row_of_every_tenant() {
+    let folder = Folder::new().with("mainstay.yaml", CLOSING);
+    let model = folder.0.join("mainstay.yaml").display().to_string();
+    let desk = Scene::of(&model, folder);
+    let callers = ["user acme ann", "user globex bob"];
+    let make = |caller: &str, done: bool| {
+        let body = json!({"title": "t", "done": done, "weight": 4});
+        text(&desk.post(caller, "/v1/tickets", body).expect(201), "id")
+    };
+    let done = callers.map(|caller| make(caller, true));
+    let open = callers.map(|caller| make(caller, false));
+    for (caller, id) in callers.iter().zip(&done) {
+        let ticket = || desk.get(caller, &format!("/v1/tickets/{id}")).expect(200);
+        until(ticket, || ticket()["status"] == "closed");
+        assert_eq!(ticket()["weight"], 5, "inputs are worked out from the row");
+    }
+    for (caller, id) in callers.iter().zip(&open) {
+        let ticket = desk.get(caller, &format!("/v1/tickets/{id}")).expect(200);
+        assert_eq!(ticket["status"], "open", "others stay as they are");
+    }
+}
+
 /// Pays orders from several threads until told to end; those that were acknowledged as paid.
 fn pay_until(shop: &Scene, product: &str, done: &Mutex<Vec<String>>, stop: &AtomicBool) {
     let (alice, system) = (shop.token(ALICE), shop.token(SYSTEM));
@@ -280,7 +371,10 @@ pub(crate) fn after_kill_9_under_load_every_event_has_had_its_effect_once() {
     };
     until(|| format!("{} of {} are left", left(), acknowledged.len()), || left() == 0);
     // Of those too whose answer was lost, none twice.
-    for (order, templates) in messages(&shop, MANAGER) {
-        assert_eq!(templates, ["order_paid"], "{order}");
+    let told = messages(&shop, MANAGER);
+    for (order, templates) in &told {
+        assert_eq!(templates, &["order_paid"], "{order}");
     }
+    let folded: i64 = sales(&shop, MANAGER).iter().map(|(orders, _)| orders).sum();
+    assert_eq!(usize::try_from(folded).ok(), Some(told.len()), "each is in the view once");
 }

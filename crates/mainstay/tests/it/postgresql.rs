@@ -49,6 +49,14 @@ on_postgresql! {
     crash:
         after_kill_9_under_load_every_acknowledged_write_is_there_exactly_once,
         a_restart_keeps_rows_keys_and_tokens,;
+    events:
+        a_reaction_makes_a_row_for_each_event_once,
+        events_are_listed_as_cloud_events_to_whom_the_rows_are_shown,
+        a_stream_of_events_goes_on_where_a_client_left_it,
+        a_dead_letter_parks_its_key_and_is_mended_and_redriven,
+        a_view_has_what_happened_before_it_is_waited_for,
+        a_schedule_calls_its_command_on_each_row_of_every_tenant,
+        after_kill_9_under_load_every_event_has_had_its_effect_once,;
     live:
         under_load_a_model_is_swapped_again_and_again_and_no_request_fails,
         killed_in_the_middle_of_a_swap_it_starts_again_with_every_row,

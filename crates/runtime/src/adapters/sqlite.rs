@@ -24,6 +24,7 @@ mod read;
 mod readers;
 mod schema;
 mod system;
+mod tenants;
 mod transfer;
 mod write;
 mod writer;
@@ -355,6 +356,10 @@ impl Store for SqliteStore {
             Ok(file == File::Service || self.layout.path(&file).exists())
         }
         .boxed()
+    }
+
+    fn tenants(&self, resource: ResourceId) -> BoxFuture<'_, Result<Vec<Tenant>, Unavailable>> {
+        async move { self.tenants_now(resource) }.boxed()
     }
 
     fn eventing(&self) -> Option<&dyn Eventing> {

@@ -12,6 +12,7 @@ use crate::ports::events::{
 };
 use crate::ports::store::{Store, Unavailable};
 use crate::problem::kinds;
+use crate::telemetry::metrics::Gauge;
 use futures::StreamExt;
 use futures::future::BoxFuture;
 use futures::stream::FuturesUnordered;
@@ -22,17 +23,17 @@ use std::time::Duration;
 use tokio::sync::watch;
 
 /// A claim holds so long where nobody renews it: as long as a dead process keeps others waiting.
-const LEASE_MICROS: i64 = 15_000_000;
+pub(super) const LEASE_MICROS: i64 = 10_000_000;
 /// It is renewed so often.
-const RENEW_EVERY: Duration = Duration::from_secs(5);
+pub(super) const RENEW_EVERY: Duration = Duration::from_secs(3);
 /// Bytes of events that are read at once, beyond the first.
-const READ_BYTES_MAX: usize = 8 << 20;
+pub(super) const READ_BYTES_MAX: usize = 8 << 20;
 /// Where so many bytes were left, nothing stood behind the last event that was read.
 const ROOM_BYTES: usize = 4 << 20;
 /// Heads of held keys that are read at once.
 const HEADS_MAX: u32 = 10_000;
 /// Between two attempts while a store can't.
-const STORE_PAUSE: Duration = Duration::from_millis(250);
+pub(super) const STORE_PAUSE: Duration = Duration::from_millis(250);
 /// Errors that a held event remembers: so many of the first, and of the last.
 const ERRORS_KEPT: usize = 5;
 
@@ -81,6 +82,8 @@ struct Working {
     errors: BTreeMap<i64, Attempt>,
     /// Of which resource the row of a key is.
     resources: BTreeMap<u128, Arc<str>>,
+    /// Keys that wait because of a held event, and those behind a dead one.
+    told: [Arc<Gauge>; 2],
 }
 
 impl Work {
@@ -138,7 +141,14 @@ impl Working {
     fn begin(turn: Turn, job: Arc<Job>, claim: Claim) -> Self {
         let settings = machine::Settings { in_flight_max: 64, ..machine::Settings::default() };
         let (machine, actions) = Consumer::claimed(Arc::new(settings), claim.position);
+        let held = "Keys of a consumer that wait behind an event which could not be done yet.";
+        let dead = "Keys of a consumer that wait behind an event which was given up.";
+        let told = [
+            turn.gauge("mainstay_consumer_held_keys", held, &job.part),
+            turn.gauge("mainstay_consumer_dead_keys", dead, &job.part),
+        ];
         let mut working = Self {
+            told,
             turn,
             job,
             claim,
@@ -159,6 +169,7 @@ impl Working {
         let turn = self.turn.clone();
         let mut ending = false;
         let mut renew = tokio::time::interval(RENEW_EVERY);
+        let mut remedied = turn.remedied();
         renew.tick().await;
         loop {
             let tick = self.until_tick();
@@ -168,6 +179,10 @@ impl Working {
                     None => return,
                 },
                 Ok(()) = appended.changed() => Input::Appended,
+                Ok((consumer, key)) = remedied.recv() => match consumer == self.job.part.consumer {
+                    true => Input::Remedied { key },
+                    false => continue,
+                },
                 () = tokio::time::sleep(tick) => Input::Tick,
                 _ = renew.tick() => {
                     self.pending.push(self.renewed());
@@ -180,10 +195,19 @@ impl Working {
                 }
             };
             let actions = self.machine.step(self.turn.now(), input);
+            self.tell();
             if actions.contains(&Action::Drained) {
-                return;
+                let position = self.machine.position();
+                return give_back(&self.turn, &self.job, &self.claim, position).await;
             }
             self.carry_out(actions);
+        }
+    }
+
+    fn tell(&self) {
+        let gauges = self.machine.gauges();
+        for (gauge, keys) in self.told.iter().zip([gauges.held_keys, gauges.dead_keys]) {
+            gauge.set(i64::try_from(keys).unwrap_or(i64::MAX));
         }
     }
 
@@ -343,7 +367,10 @@ impl Working {
 
     fn head(&self, key: u128) -> BoxFuture<'static, Answer> {
         let Some(resource) = self.resources.get(&key) else {
-            return Box::pin(async move { Answer::Head(key, None) });
+            let query = HeldQuery { heads: true, rows_max: HEADS_MAX, ..self.query() };
+            let of_key = move |head: &Held| head.event.row == key;
+            return self
+                .held(query, move |heads| Answer::Head(key, heads.into_iter().find(of_key)));
         };
         let key_of = Some((Arc::clone(resource), key));
         let query = HeldQuery { heads: true, key: key_of, rows_max: 1, ..self.query() };
@@ -451,6 +478,14 @@ impl Working {
             }
         })
     }
+}
+
+/// Others may claim the part from now on. Where that can't be said, they wait for its end.
+pub(super) async fn give_back(turn: &Turn, job: &Job, claim: &Claim, position: i64) {
+    let Some(live) = turn.at_hand().await else { return };
+    let Some(state) = live.engine.stores()[job.state].eventing() else { return };
+    let settled = Settled { held: Vec::new(), position, until: turn.now() };
+    let _waits = state.settle(&job.place, claim, &settled).await;
 }
 
 /// What a read of the log comes to: the events that the consumer hears, and whether there is more.

@@ -1,8 +1,10 @@
 //! What is served, for as long as it is the plan that a task began with.
 
 use crate::engine::backend::{Backend, Live};
+use crate::ports::events::Part;
+use crate::telemetry::metrics::Gauge;
 use std::sync::Arc;
-use tokio::sync::watch;
+use tokio::sync::{broadcast, watch};
 
 /// A task's view of the backend.
 #[derive(Clone)]
@@ -46,6 +48,18 @@ impl Turn {
     /// 64 even bits.
     pub(super) fn random(&self) -> u64 {
         self.backend.random()
+    }
+
+    /// A gauge of a part of a consumer's work.
+    pub(super) fn gauge(&self, name: &'static str, help: &'static str, part: &Part) -> Arc<Gauge> {
+        let (consumer, source) = (&part.consumer, &part.source);
+        let labels = format!("consumer=\"{consumer}\",source=\"{source}\"");
+        self.backend.metrics().gauge(name, help, &labels)
+    }
+
+    /// Tells of dead letters that somebody did something about.
+    pub(super) fn remedied(&self) -> broadcast::Receiver<(Arc<str>, u128)> {
+        self.backend.remedied()
     }
 
     /// Waits until the task is to end.

@@ -19,7 +19,7 @@ use std::pin::pin;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
-use tokio::sync::{Notify, Semaphore};
+use tokio::sync::{Notify, Semaphore, broadcast};
 
 /// Between two looks whether the calls of a former plan have ended.
 const LOOK_EVERY: Duration = Duration::from_millis(2);
@@ -186,6 +186,16 @@ impl Backend {
             }
             opened.await;
         }
+    }
+
+    /// Counts what happens.
+    pub(crate) fn metrics(&self) -> &Metrics {
+        &self.metrics
+    }
+
+    /// Tells of dead letters that somebody did something about.
+    pub(crate) fn remedied(&self) -> broadcast::Receiver<(Arc<str>, u128)> {
+        self.shared.remedied.subscribe()
     }
 
     /// 64 random bits.

@@ -7,6 +7,7 @@ mod dead_letters;
 mod etag;
 mod events;
 mod explain;
+mod fresh;
 mod keys;
 mod list;
 mod negotiate;

@@ -324,6 +324,11 @@ pub trait Store: Send + Sync {
         Box::pin(std::future::ready(None))
     }
 
+    /// Tenants that have rows of a resource, each once; none alone where it has no tenants.
+    fn tenants(&self, _resource: ResourceId) -> BoxFuture<'_, Result<Vec<Tenant>, Unavailable>> {
+        Box::pin(std::future::ready(Ok(vec![None])))
+    }
+
     /// Its log and what consumers remember; none where it has no events.
     fn eventing(&self) -> Option<&dyn Eventing> {
         None

@@ -288,6 +288,9 @@ async fn remedied(live: &Live, call: &Call, held: &Held, remedy: &Remedy) -> Res
         let Some(letters) = store.eventing() else { continue };
         for place in places(&**store, call).await? {
             if letters.remedy(&place, consumer, event, remedy, call.bindings.now).await? {
+                let told = (Arc::clone(consumer), held.event.row);
+                // Where nobody works on it here, somebody finds it in time.
+                let _nobody = live.engine.shared.remedied.send(told);
                 return Ok(());
             }
         }

@@ -15,6 +15,7 @@ use crate::http::Response;
 use crate::plan::list::{FilterPlan, Refused};
 use crate::problem::{Problem, kinds};
 use crate::search::{WORDS_MAX, words};
+use futures::FutureExt;
 use http::{StatusCode, header};
 use ir::domain::{Field, FieldId, Grant, ResourceId};
 use ir::expr::{Expr, ExprKind, FieldRef, Implicit, Type};
@@ -41,6 +42,11 @@ impl<'a> Asked<'a> {
     /// `GET /v1/orders`
     pub(super) async fn list(&self) -> Result<Response, Failure> {
         let resource = self.resource()?;
+        let view = self.live.engine.plan.view_index(resource);
+        let waited = match view {
+            Some(view) => self.caught_up(view).boxed().await?,
+            None => None,
+        };
         let Parameters { wish, limit, cursor, sort, filters, search, binding, raw } =
             self.list_parameters(resource)?;
         let after = match cursor {
@@ -95,6 +101,10 @@ impl<'a> Asked<'a> {
             let between = if raw.is_empty() { "" } else { "&" };
             let link = format!("<{path}?{raw}{between}cursor={next}>; rel=\"next\"");
             response = response.header(header::LINK, &link);
+        }
+        if let Some(waited) = waited {
+            let applied = header::HeaderName::from_static("preference-applied");
+            response = response.header(applied, &waited);
         }
         Ok(response)
     }
