@@ -5,6 +5,7 @@ use crate::adapters::postgres::PostgresStore;
 use crate::fixture::postgres::run;
 use crate::fixture::store::{AREA, SLOT};
 use crate::ports::conformance::{Bench, constraints};
+use crate::ports::events::Consumed;
 use crate::ports::store::Unavailable;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -69,6 +70,46 @@ fn connections_that_are_ended_under_load_fail_no_call() {
     stop.store(true, Ordering::Relaxed);
     workers.into_iter().for_each(|one| runtime.block_on(one).expect("no panic"));
     assert!(ended > 10 && done > 100, "{ended} connections ended, {done} calls done");
+}
+
+#[test]
+fn an_effect_happens_once_though_connections_are_ended_under_it() {
+    let database = database!();
+    let store = Arc::new(database.open(Layout::Row));
+    let (runtime, stop) = (runtime(), Arc::new(AtomicBool::new(false)));
+    let acme = tenant("acme");
+    let calls: Arc<[AtomicUsize; 4]> = Arc::default();
+    for id in 0..4 {
+        wait(insert(&*store, &acme, thing_of(id, "row"))).expect("it commits");
+    }
+    let workers: Vec<_> = (0..4_u128)
+        .map(|worker| {
+            let (store, stop, acme) = (Arc::clone(&store), Arc::clone(&stop), acme.clone());
+            let calls = Arc::clone(&calls);
+            runtime.spawn(async move {
+                let mut event = worker * 1_000_000;
+                while !stop.load(Ordering::Relaxed) {
+                    event += 1;
+                    let consumed = Consumed { consumer: "lab".into(), event, now: 0 };
+                    let (field, by) = (thing::HITS, 1);
+                    let writes = vec![Write::Count { resource: THING, id: worker, field, by }];
+                    let set = WriteSet { consumed: Some(consumed), ..set(&acme, writes) };
+                    let done = store.commit(set, &Bindings::default()).await;
+                    done.expect("the inbox tells what became of it");
+                    calls[worker as usize].fetch_add(1, Ordering::Relaxed);
+                }
+            })
+        })
+        .collect();
+    let (ended, done) = terminate(&database.url(), &calls[..]);
+    stop.store(true, Ordering::Relaxed);
+    workers.into_iter().for_each(|one| runtime.block_on(one).expect("no panic"));
+    assert!(ended > 10 && done > 100, "{ended} connections ended, {done} calls done");
+    let rows = wait(store.get(&acme, THING, &[0, 1, 2, 3], &[], &Bindings::default()));
+    for row in rows.expect("it reads") {
+        let done = calls[row.id as usize].load(Ordering::Relaxed) as i64;
+        assert_eq!(row.value(thing::HITS), &Value::Int(done), "each counted once");
+    }
 }
 
 /// Sets that want the same rows at once.
