@@ -5,6 +5,7 @@
 pub mod capacity;
 pub mod catalog;
 pub mod check;
+pub mod compatibility;
 mod design;
 pub mod draft;
 pub mod lower;
