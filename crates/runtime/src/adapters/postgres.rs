@@ -27,6 +27,7 @@ mod schema;
 mod shared;
 mod sweep;
 mod system;
+mod tenants;
 mod transfer;
 mod wanted;
 mod write;
@@ -391,6 +392,10 @@ impl Store for PostgresStore {
 
     fn ready(&self) -> BoxFuture<'_, Result<(), Unavailable>> {
         self.ready_now().boxed()
+    }
+
+    fn tenants(&self, resource: ResourceId) -> BoxFuture<'_, Result<Vec<Tenant>, Unavailable>> {
+        self.tenants_now(resource).boxed()
     }
 
     fn eventing(&self) -> Option<&dyn Eventing> {
