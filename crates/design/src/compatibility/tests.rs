@@ -200,6 +200,10 @@ fn another_emitter_is_held_to_what_the_first_one_sent() {
     });
     assert_eq!(
         found,
-        ["order.placed subject: may be `returns`", "order.placed data.total: is of another type",]
+        [
+            "order.placed subject: may be `returns`",
+            "order.placed data.shopper: is left out where `Return` emits it",
+            "order.placed data.total: is of another type",
+        ]
     );
 }
