@@ -4,7 +4,7 @@ use super::event::{EventScope, object};
 use crate::engine::change::{Body, Preconditions, Row, Verb, Write};
 use crate::engine::commit::Committed;
 use crate::engine::{Engine, Failure};
-use crate::ports::events::{Consumed, Logged};
+use crate::ports::events::{Consumed, Logged, Remedy};
 use crate::ports::store::{Bindings, CommitError, Fresh, WriteSet};
 use crate::problem::{Problem, kinds};
 use crate::request::Call;
@@ -47,7 +47,7 @@ impl Engine {
             return self.settled(&consumer.name, state, event, held).await;
         };
         let done = self.react(&consumer.name, reaction, event).await?;
-        if done == Some(state) {
+        if done == Some((state, true)) {
             return Ok(());
         }
         self.settled(&consumer.name, state, event, held).await
@@ -73,14 +73,23 @@ impl Engine {
             ..WriteSet::default()
         };
         match self.stores()[state].commit(set, &call.bindings).await {
-            Ok(()) | Err(CommitError::Consumed) => Ok(()),
+            Ok(()) => Ok(()),
+            Err(CommitError::Consumed) => {
+                let Some(letters) = self.stores()[state].eventing() else { return Ok(()) };
+                // Where it is kept with its tenant's rows, or with all.
+                for place in [None, event.tenant.clone()] {
+                    letters.remedy(&place, consumer, event.id, &Remedy::Done, now).await?;
+                }
+                Ok(())
+            }
             Err(CommitError::Unavailable(why)) => Err(why.into()),
             Err(_) => Err(crate::engine::problem(kinds::INTERNAL)),
         }
     }
 
     /// Does what a reaction says about an event, once: the inbox row of the consumer is committed
-    /// with it. The service whose store took it; none where its condition does not hold.
+    /// with it. The service whose store took it, and whether that was now; none where its condition
+    /// does not hold.
     ///
     /// # Errors
     /// Whatever the engine answers a client; nothing was done then.
@@ -89,7 +98,7 @@ impl Engine {
         consumer: &Arc<str>,
         reaction: &Reaction,
         event: &Logged,
-    ) -> Result<Option<usize>, Failure> {
+    ) -> Result<Option<(usize, bool)>, Failure> {
         let now = self.shared.clock.now();
         let scope = EventScope::of(&self.plan, reaction.event, event, now)?;
         let consumed = Consumed { consumer: Arc::clone(consumer), event: event.id, now };
@@ -105,7 +114,8 @@ impl Engine {
             preconditions: Preconditions::default(),
         };
         match self.write(&call, &[write], false, &mut |_, _| None).await? {
-            Committed::Done | Committed::Elsewhere => Ok(Some(self.plan.service(planned.resource))),
+            Committed::Done => Ok(Some((self.plan.service(planned.resource), true))),
+            Committed::Elsewhere => Ok(Some((self.plan.service(planned.resource), false))),
         }
     }
 

@@ -250,8 +250,10 @@ pub enum Remedy {
         /// The data in place of what was published.
         data: Option<Arc<str>>,
     },
-    /// It is given up for good: what waits behind it goes on.
+    /// It is given up for good, which the inbox remembers: what waits behind it goes on.
     Discard,
+    /// Its effect was committed before, as the inbox says: the row goes, dead or not.
+    Done,
 }
 
 /// How far a part is.
@@ -321,7 +323,7 @@ pub trait DeadLetters: Send + Sync {
         query: &'a HeldQuery,
     ) -> BoxFuture<'a, Result<Vec<Held>, Unavailable>>;
 
-    /// Does something about a held event that is dead; false where there is none such.
+    /// Does something about a held event that is dead (or done); false where there is none such.
     fn remedy<'a>(
         &'a self,
         place: &'a Place,
@@ -352,7 +354,8 @@ pub struct Span {
 /// What the owner of a claim found out.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Settled {
-    /// Held events that are new or changed: all but `part` of each is stored.
+    /// Held events that are new or changed: all but `part` of each is stored. One whose effect the
+    /// inbox has already is not held.
     pub held: Vec<Held>,
     /// Everything up to here is settled.
     pub position: i64,

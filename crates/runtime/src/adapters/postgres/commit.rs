@@ -209,7 +209,7 @@ async fn is_done(places: &Places, place: &Place<'_>, set: &WriteSet) -> bool {
 /// none.
 async fn has_followed(readers: &Readers, session: &Session, set: &WriteSet) -> Option<bool> {
     let (asked, position) = match (&set.consumed, &set.projected) {
-        (Some(consumed), _) => (POSTGRESQL.is_consumed(consumed), None),
+        (Some(consumed), _) => (POSTGRESQL.is_consumed(&consumed.consumer, consumed.event), None),
         (None, Some(projected)) => {
             let (consumer, source) = (&projected.consumer, &projected.source);
             (POSTGRESQL.reached(&set.tenant, consumer, source), Some(projected.position))

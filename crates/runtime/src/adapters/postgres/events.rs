@@ -177,6 +177,10 @@ impl PostgresStore {
         lease.plain("BEGIN").await.map_err(failed)?;
         let own = execute(&lease, moved).await? == 1;
         for held in settled.held.iter().filter(|_| own) {
+            let done = POSTGRESQL.is_consumed(&claim.part.consumer, held.event.id);
+            if !query(&lease, done).await?.is_empty() {
+                continue;
+            }
             execute(&lease, POSTGRESQL.hold(&claim.part, held)).await?;
         }
         lease.plain("COMMIT").await.map_err(failed)?;
@@ -367,7 +371,18 @@ impl DeadLetters for PostgresStore {
     ) -> BoxFuture<'a, Result<bool, Unavailable>> {
         async move {
             let asked = POSTGRESQL.remedy(consumer, event, remedy, now);
-            Ok(self.change(place, asked).await? == 1)
+            let Some(before) = POSTGRESQL.before_remedy(consumer, event, remedy, now) else {
+                return Ok(self.change(place, asked).await? == 1);
+            };
+            let Some(spot) = self.places.answers(place).await? else { return Ok(false) };
+            let lease = self.lease(&spot).await?;
+            // A connection that is given up takes its transaction with it.
+            lease.plain("BEGIN").await.map_err(failed)?;
+            execute(&lease, before).await?;
+            let changed = execute(&lease, asked).await?;
+            lease.plain("COMMIT").await.map_err(failed)?;
+            lease.ended();
+            Ok(changed == 1)
         }
         .boxed()
     }

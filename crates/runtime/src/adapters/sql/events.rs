@@ -147,10 +147,9 @@ impl Tables {
     }
 
     /// Gives a row where the inbox has an event.
-    #[cfg(feature = "postgres")]
-    pub(crate) fn is_consumed(self, consumed: &Consumed) -> Asked<'static> {
+    pub(crate) fn is_consumed(self, consumer: &str, event: u128) -> Asked<'static> {
         let (Self { inbox, .. }, s) = (self, self.sign);
-        let cell = uuid(event_key(&consumed.consumer, consumed.event));
+        let cell = uuid(event_key(consumer, event));
         Asked::with(format!("SELECT 1 FROM {inbox} WHERE \"id\" = {s}1"), [cell])
     }
 

@@ -162,6 +162,10 @@ impl SqliteStore {
                 return Ok(false);
             }
             for held in &settled.held {
+                let done = SQLITE.is_consumed(&claim.part.consumer, held.event.id);
+                if link.exists(&done.text, done.cells)? {
+                    continue;
+                }
                 let Asked { text, cells } = SQLITE.hold(&claim.part, held);
                 link.execute(&text, cells)?;
             }
@@ -354,9 +358,16 @@ impl DeadLetters for SqliteStore {
         now: i64,
     ) -> BoxFuture<'a, std::result::Result<bool, Unavailable>> {
         async move {
+            let before = SQLITE.before_remedy(consumer, event, remedy, now);
             let Asked { text, cells } = SQLITE.remedy(consumer, event, remedy, now);
-            let cells = cells.into_iter().map(events::owned).collect();
-            Ok(self.change(place, Asked { text, cells }).await? == 1)
+            let cells: Vec<_> = cells.into_iter().map(events::owned).collect();
+            let run = move |link: &Link| {
+                if let Some(Asked { text, cells }) = &before {
+                    link.execute(text, cells.iter().cloned())?;
+                }
+                link.execute(&text, cells.iter().cloned())
+            };
+            Ok(self.writers.run(place, run).await?.unwrap_or(0) == 1)
         }
         .boxed()
     }

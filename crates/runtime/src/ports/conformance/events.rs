@@ -392,6 +392,10 @@ pub(crate) fn a_dead_event_is_driven_again_or_given_up(bench: &Bench) {
     assert!(settle(bench, &claim, vec![all[0].clone()], events[2].position));
     assert!(remedy(1, Remedy::Discard));
     assert_eq!(one(1), None);
+    assert_eq!(effect(bench, 1, 1), Err(CommitError::Consumed), "nobody does it later");
+    assert!(settle(bench, &claim, vec![all[0].clone()], events[2].position));
+    assert_eq!(one(1), None, "what is done is not held");
+    assert!(!remedy(2, Remedy::Done), "its effect is not committed");
     assert_eq!(ids_of(&look(bench, &HeldQuery::default())), [2, 3], "the others go on");
 }
 

@@ -149,6 +149,28 @@ impl Tables {
         asked.term(self, &end, Cell::Int(query.rows_max.into()));
     }
 
+    /// What comes before a remedy, in its transaction: the inbox remembers what is discarded, so that
+    /// nobody who has it from the log does it later.
+    pub(crate) fn before_remedy(
+        self,
+        consumer: &str,
+        event: u128,
+        remedy: &Remedy,
+        now: i64,
+    ) -> Option<Asked<'static>> {
+        let (Self { deliveries, inbox, .. }, s) = (self, self.sign);
+        if *remedy != Remedy::Discard {
+            return None;
+        }
+        // The two have one key.
+        let text_of = format!(
+            "INSERT INTO {inbox} (\"id\", \"consumer\", \"event\", \"tenant\", \"time\") \
+             SELECT \"id\", \"consumer\", \"event_id\", \"tenant\", {s}2 FROM {deliveries} \
+             WHERE \"id\" = {s}1 AND \"state\" = 'dead' ON CONFLICT (\"id\") DO NOTHING"
+        );
+        Some(Asked::with(text_of, [uuid(event_key(consumer, event)), Cell::Int(now)]))
+    }
+
     /// Does something about an event that is dead; changes no row where there is none such.
     pub(crate) fn remedy<'q>(
         self,
@@ -157,11 +179,18 @@ impl Tables {
         remedy: &'q Remedy,
         now: i64,
     ) -> Asked<'q> {
-        let (Self { deliveries, .. }, s) = (self, self.sign);
+        let (Self { deliveries, inbox, .. }, s) = (self, self.sign);
         let key = uuid(event_key(consumer, event));
         let dead = format!("WHERE \"id\" = {s}1 AND \"state\" = 'dead'");
         match remedy {
             Remedy::Discard => Asked::with(format!("DELETE FROM {deliveries} {dead}"), [key]),
+            Remedy::Done => Asked::with(
+                format!(
+                    "DELETE FROM {deliveries} WHERE \"id\" = {s}1 AND EXISTS (SELECT 1 FROM {inbox} \
+                     i WHERE i.\"id\" = {s}1)"
+                ),
+                [key],
+            ),
             Remedy::Redrive { data } => {
                 let edited = match data {
                     Some(_) => format!(", \"data\" = {s}3, \"edited\" = {s}4"),
