@@ -23,6 +23,8 @@ pub(crate) enum Verb {
     Reference(Reference),
     /// Count the instructions of check, design and start-up against the committed baseline
     Instructions(Counted),
+    /// Measure what follows from writes: delay, events a second, cost of the outbox
+    Events(Followed),
 }
 
 /// Form of the result.
@@ -116,4 +118,30 @@ pub(crate) struct Counted {
     /// Write the baseline anew
     #[arg(long)]
     pub(crate) update: bool,
+}
+
+/// How what follows from writes is measured.
+#[derive(Debug, Args)]
+pub(crate) struct Followed {
+    /// Mainstay's binary [default: the one beside this program]
+    #[arg(long, value_name = "PATH")]
+    pub(crate) mainstay: Option<PathBuf>,
+    /// PostgreSQL to measure on as well: a superuser's URL; databases are made and dropped
+    #[arg(long, value_name = "URL")]
+    pub(crate) database: Option<String>,
+    /// Writes, one at a time, whose effects are waited for
+    #[arg(long, default_value_t = 200)]
+    pub(crate) writes: u32,
+    /// Rounds of each model, in turn; the median counts
+    #[arg(long, default_value_t = 3)]
+    pub(crate) rounds: usize,
+    /// Seconds of a round
+    #[arg(long, default_value_t = 3)]
+    pub(crate) seconds: u32,
+    /// Connections of the load
+    #[arg(long, default_value_t = 32)]
+    pub(crate) connections: u32,
+    /// Directory for the databases, removed at the end [default: in the system's own for such]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) scratch: Option<PathBuf>,
 }

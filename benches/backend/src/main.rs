@@ -5,6 +5,7 @@ mod agree;
 mod arguments;
 mod cases;
 mod data;
+mod events;
 mod instructions;
 mod load;
 mod measure;
@@ -25,6 +26,7 @@ fn main() -> ExitCode {
         None => measure::run(&arguments.measure),
         Some(Verb::Reference(reference)) => reference::serve(reference).map(|()| true),
         Some(Verb::Instructions(counted)) => instructions::run(counted),
+        Some(Verb::Events(followed)) => events::run(followed),
     };
     match done {
         Ok(true) => ExitCode::SUCCESS,

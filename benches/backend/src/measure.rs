@@ -1,6 +1,6 @@
 //! The measurement: stores are filled, both servers started, asked the same, loaded in turn.
 
-mod postgres;
+pub(crate) mod postgres;
 mod sqlite;
 
 use crate::arguments::{Format, Measure};

@@ -39,7 +39,8 @@ pub(crate) struct Row {
     sides: Vec<Medians>,
 }
 
-fn median(mut all: Vec<f64>) -> f64 {
+/// The middle one.
+pub(crate) fn median(mut all: Vec<f64>) -> f64 {
     all.sort_by(f64::total_cmp);
     let middle = all.len() / 2;
     match all.len() {

@@ -44,7 +44,8 @@ fn with<T>(
     })
 }
 
-fn batch(url: &str, text: &str) -> Result<(), String> {
+/// Runs statements on a connection of its own.
+pub(crate) fn batch(url: &str, text: &str) -> Result<(), String> {
     with(url, async |client| client.batch_execute(text).await)
 }
 

@@ -149,8 +149,8 @@ impl Tables {
         asked.term(self, &end, Cell::Int(query.rows_max.into()));
     }
 
-    /// What comes before a remedy, in its transaction: the inbox remembers what is discarded, so that
-    /// nobody who has it from the log does it later.
+    /// What comes before a remedy, in its transaction: the inbox remembers what is discarded, so
+    /// that nobody who has it from the log does it later.
     pub(crate) fn before_remedy(
         self,
         consumer: &str,
@@ -186,8 +186,8 @@ impl Tables {
             Remedy::Discard => Asked::with(format!("DELETE FROM {deliveries} {dead}"), [key]),
             Remedy::Done => Asked::with(
                 format!(
-                    "DELETE FROM {deliveries} WHERE \"id\" = {s}1 AND EXISTS (SELECT 1 FROM {inbox} \
-                     i WHERE i.\"id\" = {s}1)"
+                    "DELETE FROM {deliveries} WHERE \"id\" = {s}1 AND EXISTS \
+                     (SELECT 1 FROM {inbox} i WHERE i.\"id\" = {s}1)"
                 ),
                 [key],
             ),
