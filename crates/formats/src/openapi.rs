@@ -3,6 +3,7 @@
 
 mod answers;
 mod common;
+mod events;
 mod links;
 mod parameters;
 mod paths;

@@ -2,7 +2,7 @@
 
 use super::answers::Answers;
 use super::scalar::reference;
-use super::{Writing, common, links, parameters, schemas, trail};
+use super::{Writing, common, events, links, parameters, schemas, trail};
 use crate::bodies::{Body, Need, need};
 use crate::example::{self, Form};
 use crate::tree::{Node, list, map};
@@ -23,6 +23,7 @@ pub(super) fn paths(writing: &Writing<'_>, answers: &mut Answers) -> Node {
         }
     }
     paths.extend(trail::path(writing, answers));
+    paths.extend(events::paths(writing, answers));
     paths.extend(common::explain(writing, answers));
     paths.extend(common::probes().into_iter().map(|(path, node)| (path.to_owned(), node)));
     Node::Map(paths)

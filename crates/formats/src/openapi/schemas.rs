@@ -12,7 +12,7 @@ use ir::model::FieldType;
 use ir::schema::{Part, Schema};
 
 /// Names that the document itself uses.
-const TAKEN: [&str; 9] = [
+const TAKEN: [&str; 14] = [
     "Money",
     "Currency",
     "Timespan",
@@ -21,6 +21,11 @@ const TAKEN: [&str; 9] = [
     "BatchAnswer",
     "Explanation",
     "AuditEntry",
+    "DeadLetter",
+    "DeadLetterPage",
+    "Event",
+    "EventPage",
+    "Redriven",
     "AuditPage",
 ];
 
@@ -127,6 +132,9 @@ pub(super) fn schemas(writing: &Writing<'_>) -> Node {
     schemas.set("Explanation", super::common::explanation());
     if writing.architecture.settings.audited {
         super::trail::schemas(&mut schemas);
+    }
+    if super::events::any(writing) {
+        super::events::schemas(&mut schemas);
     }
     schemas
 }

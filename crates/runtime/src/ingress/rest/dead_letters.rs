@@ -5,6 +5,7 @@ use super::audit::resources;
 use super::caller_name;
 use super::cursor::Binding;
 use super::list::limit;
+use super::negotiate::body_form;
 use super::query::{decode_segment, invalid, none, parameters, unknown};
 use crate::cloudevents;
 use crate::engine::access::unauthenticated;
@@ -178,6 +179,9 @@ pub(super) async fn redrive(
     let resources = admitted(live, call)?;
     none(request)?;
     let (event, consumer) = named(segment)?;
+    if !request.body.is_empty() {
+        body_form(request, false)?;
+    }
     let data = edited(&request.body)?;
     let held = find(live, call, &resources, event, &consumer).await?;
     remedied(live, call, &held, &Remedy::Redrive { data }).await?;
