@@ -4,8 +4,11 @@
 //! holds what is served only while it does something with it, so that whoever swaps or pauses the
 //! backend waits for one effect at most; when another plan is served, all tasks begin anew with it.
 
+mod doing;
 mod effect;
 mod event;
+mod hook;
+mod hooks;
 mod lag;
 mod part;
 mod schedule;
@@ -18,6 +21,8 @@ use crate::plan::Plan;
 use crate::plan::consumers::Consumer;
 use crate::ports::events::{Part, Place, Refused, Span};
 use crate::ports::store::{Store, Unavailable};
+use doing::Reactions;
+pub(crate) use hook::{attempt, note};
 use ir::domain::ContextId;
 use part::Work;
 use schedule::Recurring;
@@ -101,6 +106,7 @@ async fn supervise(backend: Arc<Backend>, owner: Arc<str>, mut stopped: watch::R
         let mut known: BTreeSet<Job> = BTreeSet::new();
         tasks.spawn(upkeep::run(turn.clone()));
         tasks.spawn(lag::run(turn.clone()));
+        tasks.spawn(hooks::run(turn.clone()));
         for at in 0..schedules {
             tasks.spawn(Recurring::new(turn.clone(), at).run());
         }
@@ -111,7 +117,7 @@ async fn supervise(backend: Arc<Backend>, owner: Arc<str>, mut stopped: watch::R
                 }
                 match job.view {
                     true => tasks.spawn(Projection::new(turn.clone(), job).run()),
-                    false => tasks.spawn(Work::new(turn.clone(), job).run()),
+                    false => tasks.spawn(Work::new(turn.clone(), job, Arc::new(Reactions)).run()),
                 };
             }
             drop(live);
@@ -169,7 +175,7 @@ fn part(plan: &Plan, consumer: &Consumer, source: usize, place: &Place) -> Part 
 }
 
 /// What the log of a service, or that of a tenant's place there, is known by.
-fn source_name(plan: &Plan, service: usize, place: &Place) -> String {
+pub(crate) fn source_name(plan: &Plan, service: usize, place: &Place) -> String {
     let service = &plan.service_names[service];
     match place {
         None => service.clone(),

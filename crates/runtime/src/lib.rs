@@ -19,4 +19,5 @@ pub mod request;
 pub mod search;
 pub mod telemetry;
 pub mod transfer;
+pub mod webhooks;
 mod worker;

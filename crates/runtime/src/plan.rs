@@ -113,6 +113,7 @@ pub fn plan(architecture: &Valid<Architecture>) -> Plan {
             &architecture.contract,
             architecture.settings.audited,
             !domain.events.is_empty(),
+            domain.events.iter().any(|event| !event.webhook.is_empty()),
         ),
         audit: architecture.settings.audited.then(|| AuditPlan::of(&domain)),
         patterns: needs::patterns(&domain),

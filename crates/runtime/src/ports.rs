@@ -8,6 +8,7 @@ pub mod keys;
 pub mod migrations;
 pub mod store;
 pub mod transfer;
+pub mod webhooks;
 
 #[cfg(test)]
 pub(crate) mod conformance;

@@ -157,6 +157,51 @@ WHEN EXISTS (
 BEGIN
   SELECT RAISE(ABORT, 'the audit trail is append-only');
 END;
+
+-- endpoints that events are delivered to; keys are encrypted
+CREATE TABLE IF NOT EXISTS "mainstay_webhooks" (
+  "id" BLOB NOT NULL PRIMARY KEY CHECK (length("id") = 16),
+  "tenant" TEXT,
+  "owner" TEXT NOT NULL,
+  "actor" TEXT NOT NULL,
+  "url" TEXT NOT NULL,
+  "events" TEXT NOT NULL,
+  "description" TEXT NOT NULL,
+  "signing" TEXT NOT NULL CHECK ("signing" IN ('hmac', 'ed25519')),
+  "secret" TEXT NOT NULL,
+  "previous" TEXT,
+  "previous_until" INTEGER,
+  "state" TEXT NOT NULL CHECK ("state" IN ('active', 'disabled')),
+  "reason" TEXT,
+  "failing" INTEGER,
+  "created" INTEGER NOT NULL,
+  "updated" INTEGER NOT NULL
+) STRICT;
+
+-- the endpoints of a tenant
+CREATE INDEX IF NOT EXISTS "ix_mainstay_webhooks_tenant" ON "mainstay_webhooks" ("tenant", "id");
+
+-- what came of deliveries
+CREATE TABLE IF NOT EXISTS "mainstay_webhook_attempts" (
+  "id" BLOB NOT NULL PRIMARY KEY CHECK (length("id") = 16),
+  "endpoint" BLOB NOT NULL CHECK (length("endpoint") = 16),
+  "tenant" TEXT,
+  "event_id" BLOB NOT NULL CHECK (length("event_id") = 16),
+  "event" TEXT NOT NULL,
+  "at" INTEGER NOT NULL,
+  "status" INTEGER,
+  "error" TEXT,
+  "took" INTEGER NOT NULL,
+  "answer" TEXT NOT NULL
+) STRICT;
+
+-- the attempts of an endpoint
+CREATE INDEX IF NOT EXISTS "ix_mainstay_webhook_attempts_endpoint"
+  ON "mainstay_webhook_attempts" ("endpoint", "id");
+
+-- deletion of those whose time is over
+CREATE INDEX IF NOT EXISTS "ix_mainstay_webhook_attempts_at"
+  ON "mainstay_webhook_attempts" ("at");
 "#;
 
 /// The keys of the whole system on SQLite: not in the file of a service, for `mainstay key` writes
@@ -321,6 +366,52 @@ CREATE INDEX IF NOT EXISTS "ix_mainstay_deliveries_due" ON "mainstay"."deliverie
 -- what was given up
 CREATE INDEX IF NOT EXISTS "ix_mainstay_deliveries_dead" ON "mainstay"."deliveries"
   ("tenant", "since", "event_id") WHERE "state" = 'dead';
+
+-- endpoints that events are delivered to; keys are encrypted
+CREATE TABLE IF NOT EXISTS "mainstay"."webhooks" (
+  "id" uuid PRIMARY KEY,
+  "tenant" text COLLATE "C",
+  "owner" text COLLATE "C" NOT NULL,
+  "actor" text COLLATE "C" NOT NULL,
+  "url" text COLLATE "C" NOT NULL,
+  "events" text COLLATE "C" NOT NULL,
+  "description" text COLLATE "C" NOT NULL,
+  "signing" text COLLATE "C" NOT NULL CHECK ("signing" IN ('hmac', 'ed25519')),
+  "secret" text COLLATE "C" NOT NULL,
+  "previous" text COLLATE "C",
+  "previous_until" timestamptz,
+  "state" text COLLATE "C" NOT NULL CHECK ("state" IN ('active', 'disabled')),
+  "reason" text COLLATE "C",
+  "failing" timestamptz,
+  "created" timestamptz NOT NULL,
+  "updated" timestamptz NOT NULL
+);
+
+-- the endpoints of a tenant
+CREATE INDEX IF NOT EXISTS "ix_mainstay_webhooks_tenant" ON "mainstay"."webhooks"
+  ("tenant", "id");
+
+-- what came of deliveries
+CREATE TABLE IF NOT EXISTS "mainstay"."webhook_attempts" (
+  "id" uuid PRIMARY KEY,
+  "endpoint" uuid NOT NULL,
+  "tenant" text COLLATE "C",
+  "event_id" uuid NOT NULL,
+  "event" text COLLATE "C" NOT NULL,
+  "at" timestamptz NOT NULL,
+  "status" bigint,
+  "error" text COLLATE "C",
+  "took" bigint NOT NULL,
+  "answer" text COLLATE "C" NOT NULL
+);
+
+-- the attempts of an endpoint
+CREATE INDEX IF NOT EXISTS "ix_mainstay_webhook_attempts_endpoint"
+  ON "mainstay"."webhook_attempts" ("endpoint", "id");
+
+-- deletion of those whose time is over
+CREATE INDEX IF NOT EXISTS "ix_mainstay_webhook_attempts_at"
+  ON "mainstay"."webhook_attempts" ("at");
 
 -- keys of actors that call by key: hashes only
 CREATE TABLE IF NOT EXISTS "mainstay"."api_keys" (

@@ -189,6 +189,16 @@ pub(crate) struct Edge {
         hide_env_values = true
     )]
     pub(crate) hosts: Vec<String>,
+    /// Network that webhooks may go to although it is not of the public Internet, as `10.1.0.0/16`;
+    /// several with commas [default: none]
+    #[arg(
+        long = "webhook-allow",
+        value_name = "NETWORK",
+        value_delimiter = ',',
+        env = "MAINSTAY_WEBHOOK_ALLOW",
+        hide_env_values = true
+    )]
+    pub(crate) webhooks_allowed: Vec<Network>,
     /// Bearer token that opens `/metrics` and the verbose probes [default: open in development,
     /// closed in production]
     #[arg(long, value_name = "TOKEN", env = "MAINSTAY_OPERATOR_TOKEN", hide_env_values = true)]

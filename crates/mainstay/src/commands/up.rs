@@ -229,6 +229,7 @@ impl<'a> Running<'a> {
             randomness: Arc::new(SystemRandomness),
             cursor_key: stores.cursor_key(&home)?,
             metrics: Arc::clone(&metrics),
+            webhooks: config::webhooks(arguments, production),
         };
         let plan = Arc::new(runtime::plan::plan(architecture));
         stores.register(&plan)?;

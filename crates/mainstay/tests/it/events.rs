@@ -9,13 +9,13 @@ use std::net::TcpStream;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-const ALICE: &str = "shopper acme alice";
+pub(crate) const ALICE: &str = "shopper acme alice";
 const BOB: &str = "shopper acme bob";
-const MANAGER: &str = "staff.manager acme";
+pub(crate) const MANAGER: &str = "staff.manager acme";
 const SYSTEM: &str = "system acme";
 
 /// An order that is paid for; its id.
-fn paid(shop: &Scene, shopper: &str, product: &str) -> String {
+pub(crate) fn paid(shop: &Scene, shopper: &str, product: &str) -> String {
     let id = order(shop, shopper, product);
     shop.command(shopper, &format!("/v1/orders/{id}/place")).expect(200);
     shop.command(SYSTEM, &format!("/v1/orders/{id}/pay")).expect(200);
@@ -309,7 +309,7 @@ pub(crate) fn a_schedule_calls_its_command_on_each_row_of_every_tenant() {
 }
 
 /// Pays orders from several threads until told to end; those that were acknowledged as paid.
-fn pay_until(shop: &Scene, product: &str, done: &Mutex<Vec<String>>, stop: &AtomicBool) {
+pub(crate) fn pay_until(shop: &Scene, product: &str, done: &Mutex<Vec<String>>, stop: &AtomicBool) {
     let (alice, system) = (shop.token(ALICE), shop.token(SYSTEM));
     let step = |path: String, token: &str, body: Option<Value>| {
         let request = shop.server.request("POST", &path).bearer(token);

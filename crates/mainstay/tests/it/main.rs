@@ -45,3 +45,4 @@ mod tidy;
 mod tour;
 mod transfers;
 mod unmanaged;
+mod webhooks;

@@ -57,6 +57,11 @@ on_postgresql! {
         a_view_has_what_happened_before_it_is_waited_for,
         a_schedule_calls_its_command_on_each_row_of_every_tenant,
         after_kill_9_under_load_every_event_has_had_its_effect_once,;
+    webhooks:
+        an_event_is_delivered_signed_to_the_endpoints_of_its_tenant,
+        what_fails_is_tried_again_and_can_be_replayed,
+        a_body_of_an_endpoint_is_read_strictly,
+        after_kill_9_under_load_every_event_has_arrived,;
     live:
         under_load_a_model_is_swapped_again_and_again_and_no_request_fails,
         killed_in_the_middle_of_a_swap_it_starts_again_with_every_row,

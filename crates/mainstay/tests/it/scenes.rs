@@ -22,7 +22,13 @@ impl Scene {
     /// The model, empty, with its data in a folder.
     #[track_caller]
     pub(crate) fn of(model: &str, folder: Folder) -> Self {
-        let server = Server::start(model, &folder.0.join("data"), &[]);
+        Self::with(model, folder, &[])
+    }
+
+    /// The same, started with more arguments.
+    #[track_caller]
+    pub(crate) fn with(model: &str, folder: Folder, more: &[&str]) -> Self {
+        let server = Server::start(model, &folder.0.join("data"), more);
         Self { server, folder, tokens: Mutex::default() }
     }
 

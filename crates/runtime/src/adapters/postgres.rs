@@ -30,6 +30,7 @@ mod system;
 mod tenants;
 mod transfer;
 mod wanted;
+mod webhooks;
 mod write;
 mod writes;
 
@@ -50,6 +51,7 @@ use crate::ports::events::Eventing;
 use crate::ports::store::{
     Bindings, CommitError, ListQuery, Store, StoredAnswer, Tenant, Unavailable, WriteSet,
 };
+use crate::ports::webhooks::Webhooks;
 use crate::record::Record;
 use futures::FutureExt;
 use futures::future::BoxFuture;
@@ -399,6 +401,10 @@ impl Store for PostgresStore {
     }
 
     fn eventing(&self) -> Option<&dyn Eventing> {
+        Some(self)
+    }
+
+    fn webhooks(&self) -> Option<&dyn Webhooks> {
         Some(self)
     }
 

@@ -26,6 +26,7 @@ mod schema;
 mod system;
 mod tenants;
 mod transfer;
+mod webhooks;
 mod write;
 mod writer;
 
@@ -47,6 +48,7 @@ use crate::ports::events::Eventing;
 use crate::ports::store::{
     Bindings, CommitError, ListQuery, Store, StoredAnswer, Tenant, Unavailable, WriteSet,
 };
+use crate::ports::webhooks::Webhooks;
 use crate::record::Record;
 use futures::FutureExt;
 use futures::future::BoxFuture;
@@ -363,6 +365,10 @@ impl Store for SqliteStore {
     }
 
     fn eventing(&self) -> Option<&dyn Eventing> {
+        Some(self)
+    }
+
+    fn webhooks(&self) -> Option<&dyn Webhooks> {
         Some(self)
     }
 

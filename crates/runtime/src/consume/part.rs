@@ -1,22 +1,22 @@
-//! One part of the reactions of a context: the kernel's machine, driven over stores and engine.
+//! One part of a consumer that does something about each event: the kernel's machine, driven over
+//! stores and engine.
 //!
 //! The machine says what is to be done; each thing is a future whose answer is given back to it. So
 //! order, backpressure, retries and dead letters are decided in one place, which is explored.
 
 use super::Job;
+use super::doing::{Doing, Fault, Outcome};
 use super::turn::Turn;
-use crate::engine::Failure;
 use crate::engine::backend::Live;
 use crate::ports::events::{
     Attempt, Claim, Held, HeldQuery, Logged, Refused, Settled, Span, State,
 };
 use crate::ports::store::{Store, Unavailable};
-use crate::problem::kinds;
 use crate::telemetry::metrics::Gauge;
 use futures::StreamExt;
 use futures::future::BoxFuture;
 use futures::stream::FuturesUnordered;
-use kernel::consumer::{self as machine, Action, Consumer, Input, Message};
+use kernel::consumer::{self as machine, Action, Consumer, Input, Message, Policy};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -41,6 +41,7 @@ const ERRORS_KEPT: usize = 5;
 pub(super) struct Work {
     turn: Turn,
     job: Arc<Job>,
+    doing: Arc<dyn Doing>,
 }
 
 /// What an action came to.
@@ -56,7 +57,7 @@ enum Answer {
     /// A held row that is about to run.
     Row(Message, Option<Box<Held>>),
     /// An effect that was not done.
-    Failed(i64, Failure),
+    Failed(i64, Fault),
     /// The claim is over.
     Lost,
     /// Another plan is served, or none any more.
@@ -71,6 +72,9 @@ type Pending = FuturesUnordered<BoxFuture<'static, Answer>>;
 struct Working {
     turn: Turn,
     job: Arc<Job>,
+    doing: Arc<dyn Doing>,
+    /// What is dead holds up its key.
+    parks: bool,
     claim: Claim,
     machine: Consumer,
     pending: Pending,
@@ -83,12 +87,12 @@ struct Working {
     /// Of which resource the row of a key is.
     resources: BTreeMap<u128, Arc<str>>,
     /// Keys that wait because of a held event, and those behind a dead one.
-    told: [Arc<Gauge>; 2],
+    told: Option<[Arc<Gauge>; 2]>,
 }
 
 impl Work {
-    pub(super) fn new(turn: Turn, job: Job) -> Self {
-        Self { turn, job: Arc::new(job) }
+    pub(super) fn new(turn: Turn, job: Job, doing: Arc<dyn Doing>) -> Self {
+        Self { turn, job: Arc::new(job), doing }
     }
 
     /// Claims the part and works on it, again and again, until another plan is served.
@@ -104,8 +108,7 @@ impl Work {
                 }
                 None => return,
             };
-            let (turn, job) = (self.turn.clone(), Arc::clone(&self.job));
-            Working::begin(turn, job, claim).run(appended).await;
+            Working::begin(&self, claim).run(appended).await;
         }
     }
 
@@ -138,19 +141,25 @@ impl Work {
 }
 
 impl Working {
-    fn begin(turn: Turn, job: Arc<Job>, claim: Claim) -> Self {
-        let settings = machine::Settings { in_flight_max: 64, ..machine::Settings::default() };
+    fn begin(work: &Work, claim: Claim) -> Self {
+        let (turn, job) = (work.turn.clone(), Arc::clone(&work.job));
+        let settings = work.doing.settings();
+        let parks = settings.policy != Policy::Skip;
         let (machine, actions) = Consumer::claimed(Arc::new(settings), claim.position);
         let held = "Keys of a consumer that wait behind an event which could not be done yet.";
         let dead = "Keys of a consumer that wait behind an event which was given up.";
-        let told = [
-            turn.gauge("mainstay_consumer_held_keys", held, &job.part),
-            turn.gauge("mainstay_consumer_dead_keys", dead, &job.part),
-        ];
+        let told = work.doing.is_measured().then(|| {
+            [
+                turn.gauge("mainstay_consumer_held_keys", held, &job.part),
+                turn.gauge("mainstay_consumer_dead_keys", dead, &job.part),
+            ]
+        });
         let mut working = Self {
             told,
             turn,
             job,
+            doing: Arc::clone(&work.doing),
+            parks,
             claim,
             machine,
             pending: FuturesUnordered::new(),
@@ -206,7 +215,7 @@ impl Working {
 
     fn tell(&self) {
         let gauges = self.machine.gauges();
-        for (gauge, keys) in self.told.iter().zip([gauges.held_keys, gauges.dead_keys]) {
+        for (gauge, keys) in self.told.iter().flatten().zip([gauges.held_keys, gauges.dead_keys]) {
             gauge.set(i64::try_from(keys).unwrap_or(i64::MAX));
         }
     }
@@ -222,6 +231,7 @@ impl Working {
             Answer::Input(input) => input,
             Answer::Read { end, read, exhausted } => self.read(end, read, exhausted),
             Answer::Heads(heads) => {
+                self.notice(&heads);
                 let heads = heads.iter().map(|head| self.known(head)).collect();
                 Input::Heads { heads }
             }
@@ -236,9 +246,20 @@ impl Working {
                 // Nothing happened yet.
                 Input::Tick
             }
-            Answer::Failed(position, failure) => self.failed(position, &failure),
+            Answer::Failed(position, fault) => self.failed(position, fault),
             Answer::Lost | Answer::Gone => return None,
         })
+    }
+
+    /// Somebody had events tried again that wait for their next attempt: the machine looks at them.
+    fn notice(&mut self, heads: &[Held]) {
+        let now = self.turn.now();
+        let again =
+            |head: &&Held| head.state == State::Retry && head.attempts == 0 && head.due <= now;
+        for head in heads.iter().filter(again) {
+            let key = head.event.row;
+            self.pending.push(Box::pin(async move { Answer::Input(Input::Remedied { key }) }));
+        }
     }
 
     /// Of events that were read those that this consumer hears.
@@ -265,20 +286,11 @@ impl Working {
         machine::Held { message, state, attempts: held.attempts, due: held.due }
     }
 
-    fn failed(&mut self, position: i64, failure: &Failure) -> Input {
-        let (at, problem) = (self.turn.now(), failure.kind.slug.to_owned());
-        let faults = failure.errors.iter().map(|fault| format!("{}: {}", fault.at, fault.detail));
-        let detail: Vec<String> = failure.detail.iter().cloned().chain(faults).collect();
-        let detail = match detail.is_empty() {
-            true => failure.kind.title.to_owned(),
-            false => detail.join("; "),
-        };
+    fn failed(&mut self, position: i64, fault: Fault) -> Input {
+        let Fault { problem, detail, failure } = fault;
+        let at = self.turn.now();
         tracing::warn!(consumer = &*self.job.part.consumer, position, problem, detail, "failed");
         self.errors.insert(position, Attempt { at, problem, detail });
-        let failure = match failure.kind.status {
-            400 | 403 | 413 | 415 | 422 => machine::Failure::Poison,
-            _ => machine::Failure::Transient { retry_after_micros: None },
-        };
         Input::Failed { position, failure, random: self.turn.random() }
     }
 
@@ -361,19 +373,42 @@ impl Working {
     }
 
     fn heads(&self) -> BoxFuture<'static, Answer> {
-        let query = HeldQuery { heads: true, rows_max: HEADS_MAX, ..self.query() };
-        self.held(query, Answer::Heads)
+        let first = HeldQuery { heads: true, rows_max: HEADS_MAX, ..self.query() };
+        if self.parks {
+            return self.held(first, Answer::Heads);
+        }
+        // Dead ones hold up nothing; the machine is to know of those that it will read again.
+        let alive = HeldQuery { alive: true, ..first };
+        let (state, past) = (Some(State::Dead), Some(self.claim.position));
+        let dead = HeldQuery { state, past, rows_max: HEADS_MAX, ..self.query() };
+        let queries = Arc::new([alive, dead]);
+        self.ask(
+            move |store, job| {
+                let queries = Arc::clone(&queries);
+                Box::pin(async move {
+                    let Some(letters) = store.eventing() else { return Ok(Vec::new()) };
+                    let mut heads = Vec::new();
+                    for query in &*queries {
+                        heads.extend(letters.held(&job.place, query).await?);
+                    }
+                    Ok(heads)
+                })
+            },
+            Answer::Heads,
+        )
     }
 
     fn head(&self, key: u128) -> BoxFuture<'static, Answer> {
         let Some(resource) = self.resources.get(&key) else {
-            let query = HeldQuery { heads: true, rows_max: HEADS_MAX, ..self.query() };
+            let alive = !self.parks;
+            let query = HeldQuery { heads: true, alive, rows_max: HEADS_MAX, ..self.query() };
             let of_key = move |head: &Held| head.event.row == key;
             return self
                 .held(query, move |heads| Answer::Head(key, heads.into_iter().find(of_key)));
         };
         let key_of = Some((Arc::clone(resource), key));
-        let query = HeldQuery { heads: true, key: key_of, rows_max: 1, ..self.query() };
+        let alive = !self.parks;
+        let query = HeldQuery { heads: true, alive, key: key_of, rows_max: 1, ..self.query() };
         self.held(query, move |rows| Answer::Head(key, rows.into_iter().next()))
     }
 
@@ -383,7 +418,8 @@ impl Working {
     }
 
     fn fetch(&self, after: i64, messages_max: usize) -> BoxFuture<'static, Answer> {
-        let (turn, job) = (self.turn.clone(), Arc::clone(&self.job));
+        let (turn, job, doing) =
+            (self.turn.clone(), Arc::clone(&self.job), Arc::clone(&self.doing));
         let rows_max = u32::try_from(messages_max).unwrap_or(u32::MAX).max(1);
         Box::pin(async move {
             loop {
@@ -392,7 +428,7 @@ impl Working {
                     return Answer::Gone;
                 };
                 match log.after(&job.place, after, rows_max, READ_BYTES_MAX).await {
-                    Ok(read) => return heard(&live, &job, after, rows_max, read),
+                    Ok(read) => return heard(&live, &job, &*doing, (after, rows_max), read),
                     Err(why) => crate::engine::outage::log(&why),
                 }
                 drop(live);
@@ -401,21 +437,15 @@ impl Working {
         })
     }
 
-    /// The effect of an event. While the store can't, it is no attempt.
     fn effect(&self, event: Logged, held: bool) -> BoxFuture<'static, Answer> {
         let (turn, job) = (self.turn.clone(), Arc::clone(&self.job));
+        let position = event.position;
+        let done = Arc::clone(&self.doing).effect(turn, job, event, held);
         Box::pin(async move {
-            loop {
-                let Some(live) = turn.at_hand().await else { return Answer::Gone };
-                let done = live.engine.consume(job.consumer, job.state, &event, held).await;
-                drop(live);
-                match done {
-                    Ok(()) => return Answer::Input(Input::Done { position: event.position }),
-                    Err(failure) if failure.kind == kinds::UNAVAILABLE => {
-                        tokio::time::sleep(STORE_PAUSE).await;
-                    }
-                    Err(failure) => return Answer::Failed(event.position, failure),
-                }
+            match done.await {
+                Outcome::Done => Answer::Input(Input::Done { position }),
+                Outcome::Failed(fault) => Answer::Failed(position, fault),
+                Outcome::Gone => Answer::Gone,
             }
         })
     }
@@ -489,16 +519,20 @@ pub(super) async fn give_back(turn: &Turn, job: &Job, claim: &Claim, position: i
 }
 
 /// What a read of the log comes to: the events that the consumer hears, and whether there is more.
-fn heard(live: &Live, job: &Job, after: i64, rows_max: u32, mut read: Vec<Logged>) -> Answer {
+fn heard(
+    live: &Live,
+    job: &Job,
+    doing: &dyn Doing,
+    (after, rows_max): (i64, u32),
+    mut read: Vec<Logged>,
+) -> Answer {
     let bytes: usize = read.iter().map(|event| event.data.len()).sum();
     let exhausted = read.len() < rows_max as usize && bytes + ROOM_BYTES < READ_BYTES_MAX;
-    let plan = &live.engine.plan;
-    let consumer = &plan.consumers.contexts[job.consumer];
     let last = read.last().map(|event| event.position);
+    let plan = &live.engine.plan;
     read.retain(|event| {
-        let id = plan.domain.event_named(&event.event).map(|(id, _)| id);
-        let hears = id.is_some_and(|id| consumer.reaction(id).is_some());
-        hears && plan.service_of_resource(&event.resource) == Some(job.source)
+        doing.hears(live, job, event)
+            && plan.service_of_resource(&event.resource) == Some(job.source)
     });
     Answer::Read { end: last.unwrap_or(after), read, exhausted }
 }

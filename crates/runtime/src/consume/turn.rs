@@ -26,6 +26,16 @@ impl Turn {
         Self { backend: Arc::clone(backend), number, owner: Arc::clone(owner), stopped }
     }
 
+    /// The same, for a task that is told by another to end.
+    pub(super) fn stopped_by(&self, stopped: watch::Receiver<bool>) -> Self {
+        Self { stopped, ..self.clone() }
+    }
+
+    /// What is served and what outlives it.
+    pub(super) fn backend(&self) -> &Backend {
+        &self.backend
+    }
+
     /// What is served, waiting through a pause; none where the task is to end. To be dropped before
     /// anything is waited for that may take long.
     pub(super) async fn live(&self) -> Option<Arc<Live>> {

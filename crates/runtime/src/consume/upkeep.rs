@@ -5,6 +5,8 @@ use super::turn::Turn;
 use crate::engine::backend::Live;
 use crate::ports::events::{Place, Trim};
 use crate::ports::store::Unavailable;
+use crate::webhooks::{consumer, registry};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Between two looks.
@@ -43,6 +45,13 @@ pub(super) async fn run(turn: Turn) {
 /// Deletes some of what is over; true where there may be more.
 async fn look(live: &Live, now: i64) -> Result<bool, Unavailable> {
     let plan = &live.engine.plan;
+    // What an endpoint has yet to be told stays; what comes while it is disabled need not.
+    let endpoints = registry::all(&live.engine).await?;
+    let hooks: Vec<Arc<str>> = endpoints
+        .iter()
+        .filter(|endpoint| !endpoint.disabled)
+        .map(|endpoint| consumer(endpoint.id))
+        .collect();
     let seconds = plan.settings.event_seconds;
     let before = now.saturating_sub((seconds * 1e6) as i64);
     let keep = plan.consumers.replayed(&plan.domain);
@@ -50,7 +59,7 @@ async fn look(live: &Live, now: i64) -> Result<bool, Unavailable> {
     for (service, store) in live.engine.stores().iter().enumerate() {
         let Some(log) = store.eventing() else { continue };
         for place in log.places().await? {
-            let position = heard(live, service, &place).await?;
+            let position = heard(live, &hooks, service, &place).await?;
             let position = match position {
                 Some(position) => position,
                 None => log.extent(&place).await?.last,
@@ -76,11 +85,17 @@ async fn log_inbox(
 
 /// Up to where every consumer of a log has settled; none where it has none. Consumers that the
 /// model does not have any more hold back nothing.
-async fn heard(live: &Live, service: usize, place: &Place) -> Result<Option<i64>, Unavailable> {
+async fn heard(
+    live: &Live,
+    hooks: &[Arc<str>],
+    service: usize,
+    place: &Place,
+) -> Result<Option<i64>, Unavailable> {
     let plan = &live.engine.plan;
     let source = super::source_name(plan, service, place);
     let consumers = plan.consumers.contexts.iter().chain(&plan.consumers.views);
-    let names: Vec<&str> = consumers.map(|consumer| &*consumer.name).collect();
+    let names = consumers.map(|consumer| &*consumer.name);
+    let names: Vec<&str> = names.chain(hooks.iter().map(|name| &**name)).collect();
     let mut least: Option<i64> = None;
     for store in live.engine.stores() {
         let Some(state) = store.eventing() else { continue };

@@ -12,6 +12,7 @@ use crate::ports::clock::{Clock, Randomness};
 use crate::ports::store::{Store, Tenant, Unavailable};
 use crate::problem::Problem;
 use crate::telemetry::metrics::{Metrics, OperationId};
+use crate::webhooks::{Hooks, guard::Guard};
 use arc_swap::ArcSwapOption;
 use futures::future::BoxFuture;
 use std::collections::BTreeSet;
@@ -65,6 +66,8 @@ pub struct Surroundings {
     pub cursor_key: [u8; 32],
     /// Counts answers.
     pub metrics: Arc<Metrics>,
+    /// Where webhooks may go.
+    pub webhooks: Guard,
 }
 
 /// The engine of the present plan, and what outlives it.
@@ -83,6 +86,8 @@ pub struct Backend {
     pub(crate) running: Running,
     /// Places for streams of events.
     pub(crate) streams: Arc<Semaphore>,
+    /// What deliveries of webhooks share.
+    pub(crate) hooks: Arc<Hooks>,
 }
 
 /// Streams of events that a process serves at a time.
@@ -127,6 +132,7 @@ impl Backend {
             live: ArcSwapOption::empty(),
             opened: Notify::new(),
             shared,
+            hooks: Arc::new(Hooks::new(around.webhooks, &around.metrics)),
             metrics: around.metrics,
             served: AtomicU64::new(0),
             cursor_key: CursorKey::new(&around.cursor_key),
@@ -201,6 +207,11 @@ impl Backend {
     /// 64 random bits.
     pub(crate) fn random(&self) -> u64 {
         self.shared.ids.random()
+    }
+
+    /// A new id, made at a time.
+    pub(crate) fn draw_id(&self, now: i64) -> u128 {
+        self.shared.ids.next(now)
     }
 
     /// The time in microseconds since 1970.

@@ -1,9 +1,9 @@
 //! Which events a caller may be told: those about rows that it may read, without the members that
 //! it may not.
 
-use super::Failure;
 use super::access::{always, concerns};
 use super::unit::Unit;
+use super::{Engine, Failure};
 use crate::json::read::parse;
 use crate::json::{Json, write};
 use crate::plan::Plan;
@@ -53,6 +53,27 @@ pub(crate) fn known(plan: &Plan, call: &Call) -> Vec<String> {
     let sees = |id: &ResourceId| !matches!(sight(call, plan.domain.resource(*id)), Sight::Nothing);
     let events = plan.domain.events.iter().filter(|event| event.emitters.iter().any(sees));
     events.map(|event| event.name.clone()).collect()
+}
+
+/// An event as it is delivered to a caller: as it would be told it; where the model does not let
+/// the caller read such rows at all, every one, for then that it has them delivered is the rule.
+/// None where it may not be told of that one, or the model has no such rows any more.
+///
+/// # Errors
+/// Where the row can't be read.
+pub(crate) async fn delivered(
+    engine: &Engine,
+    call: &Call,
+    event: &Logged,
+) -> Result<Option<Told>, Failure> {
+    let domain = &engine.plan.domain;
+    let of = domain.roots().find(|(id, _)| domain.full_name(*id) == *event.resource);
+    let Some((_, resource)) = of else { return Ok(None) };
+    if matches!(sight(call, resource), Sight::Rows) {
+        return Ok(Unit::new(engine, call).told(vec![event.clone()]).await?.pop());
+    }
+    let data = shown(&engine.plan, call, resource, event);
+    Ok(Some(Told { event: event.clone(), data }))
 }
 
 impl Unit<'_> {

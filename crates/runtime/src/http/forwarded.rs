@@ -168,7 +168,8 @@ fn address(text: &str) -> Option<IpAddr> {
 }
 
 impl Network {
-    fn holds(&self, other: IpAddr) -> bool {
+    /// True where an address is in it.
+    pub(crate) fn holds(&self, other: IpAddr) -> bool {
         let prefix = |address: u128, width: u32| match width - u32::from(self.bits) {
             128 => 0,
             shift => address >> shift,

@@ -14,6 +14,7 @@ mod negotiate;
 mod position;
 mod query;
 mod read;
+mod webhooks;
 mod write;
 
 #[cfg(test)]
@@ -206,6 +207,14 @@ async fn answer_own(
         Own::RedriveAll => dead_letters::redrive_all(live, request, call).await,
         Own::Explain => explain::explain(backend, live, request, call).await,
         Own::Audit => audit::list(backend, live, request, call).await,
+        Own::Webhooks
+        | Own::Webhook
+        | Own::RotateWebhook
+        | Own::WebhookAttempts
+        | Own::TestWebhook
+        | Own::ReplayWebhook => {
+            webhooks::answer(backend, live, request, call, (own, segment)).boxed().await
+        }
     }
 }
 

@@ -195,6 +195,13 @@ pub(crate) fn hex(out: &mut Vec<u8>, bytes: &[u8]) {
     }
 }
 
+/// An id as text.
+pub(crate) fn uuid_text(id: u128) -> String {
+    let mut out = Vec::with_capacity(36);
+    uuid(&mut out, id);
+    String::from_utf8(out).unwrap_or_default()
+}
+
 /// `0190a5c4-…` in lower case.
 pub(crate) fn uuid(out: &mut Vec<u8>, id: u128) {
     /// Where the digits of each byte stand.

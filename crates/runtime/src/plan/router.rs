@@ -24,6 +24,16 @@ const DEAD_LETTERS: [(&str, Own); 4] = [
     ("/v1/dead-letters/{id}/redrive", Own::Redrive),
 ];
 
+/// Where events are delivered to, and what came of it.
+const WEBHOOKS: [(&str, Own); 6] = [
+    ("/v1/webhooks", Own::Webhooks),
+    ("/v1/webhooks/{id}", Own::Webhook),
+    ("/v1/webhooks/{id}/rotate", Own::RotateWebhook),
+    ("/v1/webhooks/{id}/attempts", Own::WebhookAttempts),
+    ("/v1/webhooks/{id}/test", Own::TestWebhook),
+    ("/v1/webhooks/{id}/replay", Own::ReplayWebhook),
+];
+
 /// What the backend answers by itself, beside the operations of a contract.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Own {
@@ -41,15 +51,37 @@ pub(crate) enum Own {
     Redrive,
     /// `/v1/dead-letters/redrive`
     RedriveAll,
+    /// `/v1/webhooks`
+    Webhooks,
+    /// `/v1/webhooks/{id}`
+    Webhook,
+    /// `/v1/webhooks/{id}/rotate`
+    RotateWebhook,
+    /// `/v1/webhooks/{id}/attempts`
+    WebhookAttempts,
+    /// `/v1/webhooks/{id}/test`
+    TestWebhook,
+    /// `/v1/webhooks/{id}/replay`
+    ReplayWebhook,
 }
 
 impl Own {
     /// The methods that it takes.
     pub(crate) fn allow(self) -> &'static str {
         match self {
-            Self::Explain | Self::Audit | Self::Events | Self::DeadLetters => "GET, HEAD",
+            Self::Explain
+            | Self::Audit
+            | Self::Events
+            | Self::DeadLetters
+            | Self::WebhookAttempts => "GET, HEAD",
             Self::DeadLetter => "GET, HEAD, DELETE",
-            Self::Redrive | Self::RedriveAll => "POST",
+            Self::Webhooks => "GET, HEAD, POST",
+            Self::Webhook => "GET, HEAD, PATCH, DELETE",
+            Self::Redrive
+            | Self::RedriveAll
+            | Self::RotateWebhook
+            | Self::TestWebhook
+            | Self::ReplayWebhook => "POST",
         }
     }
 }
@@ -85,7 +117,7 @@ pub(crate) struct Found<'r, 'p> {
 impl Router {
     /// Of all operations. Two paths that cannot stand side by side are a fault that the check of
     /// the model finds; here the first one stays.
-    pub(crate) fn of(contract: &Contract, audited: bool, events: bool) -> Self {
+    pub(crate) fn of(contract: &Contract, audited: bool, events: bool, webhooks: bool) -> Self {
         let mut router = Self { paths: matchit::Router::new(), endpoints: Vec::new() };
         let mut known: Vec<&str> = Vec::new();
         for (at, operation) in contract.operations.iter().enumerate() {
@@ -112,7 +144,8 @@ impl Router {
         let own = [(EXPLAIN, Own::Explain)].into_iter();
         let own = own.chain(audited.then_some((AUDIT, Own::Audit)));
         let own = own.chain(events.then_some((EVENTS, Own::Events)));
-        for (path, own) in own.chain(DEAD_LETTERS.into_iter().filter(|_| events)) {
+        let own = own.chain(DEAD_LETTERS.into_iter().filter(|_| events));
+        for (path, own) in own.chain(WEBHOOKS.into_iter().filter(|_| webhooks)) {
             let allow = own.allow().to_owned();
             let own = Endpoint { allow, own: Some(own), ..Endpoint::default() };
             if router.paths.insert(path, router.endpoints.len()).is_ok() {

@@ -10,6 +10,7 @@ pub(crate) mod references;
 pub(crate) mod sets;
 pub(crate) mod tenants;
 pub(crate) mod values;
+pub(crate) mod webhooks;
 
 use crate::fixture::store::{AREA, Layout, PART, SLOT, THING, UNIT, part, thing};
 use crate::ports::store::{
@@ -244,6 +245,12 @@ macro_rules! events_conformance {
             events: a_log_is_cut_off_where_all_have_read,
             events: a_view_moves_on_from_where_it_was_read,
             events: a_view_is_made_anew_for_one_tenant,
+            events: a_dead_event_is_passed_over_by_who_asks_for_those_alive,
+            webhooks: an_endpoint_is_found_as_it_was_kept_by_its_tenant,
+            webhooks: an_endpoint_is_changed_by_who_saw_it_last,
+            webhooks: a_tenant_has_so_many_endpoints_at_most,
+            webhooks: attempts_are_read_newest_first_until_they_are_forgotten,
+            webhooks: what_an_endpoint_holds_is_let_go_and_goes_with_it,
         );
     };
 }

@@ -234,6 +234,10 @@ pub struct HeldQuery {
     pub key: Option<(Arc<str>, u128)>,
     /// Only the first of each key, by position.
     pub heads: bool,
+    /// Only those that are not dead; with `heads` the first of each key that is not.
+    pub alive: bool,
+    /// Only those behind this position.
+    pub past: Option<i64>,
     /// Only due by then.
     pub due: Option<i64>,
     /// Behind this one: since when it is held, and the event; for pages, in that order.

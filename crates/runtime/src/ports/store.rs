@@ -6,6 +6,7 @@
 
 use super::audit;
 use super::events::{Consumed, Eventing, Projected};
+use super::webhooks::Webhooks;
 use crate::record::Record;
 use futures::future::BoxFuture;
 use ir::domain::{FieldId, ResourceId};
@@ -331,6 +332,11 @@ pub trait Store: Send + Sync {
 
     /// Its log and what consumers remember; none where it has no events.
     fn eventing(&self) -> Option<&dyn Eventing> {
+        None
+    }
+
+    /// Endpoints of webhooks; none where it keeps none.
+    fn webhooks(&self) -> Option<&dyn Webhooks> {
         None
     }
 

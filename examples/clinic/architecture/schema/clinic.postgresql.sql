@@ -211,6 +211,52 @@ CREATE INDEX IF NOT EXISTS "ix_mainstay_deliveries_due" ON "mainstay"."deliverie
 CREATE INDEX IF NOT EXISTS "ix_mainstay_deliveries_dead" ON "mainstay"."deliveries"
   ("tenant", "since", "event_id") WHERE "state" = 'dead';
 
+-- endpoints that events are delivered to; keys are encrypted
+CREATE TABLE IF NOT EXISTS "mainstay"."webhooks" (
+  "id" uuid PRIMARY KEY,
+  "tenant" text COLLATE "C",
+  "owner" text COLLATE "C" NOT NULL,
+  "actor" text COLLATE "C" NOT NULL,
+  "url" text COLLATE "C" NOT NULL,
+  "events" text COLLATE "C" NOT NULL,
+  "description" text COLLATE "C" NOT NULL,
+  "signing" text COLLATE "C" NOT NULL CHECK ("signing" IN ('hmac', 'ed25519')),
+  "secret" text COLLATE "C" NOT NULL,
+  "previous" text COLLATE "C",
+  "previous_until" timestamptz,
+  "state" text COLLATE "C" NOT NULL CHECK ("state" IN ('active', 'disabled')),
+  "reason" text COLLATE "C",
+  "failing" timestamptz,
+  "created" timestamptz NOT NULL,
+  "updated" timestamptz NOT NULL
+);
+
+-- the endpoints of a tenant
+CREATE INDEX IF NOT EXISTS "ix_mainstay_webhooks_tenant" ON "mainstay"."webhooks"
+  ("tenant", "id");
+
+-- what came of deliveries
+CREATE TABLE IF NOT EXISTS "mainstay"."webhook_attempts" (
+  "id" uuid PRIMARY KEY,
+  "endpoint" uuid NOT NULL,
+  "tenant" text COLLATE "C",
+  "event_id" uuid NOT NULL,
+  "event" text COLLATE "C" NOT NULL,
+  "at" timestamptz NOT NULL,
+  "status" bigint,
+  "error" text COLLATE "C",
+  "took" bigint NOT NULL,
+  "answer" text COLLATE "C" NOT NULL
+);
+
+-- the attempts of an endpoint
+CREATE INDEX IF NOT EXISTS "ix_mainstay_webhook_attempts_endpoint"
+  ON "mainstay"."webhook_attempts" ("endpoint", "id");
+
+-- deletion of those whose time is over
+CREATE INDEX IF NOT EXISTS "ix_mainstay_webhook_attempts_at"
+  ON "mainstay"."webhook_attempts" ("at");
+
 -- keys of actors that call by key: hashes only
 CREATE TABLE IF NOT EXISTS "mainstay"."api_keys" (
   "prefix" text COLLATE "C" PRIMARY KEY,

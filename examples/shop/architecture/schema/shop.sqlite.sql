@@ -247,3 +247,48 @@ WHEN EXISTS (
 BEGIN
   SELECT RAISE(ABORT, 'the audit trail is append-only');
 END;
+
+-- endpoints that events are delivered to; keys are encrypted
+CREATE TABLE IF NOT EXISTS "mainstay_webhooks" (
+  "id" BLOB NOT NULL PRIMARY KEY CHECK (length("id") = 16),
+  "tenant" TEXT,
+  "owner" TEXT NOT NULL,
+  "actor" TEXT NOT NULL,
+  "url" TEXT NOT NULL,
+  "events" TEXT NOT NULL,
+  "description" TEXT NOT NULL,
+  "signing" TEXT NOT NULL CHECK ("signing" IN ('hmac', 'ed25519')),
+  "secret" TEXT NOT NULL,
+  "previous" TEXT,
+  "previous_until" INTEGER,
+  "state" TEXT NOT NULL CHECK ("state" IN ('active', 'disabled')),
+  "reason" TEXT,
+  "failing" INTEGER,
+  "created" INTEGER NOT NULL,
+  "updated" INTEGER NOT NULL
+) STRICT;
+
+-- the endpoints of a tenant
+CREATE INDEX IF NOT EXISTS "ix_mainstay_webhooks_tenant" ON "mainstay_webhooks" ("tenant", "id");
+
+-- what came of deliveries
+CREATE TABLE IF NOT EXISTS "mainstay_webhook_attempts" (
+  "id" BLOB NOT NULL PRIMARY KEY CHECK (length("id") = 16),
+  "endpoint" BLOB NOT NULL CHECK (length("endpoint") = 16),
+  "tenant" TEXT,
+  "event_id" BLOB NOT NULL CHECK (length("event_id") = 16),
+  "event" TEXT NOT NULL,
+  "at" INTEGER NOT NULL,
+  "status" INTEGER,
+  "error" TEXT,
+  "took" INTEGER NOT NULL,
+  "answer" TEXT NOT NULL
+) STRICT;
+
+-- the attempts of an endpoint
+CREATE INDEX IF NOT EXISTS "ix_mainstay_webhook_attempts_endpoint"
+  ON "mainstay_webhook_attempts" ("endpoint", "id");
+
+-- deletion of those whose time is over
+CREATE INDEX IF NOT EXISTS "ix_mainstay_webhook_attempts_at"
+  ON "mainstay_webhook_attempts" ("at");

@@ -9,6 +9,7 @@ use runtime::http::config::{Drain, Limits, Operator, TlsFiles};
 use runtime::http::cors::Cors;
 use runtime::http::forwarded::{ForwardedHeader, Proxies};
 use runtime::telemetry::logs::Format;
+use runtime::webhooks::guard::Guard;
 use std::time::Duration;
 
 /// How often certificate files are looked at.
@@ -59,6 +60,11 @@ pub(super) fn server(
         operator: edge.operator_token.clone().map_or(closed, Operator::Token),
         ..ServerConfig::default()
     }
+}
+
+/// Where webhooks may go.
+pub(super) fn webhooks(arguments: &Up, production: bool) -> Guard {
+    Guard { allowed: arguments.edge.webhooks_allowed.clone(), https_only: production }
 }
 
 /// The form of log lines: as asked for, else what suits who reads them.

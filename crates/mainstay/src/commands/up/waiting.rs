@@ -43,8 +43,6 @@ fn flows(model: &Model) -> Vec<String> {
         })
     });
     say("reactions that call outside", reactions.collect(), "nothing follows from those events");
-    let hooked = model.events.iter().filter(|event| !event.webhook.is_empty());
-    say("webhooks", hooked.map(|event| event.name.value.clone()).collect(), "nobody is told");
     lines
 }
 

@@ -41,7 +41,7 @@ const TRIMMING: &str = "SELECT pg_advisory_xact_lock(4728116730258641718)";
 const TENANTS: &str = "SELECT \"value\" FROM \"mainstay\".\"meta\" WHERE \"name\" LIKE 'tenant %' \
                        ORDER BY 1";
 
-fn failed(error: Error) -> Unavailable {
+pub(super) fn failed(error: Error) -> Unavailable {
     unavailable(&error)
 }
 
@@ -54,7 +54,7 @@ fn borrowed<'b>(values: &'b [Bound<'_>]) -> Vec<Parameter<'b>> {
 }
 
 /// What rows hold, one by one.
-fn all<T>(
+pub(super) fn all<T>(
     rows: &[Row],
     table: &str,
     read: impl Fn(&mut Cells<'_>) -> Option<T>,
@@ -66,12 +66,12 @@ fn all<T>(
     rows.iter().map(of).collect::<Option<Vec<T>>>().ok_or_else(|| misshapen(table))
 }
 
-async fn query(link: &Link, asked: Asked<'_>) -> Result<Vec<Row>, Unavailable> {
+pub(super) async fn query(link: &Link, asked: Asked<'_>) -> Result<Vec<Row>, Unavailable> {
     let values = bound(asked.cells);
     link.query(&asked.text, &borrowed(&values)).await.map_err(failed)
 }
 
-async fn execute(link: &Link, asked: Asked<'_>) -> Result<u64, Unavailable> {
+pub(super) async fn execute(link: &Link, asked: Asked<'_>) -> Result<u64, Unavailable> {
     let values = bound(asked.cells);
     link.execute(&asked.text, &borrowed(&values)).await.map_err(failed)
 }
@@ -81,7 +81,11 @@ impl PostgresStore {
         self.places.session_of(&None, self.places.limits.statement_ms_max)
     }
 
-    async fn look(&self, place: &Place, asked: Asked<'_>) -> Result<Vec<Row>, Unavailable> {
+    pub(super) async fn look(
+        &self,
+        place: &Place,
+        asked: Asked<'_>,
+    ) -> Result<Vec<Row>, Unavailable> {
         let Some(spot) = self.places.answers(place).await? else { return Ok(Vec::new()) };
         self.rows(&spot, asked).await
     }
@@ -92,7 +96,7 @@ impl PostgresStore {
     }
 
     /// A connection that writes, whose commits wait for the disk.
-    async fn lease(&self, spot: &Spot<'_>) -> Result<Lease, Unavailable> {
+    pub(super) async fn lease(&self, spot: &Spot<'_>) -> Result<Lease, Unavailable> {
         let session = self.plain();
         let lease = spot.base.writers.lease_for(&session, None).await?;
         if let Some(entered) = lease.enter(&session).await {
@@ -199,7 +203,7 @@ impl PostgresStore {
         Ok(gone)
     }
 
-    async fn change(&self, place: &Place, asked: Asked<'_>) -> Result<u64, Unavailable> {
+    pub(super) async fn change(&self, place: &Place, asked: Asked<'_>) -> Result<u64, Unavailable> {
         let Some(spot) = self.places.answers(place).await? else { return Ok(0) };
         let lease = self.lease(&spot).await?;
         let changed = execute(&lease, asked).await?;

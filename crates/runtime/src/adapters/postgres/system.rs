@@ -120,6 +120,42 @@ CREATE INDEX IF NOT EXISTS "ix_mainstay_deliveries_due" ON "mainstay"."deliverie
   ("consumer", "source", "part", "due") WHERE "state" <> 'dead';
 CREATE INDEX IF NOT EXISTS "ix_mainstay_deliveries_dead" ON "mainstay"."deliveries"
   ("tenant", "since", "event_id") WHERE "state" = 'dead';
+CREATE TABLE IF NOT EXISTS "mainstay"."webhooks" (
+  "id" uuid PRIMARY KEY,
+  "tenant" text COLLATE "C",
+  "owner" text COLLATE "C" NOT NULL,
+  "actor" text COLLATE "C" NOT NULL,
+  "url" text COLLATE "C" NOT NULL,
+  "events" text COLLATE "C" NOT NULL,
+  "description" text COLLATE "C" NOT NULL,
+  "signing" text COLLATE "C" NOT NULL CHECK ("signing" IN ('hmac', 'ed25519')),
+  "secret" text COLLATE "C" NOT NULL,
+  "previous" text COLLATE "C",
+  "previous_until" timestamptz,
+  "state" text COLLATE "C" NOT NULL CHECK ("state" IN ('active', 'disabled')),
+  "reason" text COLLATE "C",
+  "failing" timestamptz,
+  "created" timestamptz NOT NULL,
+  "updated" timestamptz NOT NULL
+);
+CREATE INDEX IF NOT EXISTS "ix_mainstay_webhooks_tenant" ON "mainstay"."webhooks"
+  ("tenant", "id");
+CREATE TABLE IF NOT EXISTS "mainstay"."webhook_attempts" (
+  "id" uuid PRIMARY KEY,
+  "endpoint" uuid NOT NULL,
+  "tenant" text COLLATE "C",
+  "event_id" uuid NOT NULL,
+  "event" text COLLATE "C" NOT NULL,
+  "at" timestamptz NOT NULL,
+  "status" bigint,
+  "error" text COLLATE "C",
+  "took" bigint NOT NULL,
+  "answer" text COLLATE "C" NOT NULL
+);
+CREATE INDEX IF NOT EXISTS "ix_mainstay_webhook_attempts_endpoint"
+  ON "mainstay"."webhook_attempts" ("endpoint", "id");
+CREATE INDEX IF NOT EXISTS "ix_mainstay_webhook_attempts_at"
+  ON "mainstay"."webhook_attempts" ("at");
 CREATE TABLE IF NOT EXISTS "mainstay"."api_keys" (
   "prefix" text COLLATE "C" PRIMARY KEY,
   "hash" bytea NOT NULL UNIQUE CHECK (octet_length("hash") = 32),

@@ -11,6 +11,7 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 
 pub(crate) mod held;
+pub(crate) mod hooks;
 pub(crate) mod trim;
 
 /// How a dialect names what the statements speak of.

@@ -62,7 +62,7 @@ fn each(
 }
 
 /// All rows of a question; none where one is misshapen.
-fn all<T>(
+pub(super) fn all<T>(
     link: &Link,
     asked: Asked<'_>,
     columns: usize,
@@ -81,7 +81,7 @@ fn whole<T>(
 }
 
 impl SqliteStore {
-    fn look<T: Default>(
+    pub(super) fn look<T: Default>(
         &self,
         place: &Place,
         run: impl FnOnce(&Link) -> Result<Option<T>>,
@@ -181,7 +181,7 @@ impl SqliteStore {
         gone.map_or(Ok(0), |gone| whole(Ok(gone), "mainstay_outbox"))
     }
 
-    async fn change(
+    pub(super) async fn change(
         &self,
         place: &Place,
         asked: Asked<'static>,

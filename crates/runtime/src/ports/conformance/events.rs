@@ -27,11 +27,11 @@ fn open(bench: &Bench) -> Open {
 }
 
 /// Where the log of a tenant is.
-fn place(bench: &Bench) -> Place {
+pub(super) fn place(bench: &Bench) -> Place {
     bench.tenant().filter(|_| bench.layout() == Layout::File)
 }
 
-fn event(id: u128, row: u128) -> OutboxRow {
+pub(super) fn event(id: u128, row: u128) -> OutboxRow {
     OutboxRow {
         id,
         event: "thing.changed".to_owned(),
@@ -43,7 +43,7 @@ fn event(id: u128, row: u128) -> OutboxRow {
     }
 }
 
-fn publish(bench: &Bench, tenant: &Tenant, outbox: Vec<OutboxRow>) {
+pub(super) fn publish(bench: &Bench, tenant: &Tenant, outbox: Vec<OutboxRow>) {
     let set = WriteSet { tenant: tenant.clone(), outbox, ..WriteSet::default() };
     bench.wait(bench.store().commit(set, &bindings())).expect("it is written");
 }
@@ -511,4 +511,21 @@ pub(crate) fn a_view_is_made_anew_for_one_tenant(bench: &Bench) {
     }
     assert_eq!(bench.commit_of(&acme, vec![clear]), Ok(()));
     assert_eq!(bench.ids(THING, None), [0_u128; 0]);
+}
+
+pub(crate) fn a_dead_event_is_passed_over_by_who_asks_for_those_alive(bench: &Bench) {
+    for id in 1..=4 {
+        publish(bench, &bench.tenant(), vec![event(id, 1 + id % 2)]);
+    }
+    let events = after(bench, 0);
+    let claim = claimed(bench);
+    let states = [State::Dead, State::Dead, State::Behind, State::Retry];
+    let rows = events.iter().zip(states).map(|(event, state)| held(event, state, NOW, NOW));
+    assert!(settle(bench, &claim, rows.collect(), 4));
+    let heads = HeldQuery { heads: true, ..HeldQuery::default() };
+    assert_eq!(ids_of(&look(bench, &heads)), [1, 2]);
+    assert_eq!(ids_of(&look(bench, &HeldQuery { alive: true, ..heads })), [3, 4]);
+    let past = Some(events[0].position);
+    let dead = HeldQuery { state: Some(State::Dead), past, ..HeldQuery::default() };
+    assert_eq!(ids_of(&look(bench, &dead)), [2]);
 }

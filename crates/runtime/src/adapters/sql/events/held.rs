@@ -119,6 +119,12 @@ impl Tables {
         if let Some(state) = query.state {
             asked.text.push_str(&format!(" AND \"state\" = '{}'", state.name()));
         }
+        if query.alive {
+            asked.text.push_str(" AND \"state\" <> 'dead'");
+        }
+        if let Some(past) = query.past {
+            asked.term(self, " AND \"position\" >", Cell::Int(past));
+        }
         if let Some(due) = query.due {
             asked.text.push_str(" AND \"state\" <> 'dead'");
             asked.term(self, " AND \"due\" <=", Cell::Int(due));
@@ -135,13 +141,14 @@ impl Tables {
     fn in_order(self, asked: &mut Asked<'_>, query: &HeldQuery) {
         let Self { deliveries, .. } = self;
         if query.heads {
+            let alive = if query.alive { " AND e.\"state\" <> 'dead'" } else { "" };
             // Rows of two tenants may have one id.
             asked.text.push_str(&format!(
                 " AND NOT EXISTS (SELECT 1 FROM {deliveries} e WHERE \
                  e.\"consumer\" = d.\"consumer\" AND e.\"source\" = d.\"source\" AND \
                  e.\"part\" = d.\"part\" AND e.\"resource\" = d.\"resource\" AND \
                  e.\"row_id\" = d.\"row_id\" AND e.\"tenant\" IS NOT DISTINCT FROM d.\"tenant\" \
-                 AND (e.\"position\", e.\"event_id\") < (d.\"position\", d.\"event_id\"))"
+                 AND (e.\"position\", e.\"event_id\") < (d.\"position\", d.\"event_id\"){alive})"
             ));
         }
         let order = if query.heads { "position" } else { "since" };

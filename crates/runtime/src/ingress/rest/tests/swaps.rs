@@ -116,6 +116,7 @@ fn backend(store: &Arc<Slow>) -> Arc<Backend> {
         randomness: Arc::new(SystemRandomness),
         cursor_key: [7; 32],
         metrics: Arc::new(Metrics::default()),
+        webhooks: Default::default(),
     };
     Arc::new(Backend::new(serving(store), around))
 }

@@ -295,6 +295,7 @@ impl World {
             randomness: Arc::new(Counted(AtomicU64::new(random))),
             cursor_key: [7; 32],
             metrics: Arc::new(Metrics::default()),
+            webhooks: Default::default(),
         };
         let (plan, identify) = (Arc::new(plan), Arc::new(Names));
         let serving = Serving { plan, stores: vec![store.clone()], identify };

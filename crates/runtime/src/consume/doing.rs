@@ -1,0 +1,117 @@
+//! What a consumer does about an event: reactions are one thing, deliveries another; order, retries
+//! and dead letters are the same for both ([`super::part`]).
+
+use super::Job;
+use super::part::STORE_PAUSE;
+use super::turn::Turn;
+use crate::engine::Failure;
+use crate::engine::backend::Live;
+use crate::ports::events::Logged;
+use crate::problem::kinds;
+use futures::future::BoxFuture;
+use kernel::consumer::{self as machine, Settings};
+use std::sync::Arc;
+
+/// What a consumer does about events.
+pub(super) trait Doing: Send + Sync {
+    /// It has gauges of its own: there are few of it.
+    fn is_measured(&self) -> bool;
+
+    /// How it works through them.
+    fn settings(&self) -> Settings;
+
+    /// True where it does something about that one.
+    fn hears(&self, live: &Live, job: &Job, event: &Logged) -> bool;
+
+    /// Does it. While the store can't, it is no attempt. `held`: the event has a row of its own,
+    /// which is gone when it is done.
+    fn effect(
+        self: Arc<Self>,
+        turn: Turn,
+        job: Arc<Job>,
+        event: Logged,
+        held: bool,
+    ) -> BoxFuture<'static, Outcome>;
+}
+
+/// What it came to.
+pub(super) enum Outcome {
+    /// It is done.
+    Done,
+    /// It is not.
+    Failed(Fault),
+    /// Another plan is served, or none any more.
+    Gone,
+}
+
+/// Why an effect was not done.
+pub(super) struct Fault {
+    /// Slug of the problem type.
+    pub(super) problem: String,
+    /// What was wrong.
+    pub(super) detail: String,
+    /// Whether it may be done later.
+    pub(super) failure: machine::Failure,
+}
+
+/// Messages of reactions that run at once.
+const REACTIONS_MAX: usize = 64;
+
+/// The reactions of a context.
+pub(super) struct Reactions;
+
+impl Doing for Reactions {
+    fn is_measured(&self) -> bool {
+        true
+    }
+
+    fn settings(&self) -> Settings {
+        Settings { in_flight_max: REACTIONS_MAX, ..Settings::default() }
+    }
+
+    fn hears(&self, live: &Live, job: &Job, event: &Logged) -> bool {
+        let plan = &live.engine.plan;
+        let consumer = &plan.consumers.contexts[job.consumer];
+        let id = plan.domain.event_named(&event.event).map(|(id, _)| id);
+        id.is_some_and(|id| consumer.reaction(id).is_some())
+    }
+
+    fn effect(
+        self: Arc<Self>,
+        turn: Turn,
+        job: Arc<Job>,
+        event: Logged,
+        held: bool,
+    ) -> BoxFuture<'static, Outcome> {
+        Box::pin(async move {
+            loop {
+                let Some(live) = turn.at_hand().await else { return Outcome::Gone };
+                let done = live.engine.consume(job.consumer, job.state, &event, held).await;
+                drop(live);
+                match done {
+                    Ok(()) => return Outcome::Done,
+                    Err(failure) if failure.kind == kinds::UNAVAILABLE => {
+                        tokio::time::sleep(STORE_PAUSE).await;
+                    }
+                    Err(failure) => return Outcome::Failed(fault(&failure)),
+                }
+            }
+        })
+    }
+}
+
+/// What the engine answered, as it is kept.
+pub(super) fn fault(failure: &Failure) -> Fault {
+    let faults = failure.errors.iter().map(|fault| format!("{}: {}", fault.at, fault.detail));
+    let detail: Vec<String> = failure.detail.iter().cloned().chain(faults).collect();
+    let detail = match detail.is_empty() {
+        true => failure.kind.title.to_owned(),
+        false => detail.join("; "),
+    };
+    let problem = failure.kind.slug.to_owned();
+    let failure = match failure.kind.status {
+        400 | 403 | 413 | 415 | 422 => machine::Failure::Poison,
+        _ => machine::Failure::Transient { retry_after_micros: None },
+    };
+    Fault { problem, detail, failure }
+}

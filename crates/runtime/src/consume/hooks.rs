@@ -1,0 +1,112 @@
+//! The endpoints of webhooks, each a consumer of its own: those that come are worked for, those
+//! that go or are disabled no more.
+
+use super::Job;
+use super::hook::Hook;
+use super::part::Work;
+use super::turn::Turn;
+use crate::engine::outage;
+use crate::ports::store::Unavailable;
+use crate::ports::webhooks::Endpoint;
+use crate::webhooks::registry::{self, Ear};
+use crate::webhooks::send::Client;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+/// Between two looks for what other processes changed.
+const LOOK_EVERY: Duration = Duration::from_secs(2);
+
+/// The work for one endpoint.
+struct Worked {
+    /// The endpoint as it is now.
+    endpoint: watch::Sender<Arc<Endpoint>>,
+    /// Ends it.
+    stop: watch::Sender<bool>,
+    ears: Vec<Ear>,
+}
+
+/// Works for all endpoints until another plan is served.
+pub(super) async fn run(turn: Turn) {
+    let hooks = Arc::clone(&turn.backend().hooks);
+    let mut changes = hooks.changes();
+    let client = match Client::new(&hooks.guard) {
+        Ok(client) => client,
+        Err(error) => {
+            tracing::error!(error, "webhooks can't be delivered: there is no TLS");
+            return;
+        }
+    };
+    let mut all: BTreeMap<u128, Worked> = BTreeMap::new();
+    let mut tasks = JoinSet::new();
+    loop {
+        changes.mark_unchanged();
+        if let Some(live) = turn.live().await {
+            match wanted(&live.engine).await {
+                Ok(wanted) => reconcile(&turn, &client, wanted, &mut all, &mut tasks),
+                // Those that are known go on.
+                Err(why) => outage::log(&why),
+            }
+        }
+        while tasks.try_join_next().is_some() {}
+        let ended = tokio::select! {
+            () = tokio::time::sleep(LOOK_EVERY) => false,
+            changed = changes.changed() => changed.is_err(),
+            () = turn.ended() => true,
+        };
+        if ended {
+            break;
+        }
+    }
+    for worked in all.values() {
+        worked.stop.send_replace(true);
+    }
+    while tasks.join_next().await.is_some() {}
+}
+
+/// The endpoints that are to be worked for, with what they hear.
+async fn wanted(engine: &crate::engine::Engine) -> Result<Vec<(Endpoint, Vec<Ear>)>, Unavailable> {
+    let mut wanted = Vec::new();
+    for endpoint in registry::all(engine).await?.into_iter().filter(|one| !one.disabled) {
+        let ears = registry::ears(engine, &endpoint).await?;
+        wanted.push((endpoint, ears));
+    }
+    Ok(wanted)
+}
+
+fn reconcile(
+    turn: &Turn,
+    client: &Client,
+    wanted: Vec<(Endpoint, Vec<Ear>)>,
+    all: &mut BTreeMap<u128, Worked>,
+    tasks: &mut JoinSet<()>,
+) {
+    all.retain(|id, worked| {
+        let stays = wanted.iter().any(|(one, ears)| one.id == *id && *ears == worked.ears);
+        if !stays {
+            worked.stop.send_replace(true);
+        }
+        stays
+    });
+    for (endpoint, ears) in wanted {
+        if let Some(worked) = all.get(&endpoint.id) {
+            if **worked.endpoint.borrow() != endpoint {
+                worked.endpoint.send_replace(Arc::new(endpoint));
+            }
+            continue;
+        }
+        let id = endpoint.id;
+        let (stop, stopped) = watch::channel(false);
+        let (sender, receiver) = watch::channel(Arc::new(endpoint));
+        for Ear { source, place, part } in ears.clone() {
+            let turn = turn.stopped_by(stopped.clone());
+            let hook = Arc::new(Hook { endpoint: receiver.clone(), client: client.clone() });
+            // What it has done and holds is kept beside the log that it reads.
+            let job = Job { part, view: false, consumer: 0, source, place, state: source };
+            tasks.spawn(Work::new(turn, job, hook).run());
+        }
+        all.insert(id, Worked { endpoint: sender, stop, ears });
+    }
+}
