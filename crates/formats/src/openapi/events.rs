@@ -125,6 +125,8 @@ fn events(writing: &Writing<'_>, answers: &mut Answers, like: &Operation) -> Nod
     let types = map([
         ("type", "array".into()),
         ("items", text().with("enum", Node::List(types.collect()))),
+        ("minItems", 1_i64.into()),
+        ("uniqueItems", true.into()),
     ]);
     let only = query("type", "Only of these types", types).with("explode", false);
     let order = text().with("enum", list(["oldest", "newest"])).with("default", "oldest");
