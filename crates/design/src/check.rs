@@ -89,8 +89,10 @@ mod e099_unused;
 mod e100_unknown_word;
 mod e101_open_tenants;
 mod e102_unmanaged;
+mod e103_breaks_consumers;
 
 pub use e048_call::FUNCTIONS;
+pub use e103_breaks_consumers::{broken_consumers, unreadable};
 
 use ir::diagnostic::{Page, has_errors};
 use ir::{Diagnostic, Model, Valid};
@@ -103,10 +105,15 @@ const FAULTS_MAX: usize = 500;
 /// A question asked of a whole model.
 type Check = fn(&Resolved<'_>, &mut Vec<Diagnostic>);
 
-/// The one list of codes: those told while names and types are resolved, and those that are asked
-/// afterwards. The name of the file is all that a new code needs here.
+/// The one list of codes: those told while names and types are resolved, those that are asked
+/// afterwards, and those that compare a valid model with what was published. The name of the file
+/// is all that a new code needs here.
 macro_rules! codes {
-    (resolving: $($raised:ident),+; asked: $($asked:ident),+;) => {
+    (
+        resolving: $($raised:ident),+;
+        asked: $($asked:ident),+;
+        compared: $($compared:ident),+;
+    ) => {
         /// The page of every code of this crate.
         pub const PAGES: &[Page] = &[
             $(Page {
@@ -116,6 +123,10 @@ macro_rules! codes {
             $(Page {
                 code: $asked::CODE.0,
                 source: include_str!(concat!("check/", stringify!($asked), ".rs")),
+            },)+
+            $(Page {
+                code: $compared::CODE.0,
+                source: include_str!(concat!("check/", stringify!($compared), ".rs")),
             },)+
         ];
 
@@ -142,6 +153,7 @@ codes! {
         e087_journey_not_allowed, e088_shares, e089_impossible_goal, e090_reads, e092_pin,
         e093_retention, e094_routes, e095_null, e096_reaction_loop, e097_constraints, e098_was,
         e099_unused, e100_unknown_word, e101_open_tenants, e102_unmanaged;
+    compared: e103_breaks_consumers;
 }
 
 /// Tells every fault of meaning, in the order of the files; the model is valid where none of them

@@ -9,9 +9,11 @@ use ir::model::{At, FieldType};
 use ir::value::Value;
 use std::cmp::Ordering;
 use std::collections::BTreeSet;
+use witness::{beyond, holds, lacks, quoted, sample};
 
 #[cfg(test)]
 mod tests;
+mod witness;
 
 /// Something that consumers of an event can't bear.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -22,6 +24,9 @@ pub struct Incompatibility {
     pub at: String,
     /// What became of it.
     pub reason: String,
+    /// A piece of an event that may be sent now and that no consumer had to read before, in words
+    /// that follow a verb; empty where nothing is sent at all any more.
+    pub witness: String,
 }
 
 /// Everything that a consumer of the old events can't bear of the new ones, by event and member;
@@ -32,7 +37,7 @@ pub fn incompatibilities(old: &Domain, new: &Domain) -> Vec<Incompatibility> {
         let mut compared = Compared { old, new, event: &event.name, found: &mut found };
         match new.event_named(&event.name) {
             Some((_, now)) => compared.event(event, now),
-            None => compared.tell("", "is gone: who waits for it waits for ever"),
+            None => compared.tell("", "is gone: who waits for it waits for ever", String::new()),
         }
     }
     found
@@ -70,9 +75,9 @@ struct Compared<'a> {
 }
 
 impl<'a> Compared<'a> {
-    fn tell(&mut self, at: &str, reason: impl Into<String>) {
+    fn tell(&mut self, at: &str, reason: impl Into<String>, witness: String) {
         let (event, at) = (self.event.to_owned(), at.to_owned());
-        self.found.push(Incompatibility { event, at, reason: reason.into() });
+        self.found.push(Incompatibility { event, at, reason: reason.into(), witness });
     }
 
     fn event(&mut self, was: &Event, now: &Event) {
@@ -93,16 +98,16 @@ impl<'a> Compared<'a> {
             domain.tenancy.is_some() && !event.emitters.iter().any(shared)
         };
         if tenanted(self.old, was) && !tenanted(self.new, now) {
-            self.tell("tenant", "is not in every event any more");
+            self.tell("tenant", "is not in every event any more", lacks("tenant"));
         }
         for member in &was.data {
             let at = format!("data.{}", member.name);
             let Some(kept) = now.data.iter().find(|other| other.name == member.name) else {
-                self.tell(&at, "is gone");
+                self.tell(&at, "is gone", lacks(&at));
                 continue;
             };
             if nullable(self.new, now, kept) && !nullable(self.old, was, member) {
-                self.tell(&at, "may be null");
+                self.tell(&at, "may be null", holds(&at, "null"));
             }
             let domain = self.new;
             for emitter in &now.emitters {
@@ -112,7 +117,8 @@ impl<'a> Compared<'a> {
                 if let (Some(before), Some((_, after))) = (before, after) {
                     if after.secret {
                         let emitter = &domain.resource(*emitter).name;
-                        self.tell(&at, format!("is left out where `{emitter}` emits it"));
+                        let reason = format!("is left out where `{emitter}` emits it");
+                        self.tell(&at, reason, lacks(&at));
                     }
                     self.field(&at, before, after);
                 }
@@ -130,28 +136,34 @@ impl<'a> Compared<'a> {
 
     /// Values of an attribute that did not come before.
     fn values(&mut self, at: &str, was: &BTreeSet<String>, now: &BTreeSet<String>) {
-        let more: Vec<String> = now.difference(was).map(|value| format!("`{value}`")).collect();
-        if !more.is_empty() {
-            self.tell(at, format!("may be {}", more.join(" or ")));
-        }
+        let more: Vec<&String> = now.difference(was).collect();
+        self.more(
+            at,
+            &more,
+            if at == "subject" { "/01976f1e-7c2a-7000-8000-000000000001" } else { "" },
+        );
+    }
+
+    /// Values that did not come before; `tail` is what the wire has behind each.
+    fn more(&mut self, at: &str, more: &[&String], tail: &str) {
+        let Some(first) = more.first() else { return };
+        let witness = holds(at, &quoted(&format!("{first}{tail}")));
+        let more: Vec<String> = more.iter().map(|value| format!("`{value}`")).collect();
+        self.tell(at, format!("may be {}", more.join(" or ")), witness);
     }
 
     fn field(&mut self, at: &str, was: &Field, now: &Field) {
         if now.read.is_some() && was.read.is_none() {
-            self.tell(at, "is left out for those who may not read it");
+            self.tell(at, "is left out for those who may not read it", lacks(at));
         }
         if now.personal && !was.personal {
-            self.tell(at, "is left out where a person was erased");
+            self.tell(at, "is left out where a person was erased", lacks(at));
         }
         match (form(was), form(now)) {
             (Form::Id, Form::Id) => {}
             (Form::Names(was), Form::Names(now)) => {
                 let more = |value: &&String| !was.contains(value);
-                let more: Vec<String> =
-                    now.iter().filter(more).map(|value| format!("`{value}`")).collect();
-                if !more.is_empty() {
-                    self.tell(at, format!("may be {}", more.join(" or ")));
-                }
+                self.more(at, &now.iter().filter(more).collect::<Vec<_>>(), "");
             }
             (Form::Rows(was), Form::Rows(now)) => self.rows(at, was, now),
             // Any JSON takes whatever comes.
@@ -162,7 +174,7 @@ impl<'a> Compared<'a> {
                 self.bounds(at, was, now);
             }
             (Form::Id | Form::Names(_) | Form::Rows(_) | Form::Scalar(_), _) => {
-                self.tell(at, "is of another type");
+                self.tell(at, "is of another type", holds(at, &sample(now)));
             }
         }
     }
@@ -176,24 +188,33 @@ impl<'a> Compared<'a> {
             match after.filter(|(_, field)| !field.secret) {
                 Some((_, after)) => {
                     if may_be_null(after) && !may_be_null(before) {
-                        self.tell(&at, "may be null");
+                        self.tell(&at, "may be null", holds(&at, "null"));
                     }
                     self.field(&at, before, after);
                 }
-                None => self.tell(&at, "is gone"),
+                None => self.tell(&at, "is gone", lacks(&at)),
             }
         }
     }
 
     fn bounds(&mut self, at: &str, was: &Field, now: &Field) {
-        if wider(was.min.as_ref(), now.min.as_ref(), Ordering::Less) {
-            self.tell(at, "may be less, or shorter, than before");
+        if let Some(least) = &was.min
+            && wider(was.min.as_ref(), now.min.as_ref(), Ordering::Less)
+        {
+            let witness = beyond(at, was, least, -1);
+            self.tell(at, "may be less, or shorter, than before", witness);
         }
-        if wider(was.max.as_ref(), now.max.as_ref(), Ordering::Greater) {
-            self.tell(at, "may be more, or longer, than before");
+        if let Some(most) = &was.max
+            && wider(was.max.as_ref(), now.max.as_ref(), Ordering::Greater)
+        {
+            let witness = beyond(at, was, most, 1);
+            self.tell(at, "may be more, or longer, than before", witness);
         }
-        if was.pattern.is_some() && was.pattern != now.pattern {
-            self.tell(at, "is of another pattern");
+        if let Some(pattern) = &was.pattern
+            && was.pattern != now.pattern
+        {
+            let witness = format!("a text in `{at}` that does not match `{pattern}`");
+            self.tell(at, "is of another pattern", witness);
         }
     }
 }

@@ -363,6 +363,7 @@ pub(crate) fn eventful() -> Architecture {
         field,
         ty,
         optional: name == "due",
+        default: None,
     };
     let of = |field| FieldRef::Field(FieldId(field));
     let id = || member("id", FieldRef::Implicit(Implicit::Id), Type::Uuid);

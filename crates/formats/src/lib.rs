@@ -10,6 +10,7 @@ pub mod event_schema;
 pub mod machine;
 pub mod mermaid;
 pub mod openapi;
+pub mod published;
 pub mod requirements;
 pub mod seed;
 pub mod sql;

@@ -11,12 +11,14 @@ pub use doings::{Effect, Event, EventMember, Fold, Reaction, Schedule, Times, Vi
 use crate::expr::Expr;
 use crate::model::{At, FieldType, Isolation, OnDelete, Proof};
 use crate::value::Value;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 macro_rules! ids {
     ($($(#[$doc:meta])* $name:ident),*) => {$(
         $(#[$doc])*
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+        #[derive(
+            Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+        )]
         #[serde(transparent)]
         pub struct $name(pub u16);
 
@@ -199,7 +201,7 @@ pub struct Field {
 }
 
 /// The resolved type of a field.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Kind {
     /// A scalar as declared (also lists, counters, json, timespan, money).

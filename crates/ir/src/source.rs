@@ -1,6 +1,6 @@
 //! Where a thing stands in the files it was read from.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// A half-open range of bytes in one file of a [`Sources`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize)]
@@ -31,7 +31,7 @@ impl Span {
 
 /// A value and the place it was written at. Equality and order look at the value alone, so that a
 /// model may be compared without its layout.
-#[derive(Debug, Clone, Default, Serialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Spanned<T> {
     /// The value.

@@ -4,13 +4,13 @@ mod currency;
 
 pub use currency::{Currency, WANTED as CURRENCY_WANTED};
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// Money is stored in these many units to the one.
 pub const MONEY_UNITS: i64 = 10_000;
 
 /// One value.
-#[derive(Debug, Clone, PartialEq, Default, Serialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Value {
     /// Absent.

@@ -96,6 +96,20 @@ pub(crate) struct Output {
     pub(crate) format: Format,
 }
 
+/// Which published events may change as their consumers can't bear.
+#[derive(Debug, Args)]
+pub(crate) struct Breaking {
+    /// Published event that may break who reads it (`order.paid`); may be given several times
+    #[arg(
+        long = "allow-breaking",
+        value_name = "EVENT",
+        value_delimiter = ',',
+        env = "MAINSTAY_ALLOW_BREAKING",
+        hide_env_values = true
+    )]
+    pub(crate) events: Vec<String>,
+}
+
 /// Which files are read.
 const FILES: &str = "\
 Of a directory, `mainstay.yaml` is read, and every other `*.yaml` below it whose top is a mapping
@@ -110,6 +124,8 @@ with a key of the notation (`system`, `goals`, `contexts`, …) and none of anot
 pub(crate) struct Check {
     #[command(flatten)]
     pub(crate) model: ModelPath,
+    #[command(flatten)]
+    pub(crate) breaking: Breaking,
     #[command(flatten)]
     pub(crate) output: Output,
 }
@@ -131,6 +147,8 @@ pub(crate) struct Design {
     /// Replace files that are there and were not written by `design`
     #[arg(long, conflicts_with = "check")]
     pub(crate) force: bool,
+    #[command(flatten)]
+    pub(crate) breaking: Breaking,
     #[command(flatten)]
     pub(crate) output: Output,
 }

@@ -19,14 +19,18 @@ pub(crate) fn run() -> ExitCode {
 fn call(verb: Verb) -> Outcome<Answer> {
     Ok(match verb {
         Verb::Check(args) => {
-            let report = commands::check::check(&args.model.path, args.model.env.as_deref())?;
+            let (path, env) = (&args.model.path, args.model.env.as_deref());
+            let report = commands::check::check(path, env, &args.breaking.events)?;
             render::check(&report, args.output.format)
         }
         Verb::Design(args) => {
-            let (path, env) = (&args.model.path, args.model.env.as_deref());
+            let model = commands::design::Named {
+                path: &args.model.path,
+                environment: args.model.env.as_deref(),
+                breaking: &args.breaking.events,
+            };
             let written = commands::design::design(
-                path,
-                env,
+                model,
                 args.prices.as_deref(),
                 args.out.as_deref(),
                 match (args.check, args.force) {

@@ -2,7 +2,8 @@
 
 use ir::{Diagnostic, Severity, Sources};
 
-/// A verb could not run. Printed as `Error / Caused by / Hint`; the process ends with 2.
+/// A verb could not run. Printed as `Error / Caused by / Hint`; the process ends with 2, or with 1
+/// where the verb was asked whether something may be, and it may not.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Failure {
     /// What could not be done, lower case, names in backticks.
@@ -12,13 +13,16 @@ pub(crate) struct Failure {
     /// What to do about it.
     pub(crate) hint: Option<String>,
     /// The faults of the model that caused it, with its texts.
-    pub(crate) faults: Option<(Sources, Vec<Diagnostic>)>,
+    pub(crate) faults: Option<Box<(Sources, Vec<Diagnostic>)>>,
+    /// The answer is no, rather than that there is none.
+    pub(crate) no: bool,
 }
 
 impl Failure {
     /// A failure without cause or hint.
     pub(crate) fn new(message: impl Into<String>) -> Self {
-        Self { message: message.into(), causes: Vec::new(), hint: None, faults: None }
+        let (causes, hint, faults) = (Vec::new(), None, None);
+        Self { message: message.into(), causes, hint, faults, no: false }
     }
 
     /// The model has faults, so that nothing can be made from it.
@@ -26,7 +30,7 @@ impl Failure {
         let errors = faults.iter().filter(|fault| fault.severity == Severity::Error).count();
         let count = if errors == 1 { "1 error".to_owned() } else { format!("{errors} errors") };
         let failure = Self::new(format!("the model has {count}"));
-        Self { faults: Some((sources, faults)), ..failure }
+        Self { faults: Some(Box::new((sources, faults))), ..failure }
     }
 
     /// Adds the next cause, further in.

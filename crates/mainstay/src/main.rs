@@ -7,6 +7,7 @@ mod environment;
 mod failure;
 mod model_files;
 mod pipeline;
+mod published;
 mod render;
 mod seed;
 mod site;

@@ -76,7 +76,7 @@ fn check_as(
 
 /// Reads, checks and designs; a model with faults is a failure that shows them.
 pub(crate) fn design(path: &Path, environment: Option<&str>) -> Outcome<Designed> {
-    design_with(path, environment, &Catalog::default())
+    design_checked(check(path, environment)?, &Catalog::default())
 }
 
 /// Reads, checks and designs for a verb that runs the architecture, and needs no assumptions.
@@ -119,13 +119,9 @@ pub(crate) fn catalog(prices: Option<&Path>) -> Outcome<Catalog> {
     Ok(catalog)
 }
 
-/// The same with the user's prices and limits.
-pub(crate) fn design_with(
-    path: &Path,
-    environment: Option<&str>,
-    catalog: &Catalog,
-) -> Outcome<Designed> {
-    designed(check(path, environment)?, &|model| design::design_with(model, catalog))
+/// Designs a model that was checked, with the user's prices and limits.
+pub(crate) fn design_checked(checked: Checked, catalog: &Catalog) -> Outcome<Designed> {
+    designed(checked, &|model| design::design_with(model, catalog))
 }
 
 fn designed(

@@ -89,7 +89,7 @@ pub(crate) fn usage(usage: &clap::Error) -> Answer {
 pub(crate) fn failure(failure: &Failure) -> Answer {
     let colour = err_coloured();
     let mut text = String::new();
-    if let Some((sources, faults)) = &failure.faults {
+    if let Some((sources, faults)) = failure.faults.as_deref() {
         text.push_str(&formats::diagnostic::terminal(sources, faults, colour));
         text.push('\n');
     }
@@ -102,7 +102,7 @@ pub(crate) fn failure(failure: &Failure) -> Answer {
         let _ = writeln!(text, "{}: {hint}", paint(colour, "1;36", "Hint"));
     }
     err(&text);
-    Answer::Failed
+    if failure.no { Answer::No } else { Answer::Failed }
 }
 
 /// What `check` found.

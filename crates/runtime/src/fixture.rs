@@ -74,6 +74,7 @@ fn events() -> Vec<Event> {
                 field,
                 ty,
                 optional: false,
+                default: None,
             })
             .collect(),
         webhook: Vec::new(),

@@ -13,8 +13,13 @@ const LINE: usize = 2;
 /// `order.placed: { data: [id, shopper, lines, total, status] }`
 fn placed() -> Domain {
     let (_, mut domain) = shop();
-    let member =
-        |name: &str, field, ty| EventMember { name: name.to_owned(), field, ty, optional: false };
+    let member = |name: &str, field, ty| EventMember {
+        name: name.to_owned(),
+        field,
+        ty,
+        optional: false,
+        default: None,
+    };
     let of = |name: &str, at| member(name, FieldRef::Field(FieldId(at)), Type::Json);
     let id = member("id", FieldRef::Implicit(Implicit::Id), Type::Uuid);
     domain.events = vec![Event {

@@ -193,6 +193,7 @@ fn each_file_stands_alone_and_holds_nothing_unused() {
         field: FieldRef::Implicit(Implicit::CreatedAt),
         ty: Type::Timestamp,
         optional: false,
+        default: None,
     };
     architecture.domain.events[0].data.push(created);
     let files = write(&architecture);

@@ -3,6 +3,7 @@
 
 use super::{ActorId, CommandId, ContextId, EventId, FieldId, Resource, ResourceId};
 use crate::expr::{Aggregate, Expr, FieldRef, Type};
+use crate::value::Value;
 use serde::Serialize;
 
 /// A published event, declared or of a plain write.
@@ -44,6 +45,8 @@ pub struct EventMember {
     pub ty: Type,
     /// May be null.
     pub optional: bool,
+    /// What an event is read with that is older than the member; none: null.
+    pub default: Option<Value>,
 }
 
 /// What a context does when an event happens.

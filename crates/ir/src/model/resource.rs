@@ -51,7 +51,7 @@ pub struct Resource {
 }
 
 /// The declared type of a field.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum FieldType {
     /// Text of one line.
@@ -119,7 +119,7 @@ pub enum FieldType {
 }
 
 /// When an expression of a field is evaluated.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum At {
     /// Once, when the row is written; then kept.

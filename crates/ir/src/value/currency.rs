@@ -1,10 +1,10 @@
 //! Currencies (ISO 4217).
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// An ISO 4217 code of three capital letters.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
-#[serde(into = "String")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(into = "String", try_from = "String")]
 pub struct Currency(pub [u8; 3]);
 
 /// What is wrong with a code that no currency has.
@@ -97,6 +97,16 @@ impl Currency {
 impl From<Currency> for String {
     fn from(currency: Currency) -> Self {
         currency.as_str().to_owned()
+    }
+}
+
+/// A currency that is gone since is one still: it was written when it was.
+impl TryFrom<String> for Currency {
+    type Error = &'static str;
+
+    fn try_from(code: String) -> Result<Self, Self::Error> {
+        let letters = code.as_bytes().try_into().map_err(|_| WANTED)?;
+        place(letters).map(|_| Self(letters)).ok_or(WANTED)
     }
 }
 

@@ -3,6 +3,7 @@
 use crate::environment::{self, Missing};
 use crate::failure::Outcome;
 use crate::pipeline::{self, Checked};
+use crate::published;
 use std::path::Path;
 
 /// What `check` found.
@@ -22,9 +23,11 @@ impl Report {
 }
 
 /// Checks the model at `path`, with the environment's file over it and its variables looked up
-/// where `env` names one.
-pub(crate) fn check(path: &Path, env: Option<&str>) -> Outcome<Report> {
-    let checked = pipeline::check(path, env)?;
+/// where `env` names one. Its events may not break who reads those that were published, but for
+/// those that are named in `allowed`.
+pub(crate) fn check(path: &Path, env: Option<&str>, allowed: &[String]) -> Outcome<Report> {
+    let mut checked = pipeline::check(path, env)?;
+    published::compare(&mut checked, allowed);
     let missing = match (&checked.model, env) {
         (Some(model), Some(_)) => environment::missing(model, &checked.home),
         (Some(_) | None, _) => Vec::new(),

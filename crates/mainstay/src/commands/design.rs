@@ -3,6 +3,7 @@
 use crate::failure::{Failure, Outcome};
 use crate::model_files::WRITTEN_LIST;
 use crate::pipeline::{self, Designed};
+use crate::published;
 use ir::architecture::Architecture;
 use std::collections::BTreeSet;
 use std::io::Read;
@@ -45,18 +46,31 @@ pub(crate) enum Mode {
     Force,
 }
 
-/// Designs the model at `path` and writes its files to `out`. A file that a former design wrote and
-/// this one does not have is removed.
+/// A model, as a user names it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Named<'a> {
+    /// File or directory.
+    pub(crate) path: &'a Path,
+    /// Environment over it.
+    pub(crate) environment: Option<&'a str>,
+    /// Published events that may break.
+    pub(crate) breaking: &'a [String],
+}
+
+/// Designs a model and writes its files to `out`. A file that a former design wrote and this one
+/// does not have is removed.
 pub(crate) fn design(
-    path: &Path,
-    environment: Option<&str>,
+    model: Named<'_>,
     prices: Option<&Path>,
     out: Option<&Path>,
     mode: Mode,
 ) -> Outcome<Written> {
     let check = mode == Mode::Check;
     let catalog = pipeline::catalog(prices)?;
-    let designed = pipeline::design_with(path, environment, &catalog)?;
+    let mut checked = pipeline::check(model.path, model.environment)?;
+    let no = published::compare(&mut checked, model.breaking);
+    let designed = pipeline::design_checked(checked, &catalog);
+    let designed = designed.map_err(|failure| Failure { no, ..failure })?;
     let out = out.map_or_else(|| designed.home.join("architecture"), Path::to_owned);
     if mode == Mode::Write {
         refuse_foreign(&designed.architecture, &out)?;

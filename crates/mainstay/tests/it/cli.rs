@@ -403,7 +403,7 @@ fn a_code_is_explained_and_an_unknown_one_is_refused() {
             exit 2
             -- stderr
             Error: there is no code `E999`
-            Hint: codes go from `E001` to `E102`
+            Hint: codes go from `E001` to `E103`
         "#]],
     );
     check(

@@ -30,6 +30,7 @@ mod misfortunes;
 mod moving;
 mod old_server;
 mod postgresql;
+mod published;
 mod races;
 mod references;
 #[cfg(unix)]

@@ -23,7 +23,9 @@ pub(super) struct EventScope<'e> {
 }
 
 impl<'e> EventScope<'e> {
-    /// Reads the data of an event. A member that is not there is null: an older event has fewer.
+    /// Reads the data of an event. An older one has fewer members: one that is not there has the
+    /// default that it was added with, or is null. Members that the model does not know stay
+    /// where they are, unread.
     ///
     /// # Errors
     /// Where the data is not what the model says of it.
@@ -44,7 +46,8 @@ impl<'e> EventScope<'e> {
         for (member, shape) in of.data.iter().zip(plan.consumers.shapes(id)) {
             let found = members.iter().find(|(name, _)| *name == member.name);
             let value = match found.map(|(_, value)| value) {
-                None | Some(Json::Null) => Value::Null,
+                None => member.default.clone().unwrap_or_default(),
+                Some(Json::Null) => Value::Null,
                 Some(json) => shape.read(json, &[]).map_err(|wrong| {
                     let name = crate::problem::pointer_token(&member.name);
                     let at = format!("/{name}{}", wrong.inside);
@@ -101,4 +104,56 @@ pub(super) fn object<'v>(members: impl Iterator<Item = (&'v str, Value)>) -> Vec
     }
     out.push(b'}');
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::EventScope;
+    use crate::fixture;
+    use crate::plan::plan;
+    use crate::ports::events::Logged;
+    use ir::domain::EventId;
+    use ir::value::Value;
+    use kernel::expr::Scope;
+
+    /// What is read of an event whose data is `data`, in the order of the names.
+    fn read(data: &str, names: &[&str]) -> Vec<Value> {
+        let mut plan = plan(&fixture::shop());
+        let event = &mut plan.domain.events[2];
+        assert_eq!((&*event.name, &*event.data[1].name), ("room.changed", "name"));
+        event.data[1].default = Some(Value::text("a room"));
+        let logged = Logged {
+            position: 1,
+            id: 1,
+            tenant: None,
+            event: "room.changed".into(),
+            resource: "stay.Room".into(),
+            row: 2,
+            time: 0,
+            data: data.into(),
+            trace: None,
+        };
+        let Ok(scope) = EventScope::of(&plan, EventId(2), &logged, 0) else {
+            panic!("{data} is read")
+        };
+        assert_eq!(&*logged.data, data, "the log keeps what it was given");
+        names.iter().map(|name| scope.event_data(name).into_owned()).collect()
+    }
+
+    #[test]
+    fn an_event_older_than_a_member_is_read_with_its_default() {
+        assert_eq!(read("{}", &["id", "name"]), [Value::Null, Value::text("a room")]);
+    }
+
+    #[test]
+    fn what_was_told_as_null_stays_null() {
+        assert_eq!(read(r#"{"name":null}"#, &["name"]), [Value::Null]);
+        assert_eq!(read(r#"{"name":"blue"}"#, &["name"]), [Value::text("blue")]);
+    }
+
+    #[test]
+    fn members_that_the_model_does_not_know_are_passed_over() {
+        let data = r#"{"floor":{"of":[3]},"name":"blue"}"#;
+        assert_eq!(read(data, &["name", "floor"]), [Value::text("blue"), Value::Null]);
+    }
 }

@@ -1,14 +1,16 @@
 //! Events: who emits them and what their data is.
 
+use crate::check::constraints::constant;
 use crate::check::place::Place;
 use crate::check::resolve::plain_event;
 use crate::check::typing::scope::EventShape;
 use crate::check::world::{Meaning, World};
 use crate::check::{e031_unknown_actor, e035_unknown_field};
 use ir::Diagnostic;
-use ir::domain::{self, Domain, EventMember, ResourceId, Source};
+use ir::domain::{self, Domain, EventMember, Field, ResourceId, Source};
 use ir::expr::{FieldRef, Type};
 use ir::model::{self, At};
+use ir::value::Value;
 use std::collections::BTreeMap;
 
 /// One event.
@@ -172,16 +174,35 @@ fn member(
         Meaning::Children(_) => Type::Json,
         Meaning::Faulty => return None,
     };
-    let optional = match field {
-        FieldRef::Implicit(_) => false,
+    let (optional, default) = match field {
+        FieldRef::Implicit(_) => (false, None),
         FieldRef::Field(id) => {
             let field = domain.resource(emitter).field(id);
             if field.secret {
                 return None;
             }
             // What is asked of its owner at each read is not in the row that the event tells of.
-            field.optional || matches!(field.source, Source::Copied(At::Read, _))
+            let asked = matches!(field.source, Source::Copied(At::Read, _));
+            (field.optional || asked, default_of(field))
         }
     };
-    Some(EventMember { name: name.to_owned(), field, ty, optional })
+    Some(EventMember { name: name.to_owned(), field, ty, optional, default })
+}
+
+/// What the member is in events that are older than it: what the rows of that time were given when
+/// the field was added. What is about a person is no default, for a member that was erased is not
+/// there either.
+fn default_of(field: &Field) -> Option<Value> {
+    match &field.source {
+        Source::Default(expr) if !field.personal => {
+            constant(expr).filter(|value| !value.is_null()).cloned()
+        }
+        Source::Default(_)
+        | Source::Client
+        | Source::Computed(_)
+        | Source::Copied(..)
+        | Source::State
+        | Source::Caller
+        | Source::Counted => None,
+    }
 }
