@@ -10,6 +10,7 @@ mod event;
 mod hook;
 mod hooks;
 mod lag;
+mod lease;
 mod part;
 mod schedule;
 mod turn;
@@ -24,6 +25,7 @@ use crate::ports::store::{Store, Unavailable};
 use doing::Reactions;
 pub(crate) use hook::{attempt, note};
 use ir::domain::ContextId;
+pub use lease::Lease;
 use part::Work;
 use schedule::Recurring;
 use std::collections::BTreeSet;
@@ -52,13 +54,13 @@ impl Consumption {
     ///
     /// # Errors
     /// Where the system gives no thread.
-    pub fn start(backend: &Arc<Backend>, owner: &str) -> io::Result<Self> {
+    pub fn start(backend: &Arc<Backend>, owner: &str, lease: Lease) -> io::Result<Self> {
         let (stop, stopped) = watch::channel(false);
         let (backend, owner) = (Arc::clone(backend), Arc::from(owner));
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let thread = std::thread::Builder::new()
             .name("mainstay-events".to_owned())
-            .spawn(move || runtime.block_on(supervise(backend, owner, stopped)))?;
+            .spawn(move || runtime.block_on(supervise(backend, (owner, lease), stopped)))?;
         Ok(Self { stop, thread: Some(thread) })
     }
 
@@ -93,13 +95,17 @@ struct Job {
 }
 
 /// Works for one plan after the other until it is told to stop.
-async fn supervise(backend: Arc<Backend>, owner: Arc<str>, mut stopped: watch::Receiver<bool>) {
+async fn supervise(
+    backend: Arc<Backend>,
+    (owner, lease): (Arc<str>, Lease),
+    mut stopped: watch::Receiver<bool>,
+) {
     while !*stopped.borrow() {
         let live = tokio::select! {
             live = backend.live() => live,
             _ = stopped.changed() => break,
         };
-        let turn = Turn::new(&backend, live.number, &owner, stopped.clone());
+        let turn = Turn::new(&backend, live.number, (&owner, lease), stopped.clone());
         let schedules = live.engine.plan.domain.schedules.len();
         drop(live);
         let mut tasks = JoinSet::new();

@@ -30,10 +30,12 @@ pub(crate) mod unit;
 
 use crate::plan::Plan;
 use crate::ports::clock::{Clock, Randomness};
+use crate::ports::events::Part;
 use crate::ports::store::{Store, Unavailable};
 use crate::problem::{Problem, kinds};
 use ids::Ids;
 use ir::domain::ResourceId;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use tokio::sync::{broadcast, watch};
 
@@ -58,8 +60,8 @@ pub(crate) struct Shared {
     pub(crate) ids: Ids,
     /// Calls that met a conflict wait here for their turn on the row.
     pub(crate) turns: unit::Turns,
-    /// Changes when events were folded into some view by this process.
-    pub(crate) projected: watch::Sender<u64>,
+    /// How far this process has folded events into views; told when that changes.
+    pub(crate) projected: watch::Sender<BTreeMap<Part, i64>>,
     /// Tells whose dead letter was redriven or discarded by this process: consumer and key.
     pub(crate) remedied: broadcast::Sender<(Arc<str>, u128)>,
 }
@@ -74,9 +76,18 @@ impl Shared {
             ids: Ids::new(randomness),
             clock,
             turns: unit::Turns::default(),
-            projected: watch::Sender::new(0),
+            projected: watch::Sender::new(BTreeMap::new()),
             remedied: broadcast::Sender::new(REMEDIES_MAX),
         }
+    }
+}
+
+impl Shared {
+    /// Events up to a position have been folded into a view.
+    pub(crate) fn folded(&self, part: &Part, position: i64) {
+        self.projected.send_modify(|all| {
+            all.insert(part.clone(), position);
+        });
     }
 }
 

@@ -27,7 +27,7 @@ use ir::domain::Domain;
 pub(crate) use live::Swapped;
 use runtime::adapters::postgres::Replica;
 use runtime::adapters::sqlite::DataDirectory;
-use runtime::consume::Consumption;
+use runtime::consume::{Consumption, Lease};
 use runtime::http::health::{Check, Health};
 use runtime::http::server::announce;
 use runtime::http::{Bound, NotServed, Service, Surroundings, serve};
@@ -282,15 +282,16 @@ impl<'a> Running<'a> {
         &self.designed.architecture.domain
     }
 
-    /// The name that it claims work by. Files are locked by one process: what the one before it had
-    /// claimed is its own at once. On a server no other process has the name.
-    fn owner(&self) -> String {
+    /// The name that it claims work by, and for how long. Files are locked by one process: what the
+    /// one before it had claimed is its own at once. On a server no other process has the name.
+    fn owner(&self) -> (String, Lease) {
         match &self.home {
-            Home::Directory(_) => "files".to_owned(),
+            Home::Directory(_) => ("files".to_owned(), Lease::ALONE),
             Home::Server(_) => {
                 let mut random = [0; 8];
                 SystemRandomness.fill(&mut random);
-                format!("{}-{:016x}", std::process::id(), u64::from_be_bytes(random))
+                let random = u64::from_be_bytes(random);
+                (format!("{}-{random:016x}", std::process::id()), Lease::SHARED)
             }
         }
     }
@@ -355,7 +356,8 @@ impl<'a> Running<'a> {
         let site: Arc<dyn Service> = Arc::clone(&self.site) as _;
         let server = serve(bound, site, around).map_err(not_served)?;
         callers::warm(&self.callers);
-        let mut consumption = Consumption::start(&self.backend, &self.owner())
+        let (owner, lease) = self.owner();
+        let mut consumption = Consumption::start(&self.backend, &owner, lease)
             .map_err(|cause| start_failure(format!("no thread for events: {cause}")))?;
         let (url, address) = (server.url(), server.address());
         // Whoever is told that it serves may send signals and ask for a move at once.

@@ -22,10 +22,6 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
 
-/// A claim holds so long where nobody renews it: as long as a dead process keeps others waiting.
-pub(super) const LEASE_MICROS: i64 = 10_000_000;
-/// It is renewed so often.
-pub(super) const RENEW_EVERY: Duration = Duration::from_secs(3);
 /// Bytes of events that are read at once, beyond the first.
 pub(super) const READ_BYTES_MAX: usize = 8 << 20;
 /// Where so many bytes were left, nothing stood behind the last event that was read.
@@ -126,14 +122,14 @@ impl Work {
             Ok(extent) => extent.last,
             Err(_) => return Some(Err(STORE_PAUSE)),
         };
-        let span = Span { now, until: now.saturating_add(LEASE_MICROS), from };
+        let span = Span { now, until: self.turn.lease.until(now), from };
         let appended = log.appended();
         match state.claim(&self.job.place, &self.job.part, &self.turn.owner, span).await {
             Ok(claim) => Some(Ok((claim, appended))),
             Err(Refused::Taken { until }) => {
                 // Whoever has it may give it back earlier.
                 let left = u64::try_from(until.saturating_sub(now)).unwrap_or(0);
-                Some(Err(Duration::from_micros(left).clamp(STORE_PAUSE, RENEW_EVERY)))
+                Some(Err(Duration::from_micros(left).clamp(STORE_PAUSE, self.turn.lease.renewed())))
             }
             Err(Refused::Unavailable(_)) => Some(Err(STORE_PAUSE)),
         }
@@ -177,7 +173,7 @@ impl Working {
     async fn run(mut self, mut appended: watch::Receiver<u64>) {
         let turn = self.turn.clone();
         let mut ending = false;
-        let mut renew = tokio::time::interval(RENEW_EVERY);
+        let mut renew = tokio::time::interval(turn.lease.renewed());
         let mut remedied = turn.remedied();
         renew.tick().await;
         loop {
@@ -222,7 +218,9 @@ impl Working {
 
     fn until_tick(&self) -> Duration {
         let at = self.machine.wake_at().map(|at| at.saturating_sub(self.turn.now()));
-        at.map_or(RENEW_EVERY, |left| Duration::from_micros(u64::try_from(left).unwrap_or(0)))
+        at.map_or(self.turn.lease.renewed(), |left| {
+            Duration::from_micros(u64::try_from(left).unwrap_or(0))
+        })
     }
 
     /// What the machine is told of an answer; none where the work is over.
@@ -453,7 +451,7 @@ impl Working {
     fn persist(&mut self, held: &[machine::Held], position: i64) -> BoxFuture<'static, Answer> {
         let now = self.turn.now();
         let held = held.iter().filter_map(|row| self.kept(row, now)).collect();
-        let until = now.saturating_add(LEASE_MICROS);
+        let until = self.turn.lease.until(now);
         let settled = Arc::new(Settled { held, position, until });
         let claim = Arc::new(self.claim.clone());
         self.ask(
@@ -499,7 +497,7 @@ impl Working {
                 return Answer::Gone;
             };
             let now = turn.now();
-            let span = Span { now, until: now.saturating_add(LEASE_MICROS), from: 0 };
+            let span = Span { now, until: turn.lease.until(now), from: 0 };
             match state.claim(&job.place, &job.part, &turn.owner, span).await {
                 Ok(claim) if claim.epoch == epoch => Answer::Input(Input::Tick),
                 Ok(_) | Err(Refused::Taken { .. }) => Answer::Lost,

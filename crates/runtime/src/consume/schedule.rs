@@ -7,7 +7,7 @@
 //! the condition or the command's own guard.
 
 use super::event::object;
-use super::part::{LEASE_MICROS, RENEW_EVERY, STORE_PAUSE};
+use super::part::STORE_PAUSE;
 use super::turn::Turn;
 use crate::engine::backend::Live;
 use crate::engine::change::{Body, Preconditions, Row, Verb, Write};
@@ -113,7 +113,7 @@ impl Recurring {
             let left = next.wake_at.map_or(i64::MAX, |at| at.saturating_sub(self.turn.now()));
             let left = Duration::from_micros(u64::try_from(left).unwrap_or(0));
             tokio::select! {
-                () = tokio::time::sleep(left.min(RENEW_EVERY)) => {}
+                () = tokio::time::sleep(left.min(self.turn.lease.renewed())) => {}
                 () = self.turn.ended() => return Err(Stop::Over),
             }
         }
@@ -125,7 +125,7 @@ impl Recurring {
             let schedule = &live.engine.plan.domain.schedules[self.at];
             let state = live.engine.store(schedule.resource).eventing().ok_or(Stop::Over)?;
             let now = self.turn.now();
-            let span = Span { now, until: now.saturating_add(LEASE_MICROS), from: now };
+            let span = Span { now, until: self.turn.lease.until(now), from: now };
             match state.claim(&None, &part(schedule), &self.turn.owner, span).await {
                 Ok(claim) => return Ok(claim),
                 Err(Refused::Unavailable(why)) => return Err(Stop::Pause(why)),
@@ -133,7 +133,7 @@ impl Recurring {
             }
             drop(live);
             tokio::select! {
-                () = tokio::time::sleep(RENEW_EVERY) => {}
+                () = tokio::time::sleep(self.turn.lease.renewed()) => {}
                 () = self.turn.ended() => return Err(Stop::Over),
             }
         }
@@ -144,7 +144,7 @@ impl Recurring {
         let live = self.turn.live().await.ok_or(Stop::Over)?;
         let schedule = &live.engine.plan.domain.schedules[self.at];
         let state = live.engine.store(schedule.resource).eventing().ok_or(Stop::Over)?;
-        let until = self.turn.now().saturating_add(LEASE_MICROS);
+        let until = self.turn.lease.until(self.turn.now());
         let settled = Settled { held: Vec::new(), position: claim.position, until };
         match state.settle(&None, claim, &settled).await? {
             true => Ok(()),

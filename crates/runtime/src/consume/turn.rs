@@ -1,5 +1,6 @@
 //! What is served, for as long as it is the plan that a task began with.
 
+use super::Lease;
 use crate::engine::backend::{Backend, Live};
 use crate::ports::events::Part;
 use crate::telemetry::metrics::Gauge;
@@ -13,6 +14,8 @@ pub(super) struct Turn {
     number: u64,
     /// The name of this process.
     pub(super) owner: Arc<str>,
+    /// How long its claims hold.
+    pub(super) lease: Lease,
     stopped: watch::Receiver<bool>,
 }
 
@@ -20,10 +23,11 @@ impl Turn {
     pub(super) fn new(
         backend: &Arc<Backend>,
         number: u64,
-        owner: &Arc<str>,
+        (owner, lease): (&Arc<str>, Lease),
         stopped: watch::Receiver<bool>,
     ) -> Self {
-        Self { backend: Arc::clone(backend), number, owner: Arc::clone(owner), stopped }
+        let (backend, owner) = (Arc::clone(backend), Arc::clone(owner));
+        Self { backend, number, owner, lease, stopped }
     }
 
     /// The same, for a task that is told by another to end.

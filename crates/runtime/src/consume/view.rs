@@ -4,7 +4,7 @@
 
 use super::Job;
 use super::event::EventScope;
-use super::part::{LEASE_MICROS, READ_BYTES_MAX, RENEW_EVERY, STORE_PAUSE, give_back};
+use super::part::{READ_BYTES_MAX, STORE_PAUSE, give_back};
 use super::turn::Turn;
 use crate::engine::backend::Live;
 use crate::engine::rows::Rows;
@@ -23,9 +23,12 @@ use kernel::projection::{self, Action, Input};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::time::Instant;
 
 /// Events that are folded at once.
 const FOLDED_MAX: u32 = 512;
+/// How far a view is, is kept so often while it moves.
+const SETTLE_EVERY: Duration = Duration::from_millis(200);
 /// How often the same events are folded again because others wrote the view meanwhile.
 const ATTEMPTS_MAX: u32 = 10;
 
@@ -77,36 +80,42 @@ impl Projection {
     async fn work(&self) -> Result<(), Stop> {
         let (mut claim, mut appended) = self.claim().await?;
         let mut position = claim.position;
+        let mut settled = Instant::now();
         loop {
-            let renewed = tokio::time::Instant::now();
             loop {
                 let live = self.turn.live().await.ok_or(Stop::Over)?;
                 let (end, more) = self.step(&live, position).await?;
                 if end > position {
                     position = end;
-                    self.settle(&live, &claim, position).await?;
-                    live.engine.shared.projected.send_modify(|count| *count += 1);
+                    live.engine.shared.folded(&self.job.part, position);
                 }
-                if !more || renewed.elapsed() >= RENEW_EVERY {
+                if !more || settled.elapsed() >= self.turn.lease.renewed() {
                     break;
                 }
             }
+            // The rows say themselves how far they are: that the part is as far can wait.
+            let wait = match position > claim.position {
+                true => SETTLE_EVERY,
+                false => self.turn.lease.renewed(),
+            };
             tokio::select! {
                 changed = appended.changed() => {
                     if changed.is_err() {
                         return Err(Stop::Over);
                     }
+                    if settled.elapsed() < wait {
+                        continue;
+                    }
                 }
-                () = tokio::time::sleep(RENEW_EVERY) => {
-                    let live = self.turn.live().await.ok_or(Stop::Over)?;
-                    self.settle(&live, &claim, position).await?;
-                    claim.position = position;
-                }
+                () = tokio::time::sleep_until(settled + wait) => {}
                 () = self.turn.ended() => {
                     give_back(&self.turn, &self.job, &claim, position).await;
                     return Err(Stop::Over);
                 }
             }
+            let live = self.turn.live().await.ok_or(Stop::Over)?;
+            self.settle(&live, &claim, position).await?;
+            (claim.position, settled) = (position, Instant::now());
         }
     }
 
@@ -117,7 +126,7 @@ impl Projection {
             let state = stores[self.job.state].eventing().ok_or(Stop::Over)?;
             let log = stores[self.job.source].eventing().ok_or(Stop::Over)?;
             let (now, appended) = (self.turn.now(), log.appended());
-            let span = Span { now, until: now.saturating_add(LEASE_MICROS), from: 0 };
+            let span = Span { now, until: self.turn.lease.until(now), from: 0 };
             let job = &self.job;
             match state.claim(&job.place, &job.part, &self.turn.owner, span).await {
                 Ok(claim) => return Ok((claim, appended)),
@@ -125,7 +134,8 @@ impl Projection {
                 Err(Refused::Taken { until }) => {
                     drop(live);
                     let left = u64::try_from(until.saturating_sub(now)).unwrap_or(0);
-                    let pause = Duration::from_micros(left).clamp(STORE_PAUSE, RENEW_EVERY);
+                    let pause =
+                        Duration::from_micros(left).clamp(STORE_PAUSE, self.turn.lease.renewed());
                     tokio::select! {
                         () = tokio::time::sleep(pause) => {}
                         () = self.turn.ended() => return Err(Stop::Over),
@@ -137,7 +147,7 @@ impl Projection {
 
     async fn settle(&self, live: &Live, claim: &Claim, position: i64) -> Result<(), Stop> {
         let state = live.engine.stores()[self.job.state].eventing().ok_or(Stop::Over)?;
-        let until = self.turn.now().saturating_add(LEASE_MICROS);
+        let until = self.turn.lease.until(self.turn.now());
         let settled = Settled { held: Vec::new(), position, until };
         match state.settle(&self.job.place, claim, &settled).await? {
             true => Ok(()),

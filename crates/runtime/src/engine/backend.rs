@@ -15,7 +15,7 @@ use crate::telemetry::metrics::{Metrics, OperationId};
 use crate::webhooks::{Hooks, guard::Guard};
 use arc_swap::ArcSwapOption;
 use futures::future::BoxFuture;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::pin::pin;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -148,6 +148,8 @@ impl Backend {
     pub fn swap(&self, serving: Serving) -> Former {
         let number = self.served.fetch_add(1, Ordering::Relaxed);
         let live = Live::new(serving, number, &self.shared, &self.metrics);
+        // Positions of one store mean nothing in another.
+        self.shared.projected.send_modify(BTreeMap::clear);
         let former = self.live.swap(Some(Arc::new(live)));
         self.opened.notify_waiters();
         Former(former)

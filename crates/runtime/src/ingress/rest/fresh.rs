@@ -12,6 +12,8 @@ use tokio::time::Instant;
 
 /// Seconds that are waited for at most, whatever is asked for.
 const WAIT_SECONDS_MAX: u64 = 60;
+/// Of the time that a request has, so much may go by waiting.
+const WAITING_SHARE: f64 = 0.8;
 /// Other processes fold too, and tell nobody here.
 const LOOK_EVERY: Duration = Duration::from_millis(25);
 
@@ -30,7 +32,9 @@ impl Asked<'_> {
     /// Waits for a view where the client asks for that; the preference that was honoured.
     pub(super) async fn caught_up(&self, view: usize) -> Result<Option<String>, Failure> {
         let Some(seconds) = wanted(self.request) else { return Ok(None) };
-        let until = Instant::now() + Duration::from_secs(seconds).min(self.request.remaining());
+        // What is there is better than no answer: some time is left to give it.
+        let left = self.request.remaining().mul_f64(WAITING_SHARE);
+        let until = Instant::now() + Duration::from_secs(seconds).min(left);
         let ends = ends(self.live, view, &self.call.tenant).await?;
         let mut folded = self.live.engine.shared.projected.subscribe();
         loop {
@@ -70,6 +74,10 @@ async fn reached(live: &Live, view: usize, ends: &[(usize, Place, i64)]) -> Resu
     let plan = &live.engine.plan;
     for (source, place, last) in ends {
         let part = consume::view_part(plan, view, *source, place);
+        let here = live.engine.shared.projected.borrow().get(&part).copied();
+        if here.is_some_and(|position| position >= *last) {
+            continue;
+        }
         let state = live.engine.store(plan.domain.view_rows(view)).eventing();
         let Some(state) = state else { continue };
         let progress = state.progress(place).await?;
