@@ -61,7 +61,8 @@ on_postgresql! {
         an_event_is_delivered_signed_to_the_endpoints_of_its_tenant,
         what_fails_is_tried_again_and_can_be_replayed,
         a_body_of_an_endpoint_is_read_strictly,
-        after_kill_9_under_load_every_event_has_arrived,;
+        after_kill_9_under_load_every_event_has_arrived,
+        tenants_with_places_of_their_own_are_told_what_their_owners_may_know,;
     live:
         under_load_a_model_is_swapped_again_and_again_and_no_request_fails,
         killed_in_the_middle_of_a_swap_it_starts_again_with_every_row,

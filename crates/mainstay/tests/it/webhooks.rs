@@ -430,3 +430,59 @@ pub(crate) fn after_kill_9_under_load_every_event_has_arrived() {
     let secret = text(&endpoint, "secret");
     assert!(receiver.got().iter().all(|got| got.is_signed_by(&secret)));
 }
+
+/// A model whose tenants have a place each; of a note its writer hears, of its price staff alone.
+const APART: &str = "
+system: notes
+tenancy: database by org
+actors: { user: oidc, staff: oidc, partner: api_key }
+contexts:
+  desk:
+    resources:
+      Note:
+        fields:
+          text: string max 40
+          writer: actor user
+          price: { type: int, value: 3, allow: { read: staff } }
+          told: int = 0
+        commands:
+          tell: { set: { told: told + 1 }, by: user, emit: note.told }
+        allow: { read: [user when writer == me, staff], write: [user, staff] }
+events:
+  note.told: { data: [id, text, price], webhook: [user, partner] }
+";
+
+#[test]
+pub(crate) fn tenants_with_places_of_their_own_are_told_what_their_owners_may_know() {
+    let folder = Folder::new().with("mainstay.yaml", APART);
+    let model = folder.0.join("mainstay.yaml").display().to_string();
+    let desk = Scene::with(&model, folder, &ALLOWED);
+    let [own, others, apart, partner] = [(); 4].map(|()| Receiver::good());
+    let register = |caller: &str, receiver: &Receiver| {
+        let body = json!({"url": receiver.url, "events": ["note.told"]});
+        desk.post(caller, "/v1/webhooks", body).expect(201)
+    };
+    // Nobody has written anything of either tenant.
+    register("user acme ann", &own);
+    register("user acme bob", &others);
+    register("user globex ann", &apart);
+    register("partner acme p1", &partner);
+    let tell = |caller: &str, words: &str| {
+        let note = desk.post(caller, "/v1/notes", json!({"text": words})).expect(201);
+        let path = format!("/v1/notes/{}/tell", text(&note, "id"));
+        desk.command(caller, &path).expect(200)
+    };
+    let note = tell("user acme ann", "hello");
+    let got = own.await_count(1)[0].json();
+    assert_eq!(got["data"]["id"], note["id"]);
+    assert_eq!(got["data"]["text"], "hello");
+    assert!(got["data"].get("price").is_none(), "{got}");
+    let got = partner.await_count(1)[0].json();
+    assert_eq!(got["data"]["text"], "hello", "to have it delivered is all that it may");
+    assert!(got["data"].get("price").is_none(), "{got}");
+    tell("user globex ann", "there");
+    assert_eq!(apart.await_count(1)[0].json()["data"]["text"], "there");
+    std::thread::sleep(Duration::from_secs(1));
+    assert!(others.got().is_empty(), "a row that it may not read is no business of its");
+    assert_eq!((own.got().len(), partner.got().len(), apart.got().len()), (1, 1, 1));
+}

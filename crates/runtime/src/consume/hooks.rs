@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
-use tokio::task::JoinSet;
+use tokio::task::{AbortHandle, JoinSet};
 
 /// Between two looks for what other processes changed.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
@@ -26,6 +26,16 @@ struct Worked {
     /// Ends it.
     stop: watch::Sender<bool>,
     ears: Vec<Ear>,
+    tasks: Vec<AbortHandle>,
+}
+
+/// All that is worked for, and what is still coming to an end.
+#[derive(Default)]
+struct All {
+    worked: BTreeMap<u128, Worked>,
+    /// By endpoint: nobody else works for it before they have ended.
+    ending: BTreeMap<u128, Vec<AbortHandle>>,
+    tasks: JoinSet<()>,
 }
 
 /// Works for all endpoints until another plan is served.
@@ -39,18 +49,17 @@ pub(super) async fn run(turn: Turn) {
             return;
         }
     };
-    let mut all: BTreeMap<u128, Worked> = BTreeMap::new();
-    let mut tasks = JoinSet::new();
+    let mut all = All::default();
     loop {
         changes.mark_unchanged();
         if let Some(live) = turn.live().await {
             match wanted(&live.engine).await {
-                Ok(wanted) => reconcile(&turn, &client, wanted, &mut all, &mut tasks),
+                Ok(wanted) => all.follow(&turn, &client, wanted),
                 // Those that are known go on.
                 Err(why) => outage::log(&why),
             }
         }
-        while tasks.try_join_next().is_some() {}
+        while all.tasks.try_join_next().is_some() {}
         let ended = tokio::select! {
             () = tokio::time::sleep(LOOK_EVERY) => false,
             changed = changes.changed() => changed.is_err(),
@@ -60,53 +69,64 @@ pub(super) async fn run(turn: Turn) {
             break;
         }
     }
-    for worked in all.values() {
+    for worked in all.worked.values() {
         worked.stop.send_replace(true);
     }
-    while tasks.join_next().await.is_some() {}
+    while all.tasks.join_next().await.is_some() {}
 }
 
 /// The endpoints that are to be worked for, with what they hear.
 async fn wanted(engine: &crate::engine::Engine) -> Result<Vec<(Endpoint, Vec<Ear>)>, Unavailable> {
     let mut wanted = Vec::new();
+    let places = registry::places(engine).await?;
     for endpoint in registry::all(engine).await?.into_iter().filter(|one| !one.disabled) {
-        let ears = registry::ears(engine, &endpoint).await?;
+        let ears = registry::ears_among(&engine.plan, &places, &endpoint);
         wanted.push((endpoint, ears));
     }
     Ok(wanted)
 }
 
-fn reconcile(
-    turn: &Turn,
-    client: &Client,
-    wanted: Vec<(Endpoint, Vec<Ear>)>,
-    all: &mut BTreeMap<u128, Worked>,
-    tasks: &mut JoinSet<()>,
-) {
-    all.retain(|id, worked| {
-        let stays = wanted.iter().any(|(one, ears)| one.id == *id && *ears == worked.ears);
-        if !stays {
-            worked.stop.send_replace(true);
-        }
-        stays
-    });
-    for (endpoint, ears) in wanted {
-        if let Some(worked) = all.get(&endpoint.id) {
-            if **worked.endpoint.borrow() != endpoint {
-                worked.endpoint.send_replace(Arc::new(endpoint));
+impl All {
+    /// Works for those that are wanted, and for no others.
+    fn follow(&mut self, turn: &Turn, client: &Client, wanted: Vec<(Endpoint, Vec<Ear>)>) {
+        let Self { worked, ending, .. } = self;
+        worked.retain(|id, worked| {
+            let stays = wanted.iter().any(|(one, ears)| one.id == *id && *ears == worked.ears);
+            if !stays {
+                worked.stop.send_replace(true);
+                ending.entry(*id).or_default().append(&mut worked.tasks);
             }
-            continue;
+            stays
+        });
+        ending.retain(|_, tasks| {
+            tasks.retain(|task| !task.is_finished());
+            !tasks.is_empty()
+        });
+        for (endpoint, ears) in wanted {
+            match self.worked.get(&endpoint.id) {
+                Some(worked) if **worked.endpoint.borrow() != endpoint => {
+                    worked.endpoint.send_replace(Arc::new(endpoint));
+                }
+                Some(_) => {}
+                // Two that work for one endpoint have one name, which fences neither.
+                None if self.ending.contains_key(&endpoint.id) => {}
+                None => self.begin(turn, client, endpoint, ears),
+            }
         }
+    }
+
+    fn begin(&mut self, turn: &Turn, client: &Client, endpoint: Endpoint, ears: Vec<Ear>) {
         let id = endpoint.id;
         let (stop, stopped) = watch::channel(false);
         let (sender, receiver) = watch::channel(Arc::new(endpoint));
+        let mut tasks = Vec::with_capacity(ears.len());
         for Ear { source, place, part } in ears.clone() {
             let turn = turn.stopped_by(stopped.clone());
             let hook = Arc::new(Hook { endpoint: receiver.clone(), client: client.clone() });
             // What it has done and holds is kept beside the log that it reads.
             let job = Job { part, view: false, consumer: 0, source, place, state: source };
-            tasks.spawn(Work::new(turn, job, hook).run());
+            tasks.push(self.tasks.spawn(Work::new(turn, job, hook).run()));
         }
-        all.insert(id, Worked { endpoint: sender, stop, ears });
+        self.worked.insert(id, Worked { endpoint: sender, stop, ears, tasks });
     }
 }

@@ -134,22 +134,8 @@ pub(crate) async fn learn(
     }
     let mut disabled = false;
     let mut change = |endpoint: &mut Endpoint| {
-        disabled = false;
         let before = endpoint.clone();
-        match (failed, gone) {
-            (false, _) => endpoint.failing = None,
-            (true, true) => {
-                endpoint.disabled = true;
-                endpoint.reason = Some("answered 410: it wants nothing any more".to_owned());
-            }
-            (true, false) => {
-                let since = *endpoint.failing.get_or_insert(now);
-                if now.saturating_sub(since) >= FAILING_MICROS_MAX {
-                    endpoint.disabled = true;
-                    endpoint.reason = Some("every attempt failed for 5 days".to_owned());
-                }
-            }
-        }
+        take_note(endpoint, (failed, gone), now);
         disabled = endpoint.disabled && !before.disabled;
         *endpoint != before
     };
@@ -162,9 +148,39 @@ pub(crate) async fn learn(
     Ok(())
 }
 
-/// What an endpoint hears: the logs of the services whose rows its events are about.
-pub(crate) async fn ears(engine: &Engine, endpoint: &Endpoint) -> Result<Vec<Ear>, Unavailable> {
-    let plan = &engine.plan;
+/// What an attempt changes of an endpoint: whether it failed, and wants nothing any more.
+fn take_note(endpoint: &mut Endpoint, (failed, gone): (bool, bool), now: i64) {
+    if !failed {
+        endpoint.failing = None;
+        return;
+    }
+    let since = *endpoint.failing.get_or_insert(now);
+    let reason = match gone {
+        true => "answered 410: it wants nothing any more",
+        false if now.saturating_sub(since) >= FAILING_MICROS_MAX => {
+            "every attempt failed for 5 days"
+        }
+        false => return,
+    };
+    endpoint.disabled = true;
+    endpoint.reason = Some(reason.to_owned());
+}
+
+/// Where the logs of each service are, by their order.
+pub(crate) async fn places(engine: &Engine) -> Result<Vec<Vec<Place>>, Unavailable> {
+    let mut places = Vec::with_capacity(engine.stores().len());
+    for store in engine.stores() {
+        places.push(match store.eventing() {
+            Some(log) => log.places().await?,
+            None => Vec::new(),
+        });
+    }
+    Ok(places)
+}
+
+/// What an endpoint hears: the logs of the services whose rows its events are about, among those
+/// of all services.
+pub(crate) fn ears_among(plan: &Plan, places: &[Vec<Place>], endpoint: &Endpoint) -> Vec<Ear> {
     let mut sources = BTreeSet::new();
     for name in &endpoint.events {
         let Some((_, event)) = plan.domain.event_named(name) else { continue };
@@ -172,15 +188,19 @@ pub(crate) async fn ears(engine: &Engine, endpoint: &Endpoint) -> Result<Vec<Ear
         sources.extend(event.emitters.iter().map(of));
     }
     let mut ears = Vec::new();
-    for source in sources {
-        let Some(log) = engine.stores()[source].eventing() else { continue };
-        let own = endpoint.tenant.is_some() && log.places().await?.contains(&endpoint.tenant);
+    for source in sources.into_iter().filter(|source| !places[*source].is_empty()) {
+        let own = endpoint.tenant.is_some() && places[source].contains(&endpoint.tenant);
         let place = if own { endpoint.tenant.clone() } else { None };
         let name = source_name(plan, source, &place).into();
         let part = Part { consumer: consumer(endpoint.id), source: name, number: 0 };
         ears.push(Ear { source, place, part });
     }
-    Ok(ears)
+    ears
+}
+
+/// What an endpoint hears.
+pub(crate) async fn ears(engine: &Engine, endpoint: &Endpoint) -> Result<Vec<Ear>, Unavailable> {
+    Ok(ears_among(&engine.plan, &places(engine).await?, endpoint))
 }
 
 /// Gives an endpoint its places at the ends of the logs, where it has none yet: what happens from
@@ -275,5 +295,22 @@ pub(crate) mod tests {
             created: 1_000,
             updated: 1_000,
         }
+    }
+
+    #[test]
+    fn an_endpoint_is_disabled_where_it_fails_for_days_or_says_that_it_is_gone() {
+        let mut one = endpoint(7);
+        take_note(&mut one, (true, false), 100);
+        assert_eq!((one.failing, one.disabled), (Some(100), false));
+        take_note(&mut one, (true, false), 99 + FAILING_MICROS_MAX);
+        assert_eq!((one.failing, one.disabled), (Some(100), false));
+        take_note(&mut one, (false, false), 200);
+        assert_eq!((one.failing, one.disabled), (None, false), "one that arrives is enough");
+        take_note(&mut one, (true, false), 300);
+        take_note(&mut one, (true, false), 300 + FAILING_MICROS_MAX);
+        assert!(one.disabled && one.reason.as_ref().is_some_and(|why| why.contains("5 days")));
+        let mut gone = endpoint(8);
+        take_note(&mut gone, (true, true), 100);
+        assert!(gone.disabled && gone.reason.as_ref().is_some_and(|why| why.contains("410")));
     }
 }

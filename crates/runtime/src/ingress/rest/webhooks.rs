@@ -16,7 +16,7 @@ use crate::identity::{Who, tenant};
 use crate::json::literal::read_uuid;
 use crate::json::write;
 use crate::plan::router::Own;
-use crate::ports::store::WriteSet;
+use crate::ports::store::{StoredAnswer, WriteSet};
 use crate::ports::webhooks::{Endpoint, Signing, Stored};
 use crate::problem::{Problem, kinds};
 use crate::request::Call;
@@ -227,7 +227,18 @@ impl<'a> Asked<'a> {
         let tenant = &self.call.tenant;
         for store in self.live.engine.stores() {
             if !store.knows(tenant).await? {
-                let set = WriteSet { tenant: tenant.clone(), ..WriteSet::default() };
+                // A set of nothing makes nothing: an answer that nobody asks for, and that is over
+                // at once, makes the place.
+                let answer = StoredAnswer {
+                    scope: draw(|| self.backend.random()).0,
+                    fingerprint: [0; 32],
+                    status: StatusCode::NO_CONTENT.as_u16(),
+                    headers: Vec::new(),
+                    body: Vec::new(),
+                    expires: self.call.bindings.now,
+                };
+                let (tenant, answer) = (tenant.clone(), Some(answer));
+                let set = WriteSet { tenant, answer, ..WriteSet::default() };
                 let made = store.commit(set, &self.call.bindings).await;
                 made.map_err(|_| problem(kinds::UNAVAILABLE))?;
             }
