@@ -205,6 +205,7 @@ fn settings(decisions: &[Decision]) -> Settings {
             ("write_group_max", Setting::Number(n)) => settings.write_group_max = whole(*n),
             ("audited", Setting::Flag(flag)) => settings.audited = *flag,
             ("audit_seconds", Setting::Number(n)) => settings.audit_seconds = *n,
+            ("event_seconds", Setting::Number(n)) => settings.event_seconds = *n,
             _ => {}
         }
     }

@@ -182,81 +182,81 @@ events: { order.paid: { data: [id, total, note, state, lines] } }
             &changes,
             &[],
             expect![[r#"
-            error[E103]: `data.note` of `order.created` may be null
-              --> mainstay.yaml:10:16
-               |
-             7 |         fields: { total: int 1..9, note: string max 20 optional, state: open | paid | lost, line…
-               |                                    ---- the field
-            ...
-            10 |         emit: [created]
-               |                ^^^^^^^
-               = why: a consumer of `order.created` as it was published can't read `{"data": {"note": null}}`
-               = help: let it have a value always, or make it optional for readers first: publish another event beside `order.created` until nobody waits for it; where all can bear it: `--allow-breaking order.created`
+                error[E103]: `data.note` of `order.created` may be null
+                  --> mainstay.yaml:10:16
+                   |
+                 7 |         fields: { total: int 1..9, note: string max 20 optional, state: open | paid | lost, line…
+                   |                                    ---- the field
+                ...
+                10 |         emit: [created]
+                   |                ^^^^^^^
+                   = why: a consumer of `order.created` as it was published can't read `{"data": {"note": null}}`
+                   = help: let it always have a value; where all who read it bear null: `--allow-breaking order.created`
 
-            error[E103]: `data.state` of `order.created` may be `lost`
-              --> mainstay.yaml:10:16
-               |
-             7 | …int 1..9, note: string max 20 optional, state: open | paid | lost, lines: many Line 1..9 }
-               |                                          ----- the field
-            ...
-            10 |         emit: [created]
-               |                ^^^^^^^
-               = why: a consumer of `order.created` as it was published can't read `{"data": {"state": "lost"}}`
-               = help: publish another event beside `order.created` until nobody waits for it; where all can bear it: `--allow-breaking order.created`
+                error[E103]: `data.state` of `order.created` may be `lost`
+                  --> mainstay.yaml:10:16
+                   |
+                 7 | …int 1..9, note: string max 20 optional, state: open | paid | lost, lines: many Line 1..9 }
+                   |                                          ----- the field
+                ...
+                10 |         emit: [created]
+                   |                ^^^^^^^
+                   = why: a consumer of `order.created` as it was published can't read `{"data": {"state": "lost"}}`
+                   = help: publish another event beside `order.created` until nobody waits for this one; where all can bear it: `--allow-breaking order.created`
 
-            error[E103]: `data.lines.count` of `order.created` may be more, or longer, than before
-              --> mainstay.yaml:10:16
-               |
-            10 |         emit: [created]
-               |                ^^^^^^^
-            11 |       Line: { fields: { count: int 1..6 } }
-               |                         ----- the field
-               = why: a consumer of `order.created` as it was published can't read `{"data": {"lines": [{"count": 6}]}}`
-               = help: publish another event beside `order.created` until nobody waits for it; where all can bear it: `--allow-breaking order.created`
+                error[E103]: `data.lines.count` of `order.created` may be more, or longer, than before
+                  --> mainstay.yaml:10:16
+                   |
+                10 |         emit: [created]
+                   |                ^^^^^^^
+                11 |       Line: { fields: { count: int 1..6 } }
+                   |                         ----- the field
+                   = why: a consumer of `order.created` as it was published can't read `{"data": {"lines": [{"count": 6}]}}`
+                   = help: publish another event beside `order.created` until nobody waits for this one; where all can bear it: `--allow-breaking order.created`
 
-            error[E103]: `data.total` of `order.paid` is gone
-              --> mainstay.yaml:12:11
-               |
-             7 |         fields: { total: int 1..9, note: string max 20 optional, state: open | paid | lost, line…
-               |                   ----- the field
-            ...
-            12 | events: { order.paid: { data: [id, note, state, lines] } }
-               |           ^^^^^^^^^^
-               = why: a consumer of `order.paid` as it was published can't read `{"data": {…}}` without `total`
-               = help: publish another event beside `order.paid` until nobody waits for it; where all can bear it: `--allow-breaking order.paid`
+                error[E103]: `data.total` of `order.paid` is gone
+                  --> mainstay.yaml:12:11
+                   |
+                 7 |         fields: { total: int 1..9, note: string max 20 optional, state: open | paid | lost, line…
+                   |                   ----- the field
+                ...
+                12 | events: { order.paid: { data: [id, note, state, lines] } }
+                   |           ^^^^^^^^^^
+                   = why: a consumer of `order.paid` as it was published can't read `{"data": {…}}` without `total`
+                   = help: publish another event beside `order.paid` until nobody waits for this one; where all can bear it: `--allow-breaking order.paid`
 
-            error[E103]: `data.note` of `order.paid` may be null
-              --> mainstay.yaml:12:36
-               |
-             7 |         fields: { total: int 1..9, note: string max 20 optional, state: open | paid | lost, line…
-               |                                    ---- the field
-            ...
-            12 | events: { order.paid: { data: [id, note, state, lines] } }
-               |                                    ^^^^
-               = why: a consumer of `order.paid` as it was published can't read `{"data": {"note": null}}`
-               = help: let it have a value always, or make it optional for readers first: publish another event beside `order.paid` until nobody waits for it; where all can bear it: `--allow-breaking order.paid`
+                error[E103]: `data.note` of `order.paid` may be null
+                  --> mainstay.yaml:12:36
+                   |
+                 7 |         fields: { total: int 1..9, note: string max 20 optional, state: open | paid | lost, line…
+                   |                                    ---- the field
+                ...
+                12 | events: { order.paid: { data: [id, note, state, lines] } }
+                   |                                    ^^^^
+                   = why: a consumer of `order.paid` as it was published can't read `{"data": {"note": null}}`
+                   = help: let it always have a value; where all who read it bear null: `--allow-breaking order.paid`
 
-            error[E103]: `data.state` of `order.paid` may be `lost`
-              --> mainstay.yaml:12:42
-               |
-             7 | …int 1..9, note: string max 20 optional, state: open | paid | lost, lines: many Line 1..9 }
-               |                                          ----- the field
-            ...
-            12 | events: { order.paid: { data: [id, note, state, lines] } }
-               |                                          ^^^^^
-               = why: a consumer of `order.paid` as it was published can't read `{"data": {"state": "lost"}}`
-               = help: publish another event beside `order.paid` until nobody waits for it; where all can bear it: `--allow-breaking order.paid`
+                error[E103]: `data.state` of `order.paid` may be `lost`
+                  --> mainstay.yaml:12:42
+                   |
+                 7 | …int 1..9, note: string max 20 optional, state: open | paid | lost, lines: many Line 1..9 }
+                   |                                          ----- the field
+                ...
+                12 | events: { order.paid: { data: [id, note, state, lines] } }
+                   |                                          ^^^^^
+                   = why: a consumer of `order.paid` as it was published can't read `{"data": {"state": "lost"}}`
+                   = help: publish another event beside `order.paid` until nobody waits for this one; where all can bear it: `--allow-breaking order.paid`
 
-            error[E103]: `data.lines.count` of `order.paid` may be more, or longer, than before
-              --> mainstay.yaml:12:49
-               |
-            11 |       Line: { fields: { count: int 1..6 } }
-               |                         ----- the field
-            12 | events: { order.paid: { data: [id, note, state, lines] } }
-               |                                                 ^^^^^
-               = why: a consumer of `order.paid` as it was published can't read `{"data": {"lines": [{"count": 6}]}}`
-               = help: publish another event beside `order.paid` until nobody waits for it; where all can bear it: `--allow-breaking order.paid`
-        "#]],
+                error[E103]: `data.lines.count` of `order.paid` may be more, or longer, than before
+                  --> mainstay.yaml:12:49
+                   |
+                11 |       Line: { fields: { count: int 1..6 } }
+                   |                         ----- the field
+                12 | events: { order.paid: { data: [id, note, state, lines] } }
+                   |                                                 ^^^^^
+                   = why: a consumer of `order.paid` as it was published can't read `{"data": {"lines": [{"count": 6}]}}`
+                   = help: publish another event beside `order.paid` until nobody waits for this one; where all can bear it: `--allow-breaking order.paid`
+            "#]],
         );
     }
 
@@ -266,14 +266,14 @@ events: { order.paid: { data: [id, total, note, state, lines] } }
             &[("        emit: [created]\n", "")],
             &[],
             expect![[r#"
-            error[E103]: `order.created` is gone: who waits for it waits for ever
-             --> mainstay.yaml:6:7
-              |
-            6 |       Order:
-              |       ^^^^^
-              = why: a consumer of `order.created` as it was published never hears of one again
-              = help: publish another event beside `order.created` until nobody waits for it; where all can bear it: `--allow-breaking order.created`
-        "#]],
+                error[E103]: `order.created` is gone: who waits for it waits for ever
+                 --> mainstay.yaml:6:7
+                  |
+                6 |       Order:
+                  |       ^^^^^
+                  = why: a consumer of `order.created` as it was published never hears of one again
+                  = help: keep it until nobody waits for it; where nobody does: `--allow-breaking order.created`
+            "#]],
         );
     }
 

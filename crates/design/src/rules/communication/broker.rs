@@ -37,7 +37,7 @@ fn decide(draft: &Draft<'_>) -> Vec<Decision> {
         .driver("events")
         .driver("workload")
         .number(reads.clone())
-        .effect(Effect::AdviceOnly);
+        .effect(if with_broker { Effect::AdviceOnly } else { Effect::RunsHere });
     let choice = if with_broker {
         with(choice, draft, needed, rate, consumers, &reads)
     } else {
@@ -123,6 +123,7 @@ fn with(
         .because(reason)
         .number(price)
         .set("broker", wish.unwrap_or("nats"))
+        .consequence("`up` speaks to no broker: there its consumers follow the outbox.")
         .option(
             NONE,
             format!(
@@ -158,8 +159,8 @@ fn without(
             )
         } else {
             format!(
-                "Nothing in the model reads {}: no context reacts, no view, no webhook; they wait \
-                 in the outbox.",
+                "Nothing in the model reads {}: no context reacts, no view, no webhook; they stay \
+                 in the log for who lists them.",
                 listed(&names(draft))
             )
         })

@@ -9,7 +9,7 @@ use crate::capacity::Term;
 use crate::draft::Draft;
 use crate::rules::facts;
 use crate::stages::Rule;
-use ir::decision::{Decision, Stage};
+use ir::decision::{Decision, Effect, Stage};
 use ir::quantity::{Computed, Grade, Unit};
 
 pub(super) const RULE: Rule =
@@ -80,7 +80,7 @@ fn on(draft: &Draft<'_>, schedule: &ir::model::Schedule) -> Decision {
             "a machine that is away or doubled runs it never or twice, and nobody sees which.",
             Vec::new(),
         )
-        .consequence("Not run by `up` yet.")
+        .effect(Effect::RunsHere)
         .done(draft)
 }
 

@@ -88,8 +88,8 @@ fn on(draft: &Draft<'_>, context: &str, view: &View) -> Decision {
             facts::number(rows),
             facts::time(QUERY_SECONDS)
         ))
-        .effect(Effect::AdviceOnly)
-        .consequence("Not kept by `up` yet; its operation is left out of the served API.");
+        .effect(Effect::RunsHere)
+        .consequence("Who must see what came of a write asks for it: `Prefer: wait=5`.");
     if let Some(fresh) = fresh {
         choice = choice
             .because(format!("The model allows it to lag by {}.", facts::time(fresh)))
