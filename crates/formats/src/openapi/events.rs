@@ -147,8 +147,8 @@ fn events(writing: &Writing<'_>, answers: &mut Answers, like: &Operation) -> Nod
 const EVENTS: &str = "Events of the tenant as CloudEvents 1.0, oldest first, about rows that the \
     caller may read, without members that it may not; those about rows that are gone for who may \
     read every row. `end_cursor` is where the page ended, to go on from later; `next_cursor` \
-    stands only where there is more already. With `Accept: text/event-stream` they are streamed on as \
-    they come, each with its place as `id`, which `Last-Event-ID` takes.";
+    stands only where there is more already. With `Accept: text/event-stream` they are streamed \
+    on as they come, each with its place as `id`, which `Last-Event-ID` takes.";
 
 fn dead_letters(writing: &Writing<'_>, answers: &mut Answers, like: &Operation) -> Node {
     let parameters = vec![
