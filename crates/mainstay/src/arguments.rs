@@ -1,6 +1,7 @@
 //! The arguments of every verb; their docs are the help texts that a user reads.
 
 pub(crate) mod audit;
+pub(crate) mod events;
 pub(crate) mod keys;
 pub(crate) mod migrate;
 pub(crate) mod transfer;
@@ -44,6 +45,14 @@ pub(crate) enum Verb {
     /// Prove that the audit trail is whole
     #[command(subcommand)]
     Audit(audit::Audit),
+    /// List what happened, as CloudEvents, and follow it
+    Events(events::Events),
+    /// List, show, redrive and discard events that consumers gave up
+    #[command(subcommand)]
+    DeadLetters(events::DeadLetters),
+    /// List views, and make one anew from the log
+    #[command(subcommand)]
+    Views(events::Views),
     /// Let the tables of the data follow the model
     #[command(subcommand)]
     Migrate(migrate::Migrate),

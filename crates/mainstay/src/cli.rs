@@ -1,6 +1,7 @@
 //! The skin of the command line: arguments in, one verb called, its answer printed.
 
-use crate::arguments::{Arguments, Verb, audit::Audit, keys::Key};
+use crate::arguments::events::{Events, Views};
+use crate::arguments::{Arguments, Export, Verb, audit::Audit, keys::Key};
 use crate::commands;
 use crate::failure::Outcome;
 use crate::render::{self, Answer};
@@ -56,6 +57,11 @@ fn call(verb: Verb) -> Outcome<Answer> {
         Verb::Audit(Audit::Verify(args)) => {
             render::audit_verified(&commands::audit::verify(&args)?, args.output.format)
         }
+        Verb::Events(args) => events(&args)?,
+        Verb::DeadLetters(verb) => {
+            render::dead_letters(&commands::dead_letters::dead_letters(&verb)?, verb.format())
+        }
+        Verb::Views(verb) => views(&verb)?,
         Verb::Migrate(verb) => {
             let migrated = commands::migrate::migrate(&verb, &render::progress)?;
             render::migrated(&migrated, verb.format())
@@ -80,11 +86,24 @@ fn call(verb: Verb) -> Outcome<Answer> {
             let moved = commands::moving::moving(&args, &render::MOVING)?;
             render::moved(&moved, args.output.format)
         }
-        Verb::Export(args) => {
-            let (path, env) = (&args.model.path, args.model.env.as_deref());
-            render::text(&commands::export::export(args.format, path, env)?)
-        }
+        Verb::Export(args) => export(&args)?,
     })
+}
+
+fn events(args: &Events) -> Outcome<Answer> {
+    let format = args.place.output.format;
+    commands::events::events(args, &|event| render::event(event, format))?;
+    Ok(Answer::Fine)
+}
+
+fn views(verb: &Views) -> Outcome<Answer> {
+    let answered = commands::views::views(verb, &render::view_so_far())?;
+    Ok(render::views(&answered, verb.format()))
+}
+
+fn export(args: &Export) -> Outcome<Answer> {
+    let (path, env) = (&args.model.path, args.model.env.as_deref());
+    Ok(render::text(&commands::export::export(args.format, path, env)?))
 }
 
 fn key(verb: Key) -> Outcome<Answer> {

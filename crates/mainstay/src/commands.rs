@@ -7,8 +7,10 @@ pub(crate) mod backup;
 pub(crate) mod check;
 #[cfg(unix)]
 pub(crate) mod control;
+pub(crate) mod dead_letters;
 pub(crate) mod design;
 pub(crate) mod erase;
+pub(crate) mod events;
 pub(crate) mod explain;
 pub(crate) mod export;
 pub(crate) mod fmt;
@@ -20,6 +22,7 @@ mod place;
 pub(crate) mod tenant;
 pub(crate) mod token;
 pub(crate) mod up;
+pub(crate) mod views;
 
 /// Microseconds since 1970.
 pub(crate) fn now() -> i64 {

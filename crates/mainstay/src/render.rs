@@ -2,6 +2,7 @@
 
 mod audit;
 mod decisions;
+mod events;
 mod keys;
 mod migrations;
 mod transfer;
@@ -12,6 +13,7 @@ use crate::commands::{self, backup, check, design, explain, fmt, key, token};
 use crate::environment::Missing;
 use crate::failure::Failure;
 use ir::Severity;
+use runtime::consume::rebuild::Progress;
 use runtime::ports::keys::StoredKey;
 use serde_json::json;
 use std::fmt::Write as _;
@@ -458,6 +460,54 @@ pub(crate) fn erased(erased: &commands::erase::Done, format: Format) -> Answer {
             err(&told);
         }
         Format::Json => out_json(&transfer::erased_json(erased)),
+    }
+    Answer::Fine
+}
+
+/// An event as it was listed; false where nobody reads any more.
+pub(crate) fn event(event: &str, format: Format) -> bool {
+    let line = match format {
+        Format::Text => events::event(event),
+        Format::Json => format!("{event}\n"),
+    };
+    let mut out = std::io::stdout().lock();
+    out.write_all(line.as_bytes()).and_then(|()| out.flush()).is_ok()
+}
+
+/// Dead letters that are there, or were dealt with.
+pub(crate) fn dead_letters(answered: &commands::dead_letters::Answered, format: Format) -> Answer {
+    match format {
+        Format::Text => {
+            let (data, told) = events::letters(answered);
+            out(&data);
+            err(&told);
+        }
+        Format::Json => out_json(&events::letters_json(answered)),
+    }
+    Answer::Fine
+}
+
+/// Tells how far a view is that is made anew.
+pub(crate) fn view_so_far() -> impl Fn(Progress) + Sync {
+    let before = std::sync::Mutex::new(Progress::default());
+    move |at| {
+        let mut before = before.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        if let Some(line) = events::progress(at, *before) {
+            err(&line);
+            *before = at;
+        }
+    }
+}
+
+/// Views that are there, or one that was made anew.
+pub(crate) fn views(answered: &commands::views::Answered, format: Format) -> Answer {
+    match format {
+        Format::Text => {
+            let (data, told) = events::views(answered);
+            out(&data);
+            err(&told);
+        }
+        Format::Json => out_json(&events::views_json(answered)),
     }
     Answer::Fine
 }

@@ -29,6 +29,13 @@ pub(crate) fn subject(plan: &Plan, event: &Logged) -> String {
     String::from_utf8(out).unwrap_or_default()
 }
 
+/// An event in structured mode, whole.
+pub fn text(plan: &Plan, event: &Logged) -> String {
+    let mut out = Vec::new();
+    write(&mut out, plan, event, event.data.as_bytes());
+    String::from_utf8(out).unwrap_or_default()
+}
+
 /// Writes an event in structured mode, with `data` in place of its own.
 pub(crate) fn write(out: &mut Vec<u8>, plan: &Plan, event: &Logged, data: &[u8]) {
     out.extend_from_slice(b"{\"specversion\":\"1.0\",\"id\":");

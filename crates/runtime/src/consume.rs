@@ -11,11 +11,15 @@ mod hook;
 mod hooks;
 mod lag;
 mod lease;
+pub mod letters;
 mod part;
+pub mod rebuild;
 mod schedule;
+pub mod tail;
 mod turn;
 mod upkeep;
 mod view;
+pub mod views;
 
 use crate::engine::backend::{Backend, Live};
 use crate::plan::Plan;

@@ -2,12 +2,13 @@
 
 use super::home;
 use super::up::stores::{Home, not_opened, postgres_config, sqlite_config};
+use crate::arguments::transfer::Place;
 use crate::arguments::{DataPath, DatabaseUrl};
 use crate::failure::{Failure, Outcome};
 use crate::pipeline::Designed;
 use ir::architecture::Architecture;
 use runtime::adapters::postgres::{Address, PostgresTransfer};
-use runtime::adapters::sqlite::{self, DataDirectory, SqliteTransfer};
+use runtime::adapters::sqlite::{self, DataDirectory, OpenError, SqliteTransfer};
 use runtime::identity::tenant::check_name;
 use runtime::ports::transfer::{Scope, Transfer, TransferError};
 use std::path::Path;
@@ -31,6 +32,8 @@ pub(super) enum Use {
     Write,
     /// What is there is changed.
     Change,
+    /// Some of it is changed by short commits, beside a backend that may run.
+    Beside,
 }
 
 /// Data that was opened.
@@ -50,13 +53,23 @@ pub(super) fn open(designed: &Designed, which: &Which<'_>, wanted: Use) -> Outco
     }
 }
 
+/// Opens the data that a backend serves or served: nothing is made where there is none.
+pub(super) fn served(designed: &Designed, place: &Place, wanted: Use) -> Outcome<Opened> {
+    let data = place.data.of(&designed.home);
+    if place.database.database.is_none() && data.is_dir() && home::owner(&data)?.is_none() {
+        return Err(Failure::new(format!("there is no data in `{}`", data.display()))
+            .hint("give the data directory of the backend with `--data`"));
+    }
+    open(designed, &Which { data: &place.data, database: &place.database }, wanted)
+}
+
 /// Opens the data of a model on a server.
 pub(super) fn server(designed: &Designed, url: &str, wanted: Use) -> Outcome<Opened> {
     let unusable =
         |cause: &dyn std::fmt::Display| Failure::new("can't use the database").caused_by(cause);
     let address = Address::parse(url).map_err(|cause| unusable(&cause))?;
     let shown = address.shown().trim_matches('`').to_owned();
-    if matches!(wanted, Use::Read | Use::Take | Use::Change)
+    if wanted != Use::Write
         && !PostgresTransfer::is_there(&address).map_err(|cause| unusable(&cause))?
     {
         return Err(Failure::new(format!("there is no data in `{shown}`"))
@@ -96,6 +109,7 @@ pub(super) fn directory(designed: &Designed, data: &Path, wanted: Use) -> Outcom
         Use::Read => Ok(DataDirectory::beside(data)),
         Use::Take | Use::Change => DataDirectory::open(data),
         Use::Write => DataDirectory::lock(data),
+        Use::Beside => beside(data),
     };
     let directory = locked.map(Arc::new).map_err(|cause| {
         let failure = Failure::new(format!("can't use the data directory `{shown}`"));
@@ -106,6 +120,29 @@ pub(super) fn directory(designed: &Designed, data: &Path, wanted: Use) -> Outcom
     }
     let transfer = Box::new(in_directory(architecture, &directory)?);
     Ok(Opened { shown, transfer, home: Home::Directory(directory) })
+}
+
+/// The directory, locked; or as it is where a backend serves from it, whose locks on the files
+/// let others write between its own commits. Who moves, restores or migrates it is not disturbed.
+fn beside(data: &Path) -> Result<DataDirectory, OpenError> {
+    match DataDirectory::open(data) {
+        Err(OpenError::Locked { .. }) if serves(data) && !sqlite::is_moving(data) => {
+            Ok(DataDirectory::beside(data))
+        }
+        opened => opened,
+    }
+}
+
+/// True where a backend serves from a directory.
+#[cfg(unix)]
+pub(super) fn serves(data: &Path) -> bool {
+    super::control::connect(data).is_some()
+}
+
+/// True where a backend serves from a directory: nobody can tell.
+#[cfg(not(unix))]
+pub(super) fn serves(_: &Path) -> bool {
+    false
 }
 
 /// The data of a model in a directory.

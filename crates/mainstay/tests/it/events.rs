@@ -148,7 +148,7 @@ pub(crate) fn a_stream_of_events_goes_on_where_a_client_left_it() {
 }
 
 /// A model whose reaction can fail: a note of 5 characters is taken, a longer one never.
-const FAILING: &str = "
+pub(crate) const FAILING: &str = "
 system: letters
 actors: { user: oidc, staff: oidc }
 contexts:
@@ -218,7 +218,7 @@ pub(crate) fn a_dead_letter_parks_its_key_and_is_mended_and_redriven() {
 }
 
 /// The day's orders and revenue, as the view has them once everything so far is in it.
-fn sales(shop: &Scene, caller: &str) -> Vec<(i64, String)> {
+pub(crate) fn sales(shop: &Scene, caller: &str) -> Vec<(i64, String)> {
     let asked = shop.request(caller, "GET", "/v1/sales-by-day").header("prefer", "wait=30");
     // Where a process was killed, the next may wait for the end of its claim.
     let caught_up = || asked.clone().send().header("preference-applied") == "wait=30";

@@ -11,6 +11,7 @@ mod database;
 mod directories;
 mod erasure;
 mod events;
+mod events_verbs;
 mod floors;
 #[cfg(target_os = "linux")]
 mod full;

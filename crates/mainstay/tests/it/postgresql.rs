@@ -63,6 +63,11 @@ on_postgresql! {
         a_body_of_an_endpoint_is_read_strictly,
         after_kill_9_under_load_every_event_has_arrived,
         tenants_with_places_of_their_own_are_told_what_their_owners_may_know,;
+    events_verbs:
+        a_dead_letter_is_listed_shown_mended_and_redriven_while_the_backend_runs,
+        all_dead_letters_of_a_consumer_are_redriven_and_one_is_discarded,
+        events_are_listed_as_the_api_lists_them,
+        a_view_that_is_rebuilt_has_the_same_rows,;
     live:
         under_load_a_model_is_swapped_again_and_again_and_no_request_fails,
         killed_in_the_middle_of_a_swap_it_starts_again_with_every_row,

@@ -32,7 +32,7 @@ mod writer;
 
 pub use audit::verify as verify_audit;
 pub use backup::{BackupError, Copied, backup, restore};
-pub use directory::{CONTROL, DataDirectory, leave, leave_by, moved, moved_by, stay};
+pub use directory::{CONTROL, DataDirectory, is_moving, leave, leave_by, moved, moved_by, stay};
 pub use error::OpenError;
 pub use keys::SqliteKeys;
 pub use migrations::SqliteMigrations;

@@ -22,11 +22,12 @@ use kernel::expr::evaluate;
 use kernel::projection::{self, Action, Input};
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 use tokio::time::Instant;
 
 /// Events that are folded at once.
-const FOLDED_MAX: u32 = 512;
+pub(super) const FOLDED_MAX: u32 = 512;
 /// How far a view is, is kept so often while it moves.
 const SETTLE_EVERY: Duration = Duration::from_millis(200);
 /// How often the same events are folded again because others wrote the view meanwhile.
@@ -241,6 +242,18 @@ fn committed(view: &str, done: Result<(), CommitError>) -> Result<Input, Stop> {
 /// The key of a row, by field.
 type Keys = Vec<(FieldId, Value)>;
 
+/// Rows by id: as they were read, and as they are.
+pub(super) type Folded = BTreeMap<u128, (Option<Record>, Record)>;
+
+/// An event on its way into a row.
+pub(super) struct Step<'e> {
+    /// Id of the row.
+    row: u128,
+    key: Keys,
+    scope: EventScope<'e>,
+    event: &'e Logged,
+}
+
 /// Rows of a view while events are folded into them.
 pub(super) struct Folding<'e> {
     engine: &'e Engine,
@@ -248,6 +261,8 @@ pub(super) struct Folding<'e> {
     id: ResourceId,
     tenant: &'e Tenant,
     pub(super) bindings: Bindings,
+    /// Events that could not be folded.
+    pub(super) left_out: AtomicU64,
 }
 
 impl<'e> Folding<'e> {
@@ -257,27 +272,47 @@ impl<'e> Folding<'e> {
         let micros = (engine.plan.settings.request_seconds_max * 1e6) as i64;
         let bindings =
             Bindings { now, deadline: now.saturating_add(micros), ..Bindings::default() };
-        Self { engine, view: &domain.views[view], id: domain.view_rows(view), tenant, bindings }
+        let (view, id) = (&domain.views[view], domain.view_rows(view));
+        Self { engine, view, id, tenant, bindings, left_out: AtomicU64::new(0) }
+    }
+
+    /// Whose rows.
+    pub(super) fn tenant(&self) -> &'e Tenant {
+        self.tenant
     }
 
     /// What changes of the rows.
-    async fn writes(&self, events: impl Iterator<Item = &Logged>) -> Result<Vec<Write>, Stop> {
-        let plan = &self.engine.plan;
-        let mut steps: Vec<(u128, Keys, EventScope<'_>, &Logged)> = Vec::new();
-        for event in events {
-            match self.step(plan, event) {
-                Ok((id, key, scope)) => steps.push((id, key, scope, event)),
-                Err(failure) => self.left_out(event, &failure),
-            }
-        }
-        let mut ids: Vec<u128> = steps.iter().map(|(id, ..)| *id).collect();
+    async fn writes<'s>(
+        &'s self,
+        events: impl Iterator<Item = &'s Logged>,
+    ) -> Result<Vec<Write>, Stop> {
+        let steps = self.steps(events);
+        let mut ids: Vec<u128> = steps.iter().map(|step| step.row).collect();
         ids.sort_unstable();
         ids.dedup();
         let store = self.engine.store(self.id);
         let read = store.get(self.tenant, self.id, &ids, &[], &self.bindings).await?;
-        let mut rows: BTreeMap<u128, (Option<Record>, Record)> =
+        let mut rows: Folded =
             read.into_iter().map(|row| (row.id, (Some(row.clone()), row))).collect();
-        for (id, key, scope, event) in steps {
+        self.fold(&mut rows, steps);
+        Ok(rows.into_values().map(|(old, row)| self.write(old, row)).collect())
+    }
+
+    /// Where each event goes, those that can be folded.
+    pub(super) fn steps<'s>(&'s self, events: impl Iterator<Item = &'s Logged>) -> Vec<Step<'s>> {
+        let mut steps = Vec::new();
+        for event in events {
+            match self.step(&self.engine.plan, event) {
+                Ok(step) => steps.push(step),
+                Err(failure) => self.left_out(event, &failure),
+            }
+        }
+        steps
+    }
+
+    /// Folds events into rows, in their order.
+    pub(super) fn fold(&self, rows: &mut Folded, steps: Vec<Step<'_>>) {
+        for Step { row: id, key, scope, event } in steps {
             let there = rows.get(&id).map(|(_, row)| row);
             let kept = there.map(|row| move |field: FieldId| row.value(field).clone());
             let kept = kept.as_ref().map(|kept| kept as &dyn Fn(FieldId) -> Value);
@@ -291,7 +326,6 @@ impl<'e> Folding<'e> {
                 Err(fault) => self.left_out(event, &no_value(fault, String::new())),
             }
         }
-        Ok(rows.into_values().map(|(old, row)| self.write(old, row)).collect())
     }
 
     /// An event that can't be folded is left out, and told: it would hold up all that follow.
@@ -301,14 +335,11 @@ impl<'e> Folding<'e> {
         let (view, position) = (&self.view.rows.name, event.position);
         let detail = faults.join("; ");
         tracing::error!(view, position, event = &*event.event, detail, "left out of the view");
+        self.left_out.fetch_add(1, Ordering::Relaxed);
     }
 
     /// The row that an event goes into, its key, and what is folded of it.
-    fn step<'p>(
-        &self,
-        plan: &'p Plan,
-        event: &'p Logged,
-    ) -> Result<(u128, Keys, EventScope<'p>), Failure> {
+    fn step<'p>(&self, plan: &'p Plan, event: &'p Logged) -> Result<Step<'p>, Failure> {
         let unknown = || crate::engine::problem(kinds::INTERNAL);
         let (of, _) = plan.domain.event_named(&event.event).ok_or_else(unknown)?;
         let scope = EventScope::of(plan, of, event, event.time)?;
@@ -320,7 +351,7 @@ impl<'e> Folding<'e> {
             let wrong = |detail| Box::new(Problem::new(kinds::INVALID_VALUE).at(at(), detail));
             key.push((*field, fitted.map_err(|fault| wrong(fault.detail))?));
         }
-        Ok((row_id(&plan.domain, self.id, &key), key, scope))
+        Ok(Step { row: row_id(&plan.domain, self.id, &key), key, scope, event })
     }
 
     fn blank(&self, id: u128, key: &Keys) -> Record {
@@ -339,8 +370,8 @@ impl<'e> Folding<'e> {
         }
     }
 
-    /// The row with what is worked out from its folds, as a change.
-    fn write(&self, old: Option<Record>, mut row: Record) -> Write {
+    /// The row with what is worked out from its folds.
+    pub(super) fn worked_out(&self, mut row: Record) -> Record {
         let (plan, nothing) = (&self.engine.plan, Rows::default());
         for (field, expr) in &self.view.values {
             let scope = RowScope::new(plan, &self.bindings, &nothing, self.id, &row);
@@ -350,6 +381,12 @@ impl<'e> Folding<'e> {
                 .and_then(|value| plan.resource(self.id).field(*field).shape.fit(value).ok());
             row.values[field.index()] = fitted.unwrap_or_default();
         }
+        row
+    }
+
+    /// The row as a change.
+    fn write(&self, old: Option<Record>, row: Record) -> Write {
+        let mut row = self.worked_out(row);
         row.version += 1;
         row.updated_at = self.bindings.now.max(row.updated_at);
         let (resource, record) = (self.id, Arc::new(row));

@@ -131,6 +131,11 @@ pub fn moved(path: &Path) -> Option<String> {
     Some(text.lines().next().unwrap_or_default().trim().to_owned())
 }
 
+/// True where a move follows what changes in a directory, or was broken off.
+pub fn is_moving(path: &Path) -> bool {
+    path.join(MOVING).exists()
+}
+
 /// The name of the move that took the data of a directory elsewhere while it was served.
 pub fn moved_by(path: &Path) -> Option<String> {
     let text = std::fs::read_to_string(path.join(MOVED)).ok()?;

@@ -7,18 +7,16 @@ use super::cursor::Binding;
 use super::list::limit;
 use super::negotiate::body_form;
 use super::query::{decode_segment, invalid, none, parameters, unknown};
-use crate::cloudevents;
+use crate::consume::letters;
 use crate::engine::access::unauthenticated;
 use crate::engine::backend::{Backend, Live};
 use crate::engine::change::read_json;
 use crate::engine::{Failure, not_found, problem};
 use crate::http::{Request, Response};
 use crate::identity::tenant;
-use crate::json::literal::read_uuid;
 use crate::json::{Json, write};
 use crate::plan::Plan;
 use crate::ports::events::{Held, HeldQuery, Remedy, State};
-use crate::ports::store::Store;
 use crate::problem::{Problem, kinds};
 use crate::request::Call;
 use http::{Method, StatusCode, header};
@@ -121,31 +119,9 @@ fn of_tenant(call: &Call) -> HeldQuery {
     }
 }
 
-/// What all services hold; each keeps what its own consumers gave up.
+/// What all services hold for the caller's tenant.
 async fn held(live: &Live, call: &Call, query: &HeldQuery) -> Result<Vec<Held>, Failure> {
-    let mut all: Vec<Held> = Vec::new();
-    for store in live.engine.stores() {
-        let Some(letters) = store.eventing() else { continue };
-        for place in places(&**store, call).await? {
-            all.extend(letters.held(&place, query).await?);
-        }
-    }
-    all.sort_by_key(|held| (held.since, held.event.id));
-    // Services in one database keep them together.
-    all.dedup_by(|a, b| a.event.id == b.event.id && a.part.consumer == b.part.consumer);
-    all.truncate(query.rows_max as usize);
-    Ok(all)
-}
-
-/// Where dead letters of the caller's tenant may be kept.
-async fn places(
-    store: &dyn Store,
-    call: &Call,
-) -> Result<Vec<crate::ports::events::Place>, Failure> {
-    let Some(log) = store.eventing() else { return Ok(Vec::new()) };
-    let mut places = log.places().await?;
-    places.retain(|place| place.is_none() || *place == call.tenant);
-    Ok(places)
+    Ok(letters::held(live.engine.stores(), Some(&call.tenant), query).await?)
 }
 
 /// `GET`, `DELETE` of `/v1/dead-letters/{id}`
@@ -161,7 +137,7 @@ pub(super) async fn one(
     let held = find(live, call, &resources, event, &consumer).await?;
     if request.method != Method::DELETE {
         let mut out = Vec::new();
-        item(&mut out, &live.engine.plan, &held);
+        letters::write(&mut out, &live.engine.plan, &held);
         let response = Response::json(StatusCode::OK, out);
         return Ok(response.header(header::CACHE_CONTROL, "no-store"));
     }
@@ -254,10 +230,7 @@ fn edited(body: &[u8]) -> Result<Option<Arc<str>>, Failure> {
 /// The event and the consumer that an id names: `<event>:<consumer>`.
 fn named(segment: Option<&str>) -> Result<(u128, String), Failure> {
     let text = segment.and_then(decode_segment);
-    let parts = text.as_deref().and_then(|text| {
-        let (event, consumer) = text.split_once(':')?;
-        Some((read_uuid(event)?, consumer.to_owned()))
-    });
+    let parts = text.as_deref().and_then(letters::named);
     parts.ok_or_else(|| invalid("id", "must be the `id` of a dead letter"))
 }
 
@@ -282,30 +255,20 @@ async fn remedied(live: &Live, call: &Call, held: &Held, remedy: &Remedy) -> Res
     let (consumer, event) = (&held.part.consumer, held.event.id);
     tracing::info!(
         consumer = &**consumer,
-        event = %uuid(event),
+        event = %letters::uuid(event),
         by = caller_name(call),
         edited = matches!(remedy, Remedy::Redrive { data: Some(_) }),
         discarded = *remedy == Remedy::Discard,
         "dead letter"
     );
-    for store in live.engine.stores() {
-        let Some(letters) = store.eventing() else { continue };
-        for place in places(&**store, call).await? {
-            if letters.remedy(&place, consumer, event, remedy, call.bindings.now).await? {
-                let told = (Arc::clone(consumer), held.event.row);
-                // Where nobody works on it here, somebody finds it in time.
-                let _nobody = live.engine.shared.remedied.send(told);
-                return Ok(());
-            }
-        }
+    let (stores, now) = (live.engine.stores(), call.bindings.now);
+    if letters::remedy(stores, Some(&call.tenant), (event, consumer), remedy, now).await? {
+        let told = (Arc::clone(consumer), held.event.row);
+        // Where nobody works on it here, somebody finds it in time.
+        let _nobody = live.engine.shared.remedied.send(told);
+        return Ok(());
     }
     Err(not_found())
-}
-
-fn uuid(id: u128) -> String {
-    let mut out = Vec::with_capacity(36);
-    write::uuid(&mut out, id);
-    String::from_utf8(out).unwrap_or_default()
 }
 
 fn body(plan: &Plan, page: &[Held], next: Option<&str>) -> Vec<u8> {
@@ -314,7 +277,7 @@ fn body(plan: &Plan, page: &[Held], next: Option<&str>) -> Vec<u8> {
         if at > 0 {
             out.push(b',');
         }
-        item(&mut out, plan, held);
+        letters::write(&mut out, plan, held);
     }
     out.push(b']');
     if let Some(next) = next {
@@ -323,33 +286,4 @@ fn body(plan: &Plan, page: &[Held], next: Option<&str>) -> Vec<u8> {
     }
     out.push(b'}');
     out
-}
-
-/// A dead letter: who gave it up, since when, what was tried and went wrong, and the event.
-fn item(out: &mut Vec<u8>, plan: &Plan, held: &Held) {
-    out.extend_from_slice(b"{\"id\":");
-    write::text(out, &format!("{}:{}", uuid(held.event.id), held.part.consumer));
-    out.extend_from_slice(b",\"consumer\":");
-    write::text(out, &held.part.consumer);
-    out.extend_from_slice(b",\"since\":");
-    write::value(out, &Value::Timestamp(held.since));
-    out.extend_from_slice(b",\"attempts\":");
-    write::int(out, i64::from(held.attempts));
-    out.extend_from_slice(if held.edited { b",\"edited\":true" } else { b",\"edited\":false" });
-    out.extend_from_slice(b",\"errors\":[");
-    for (at, error) in held.errors.iter().enumerate() {
-        if at > 0 {
-            out.push(b',');
-        }
-        out.extend_from_slice(b"{\"at\":");
-        write::value(out, &Value::Timestamp(error.at));
-        out.extend_from_slice(b",\"problem\":");
-        write::text(out, &error.problem);
-        out.extend_from_slice(b",\"detail\":");
-        write::text(out, &error.detail);
-        out.push(b'}');
-    }
-    out.extend_from_slice(b"],\"event\":");
-    cloudevents::write(out, plan, &held.event, held.event.data.as_bytes());
-    out.push(b'}');
 }
