@@ -1,7 +1,7 @@
 //! The skin of the command line: arguments in, one verb called, its answer printed.
 
 use crate::arguments::events::{Events, Views};
-use crate::arguments::{Arguments, Export, Verb, audit::Audit, keys::Key};
+use crate::arguments::{Arguments, Explain, Export, Verb, audit::Audit, keys::Key};
 use crate::commands;
 use crate::failure::Outcome;
 use crate::render::{self, Answer};
@@ -42,10 +42,7 @@ fn call(verb: Verb) -> Outcome<Answer> {
             )?;
             render::design(&written, args.check, args.output.format)
         }
-        Verb::Explain(args) => {
-            let explanation = commands::explain::explain(args.what.as_deref(), &args.path)?;
-            render::explain(&explanation, args.output.format)
-        }
+        Verb::Explain(args) => explain(&args)?,
         Verb::Fmt(args) if args.stdin => render::text(&commands::fmt::fmt_stdin()?),
         Verb::Fmt(args) => render::fmt(&commands::fmt::fmt(&args.paths, args.check)?, args.check),
         Verb::Up(args) => {
@@ -88,6 +85,11 @@ fn call(verb: Verb) -> Outcome<Answer> {
         }
         Verb::Export(args) => export(&args)?,
     })
+}
+
+fn explain(args: &Explain) -> Outcome<Answer> {
+    let explanation = commands::explain::explain(args.what.as_deref(), &args.path)?;
+    Ok(render::explain(&explanation, args.output.format))
 }
 
 fn events(args: &Events) -> Outcome<Answer> {
