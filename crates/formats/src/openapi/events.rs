@@ -6,6 +6,7 @@ use super::scalar::reference;
 use crate::event_schema::published;
 use crate::example;
 use crate::tree::{Node, list, map};
+use ir::contract::problems::FORBIDDEN;
 use ir::contract::{Operation, OperationKind};
 use ir::domain::Event;
 use ir::model::Proof;
@@ -100,7 +101,11 @@ fn operation(
     (status, answer): (&str, Node),
 ) -> Node {
     let mut responses = map([(status, answer)]);
-    answers.problems(like, &mut responses);
+    let mut like = like.clone();
+    if !like.problems.contains(&FORBIDDEN.slug) {
+        like.problems.push(FORBIDDEN.slug);
+    }
+    answers.problems(&like, &mut responses);
     let mut node = map([
         ("operationId", id.into()),
         ("summary", summary.into()),

@@ -3,7 +3,7 @@
 //!
 //! **Why**: a partner that asks every few seconds mostly hears nothing; one that is told hears at
 //! once, and must be able to tell our call from a stranger's.
-//! **Cost**: retries for hours, signatures, an address that may point inside. **Instead**: polling.
+//! **Cost**: retries for days, signatures, an address that may point inside. **Instead**: polling.
 
 use crate::capacity::Term;
 use crate::draft::Draft;
@@ -53,7 +53,7 @@ fn decide(draft: &Draft<'_>) -> Vec<Decision> {
         .named("backlog of the largest tenant", Unit::Count("events".to_owned()));
     let choice = RULE
         .on("system", format!("how do {} hear of {}?", listed(&actors), listed(&names)))
-        .choose("Standard Webhooks: signed, retried for a day, then parked")
+        .choose("Standard Webhooks: signed, ten attempts over three days, then given up")
         .because(format!(
             "{} at the peak: {} calls in flight at half a second each, in a pool of {} that \
              nobody else uses.",
@@ -75,7 +75,10 @@ fn decide(draft: &Draft<'_>) -> Vec<Decision> {
             facts::time(f64::from(places) / calls_a_second.max(1e-9))
         ))
         .consequence("The address is resolved and refused if it points inside, on each attempt.")
-        .consequence("Not sent by `up` yet.")
+        .consequence(
+            "What failed ten times is a dead letter; later events of its row are delivered all the \
+             same.",
+        )
         .driver("events")
         .set("webhook_pool", places);
     vec![polling(choice, draft, rate).done(draft)]
@@ -117,7 +120,7 @@ mod tests {
             &RULE,
             SHOP,
             expect![[r#"
-                system: Standard Webhooks: signed, retried for a day, then parked
+                system: Standard Webhooks: signed, ten attempts over three days, then given up
                   flips at receivers slower than 863 ms in the mean: the pool of 37 is full at the peak
             "#]],
         );
