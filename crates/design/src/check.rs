@@ -90,6 +90,9 @@ mod e100_unknown_word;
 mod e101_open_tenants;
 mod e102_unmanaged;
 mod e103_breaks_consumers;
+mod e104_window;
+mod e110_webhooks;
+mod e111_job;
 
 pub use e048_call::FUNCTIONS;
 pub use e103_breaks_consumers::{broken_consumers, unreadable};
@@ -142,7 +145,7 @@ codes! {
         e042_ambiguous_resource, e046_operands, e047_wrong_type, e048_call, e049_not_here,
         e050_foreign_me, e051_other_aggregate, e052_too_large, e053_pattern, e055_rule_cycle,
         e056_bounds, e059_at, e060_not_settable, e064_never_overlap, e078_view_key, e081_inputs,
-        e082_step, e084_unknown_refusal, e086_schedule, e091_list_options;
+        e082_step, e084_unknown_refusal, e086_schedule, e091_list_options, e111_job;
     asked:
         e043_duplicate, e044_taken_name, e045_collision, e054_computed_cycle, e057_default,
         e058_word, e061_breaks_constraint, e062_child_as_root, e063_ownership, e065_unique,
@@ -152,7 +155,8 @@ codes! {
         e079_system_not_allowed, e080_undo_missing, e083_unknown_outcome, e085_workflow_start,
         e087_journey_not_allowed, e088_shares, e089_impossible_goal, e090_reads, e092_pin,
         e093_retention, e094_routes, e095_null, e096_reaction_loop, e097_constraints, e098_was,
-        e099_unused, e100_unknown_word, e101_open_tenants, e102_unmanaged;
+        e099_unused, e100_unknown_word, e101_open_tenants, e102_unmanaged, e104_window,
+        e110_webhooks;
     compared: e103_breaks_consumers;
 }
 

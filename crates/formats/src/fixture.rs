@@ -56,6 +56,7 @@ fn resource(name: &str, path: &str, fields: Vec<Field>) -> Resource {
         emits: Vec::new(),
         idempotency_required: false,
         if_match_required: false,
+        cache: None,
     }
 }
 
@@ -331,9 +332,11 @@ pub(crate) fn tasks() -> Architecture {
             contexts: vec![Context { name: "desk".to_owned(), about: "what is to do".to_owned() }],
             resources: vec![task(), step()],
             events: Vec::new(),
+            receivers: Vec::new(),
             reactions: Vec::new(),
             views: Vec::new(),
             schedules: Vec::new(),
+            jobs: Vec::new(),
         },
         contract: contract(),
         schema: schema(),
@@ -373,6 +376,7 @@ pub(crate) fn eventful() -> Architecture {
         data,
         webhook,
         declared: name == "task.finished",
+        inbound: None,
     };
     let created = vec![id(), member("title", of(0), Type::Text)];
     let finished = vec![
@@ -406,6 +410,7 @@ pub(crate) fn eventful() -> Architecture {
         folds: Vec::new(),
         values: Vec::new(),
         fresh_seconds: 1.0,
+        window: None,
     }];
     architecture
 }

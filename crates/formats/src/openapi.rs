@@ -4,12 +4,16 @@
 mod answers;
 mod common;
 mod events;
+mod jobs;
 mod links;
+mod operations;
 mod parameters;
 mod paths;
+mod receivers;
 pub(crate) mod scalar;
 pub(crate) mod schemas;
 mod trail;
+mod webhooks;
 
 #[cfg(test)]
 mod tests;
@@ -156,9 +160,21 @@ fn tags(writing: &Writing<'_>) -> Node {
         let about = "Several operations at once";
         tags.push(map([("name", "Batch".into()), ("description", about.into())]));
     }
+    if operations::any(writing).is_some() {
+        let about = "What takes longer than a call: how far it is, and what came of it";
+        tags.push(map([("name", "Operations".into()), ("description", about.into())]));
+    }
     if writing.architecture.settings.audited {
         let about = "What was done, by whom and by which rule";
         tags.push(map([("name", "Audit".into()), ("description", about.into())]));
+    }
+    if webhooks::any(writing) {
+        let about = "Endpoints that events are delivered to";
+        tags.push(map([("name", webhooks::TAG.into()), ("description", about.into())]));
+    }
+    if receivers::any(writing) {
+        let about = "What systems outside tell of, by signed webhooks";
+        tags.push(map([("name", receivers::TAG.into()), ("description", about.into())]));
     }
     tags.push(map([
         ("name", "Rights".into()),

@@ -72,6 +72,9 @@ struct PublishedEvent {
     name: String,
     emitters: Vec<ResourceId>,
     data: Vec<PublishedMember>,
+    /// Others send it: what became of it here breaks nobody.
+    #[serde(default)]
+    inbound: Option<IgnoredAny>,
 }
 
 #[derive(Deserialize)]
@@ -101,7 +104,7 @@ pub fn events(text: &str) -> Result<Domain, String> {
             .map(|context| Context { name: context.name, about: String::new() })
             .collect(),
         resources: read.resources.into_iter().map(resource).collect(),
-        events: read.events.into_iter().map(event).collect(),
+        events: read.events.into_iter().filter(|one| one.inbound.is_none()).map(event).collect(),
         ..Domain::default()
     };
     match stays_inside(&domain) {
@@ -138,6 +141,7 @@ fn resource(read: PublishedResource) -> Resource {
         emits: Vec::new(),
         idempotency_required: false,
         if_match_required: false,
+        cache: None,
     }
 }
 
@@ -186,6 +190,7 @@ fn event(read: PublishedEvent) -> Event {
         data: read.data.into_iter().map(member).collect(),
         webhook: Vec::new(),
         declared: false,
+        inbound: None,
     }
 }
 

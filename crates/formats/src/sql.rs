@@ -4,6 +4,7 @@
 
 mod demand;
 pub mod migration;
+mod operations;
 mod postgresql;
 mod sqlite;
 mod system;

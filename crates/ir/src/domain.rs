@@ -6,7 +6,10 @@
 
 mod doings;
 
-pub use doings::{Effect, Event, EventMember, Fold, Reaction, Schedule, Times, View, wire_type};
+pub use doings::{
+    CatchUp, Effect, Event, EventMember, Fold, Inbound, Job, Overlap, Priority, Reaction, Receiver,
+    Schedule, Times, View, Window, Windows, wire_type,
+};
 
 use crate::expr::Expr;
 use crate::model::{At, FieldType, Isolation, OnDelete, Proof};
@@ -67,14 +70,20 @@ pub struct Domain {
     pub contexts: Vec<Context>,
     /// Resources of all contexts in order, owned children among them.
     pub resources: Vec<Resource>,
-    /// Events by name, those of plain writes among them.
+    /// Events by name, those of plain writes and those that come from outside among them.
     pub events: Vec<Event>,
+    /// Webhooks of systems outside that are received, in order.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub receivers: Vec<Receiver>,
     /// Reactions by context, in order.
     pub reactions: Vec<Reaction>,
     /// Views of all contexts in order.
     pub views: Vec<View>,
     /// Schedules in order.
     pub schedules: Vec<Schedule>,
+    /// Jobs in order.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub jobs: Vec<Job>,
 }
 
 /// How tenants are kept apart.
@@ -149,6 +158,17 @@ pub struct Resource {
     pub idempotency_required: bool,
     /// Refused without `If-Match` (428).
     pub if_match_required: bool,
+    /// Answers about it are reused; none: never.
+    pub cache: Option<Cache>,
+}
+
+/// How answers about a resource are reused.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Cache {
+    /// Seconds at most.
+    pub seconds: f64,
+    /// Fields whose values are read anew each time, in the order of their ids.
+    pub except: Vec<FieldId>,
 }
 
 /// A plain write.
@@ -389,6 +409,17 @@ impl Domain {
     pub fn event_named(&self, name: &str) -> Option<(EventId, &Event)> {
         let at = self.events.iter().position(|event| event.name == name)?;
         Some((EventId::of(at), &self.events[at]))
+    }
+
+    /// The context that keeps an event that comes from outside.
+    pub fn kept_in(&self, inbound: &Inbound) -> ContextId {
+        self.receivers[inbound.receiver].context
+    }
+
+    /// What events of a receiver are said to be about, as others are about a resource:
+    /// `ordering.payments`. No resource is called so, for theirs begin with a capital.
+    pub fn sender_name(&self, receiver: &Receiver) -> String {
+        format!("{}.{}", self.contexts[receiver.context.index()].name, receiver.name)
     }
 
     /// The actor of an id.

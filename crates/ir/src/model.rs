@@ -12,8 +12,9 @@ mod behaviour;
 mod resource;
 
 pub use behaviour::{
-    Effect, Event, Integration, IntegrationOperation, Journey, JourneyStep, Pin, Reaction,
-    Schedule, Step, Verb, View, Workflow,
+    CatchUp, Effect, Event, Integration, IntegrationOperation, Job, Journey, JourneyStep, Pin,
+    Reaction, Schedule, Scheme, Step, Verb, View, WebhookEvent, WebhookMember, Webhooks, Window,
+    WindowKind, Workflow,
 };
 pub use resource::{
     Allow, At, Bound, Cache, Command, Field, FieldType, Grant, OnDelete, Resource, Route, Rows,
@@ -55,6 +56,9 @@ pub struct Model {
     pub events: Vec<Event>,
     /// Recurring work.
     pub schedules: Vec<Schedule>,
+    /// Work that is asked for and done beside the requests.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub jobs: Vec<Job>,
     /// Traffic as user journeys.
     pub workload: Vec<Journey>,
     /// Choices pinned against the architect.

@@ -25,7 +25,7 @@ use lane::Lane;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 pub use terms::{Action, Failure, Gauges, Held, Input, Message, Pause, Policy, Settings, State};
-pub(crate) use window::Window;
+use window::Window;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 enum Phase {
@@ -392,5 +392,7 @@ impl Consumer {
 
 #[cfg(test)]
 mod explore_tests;
+#[cfg(test)]
+mod relay_tests;
 #[cfg(test)]
 mod tests;

@@ -8,7 +8,7 @@ mod arithmetic;
 mod compare;
 
 use ir::domain::FieldId;
-use ir::expr::{EventMeta, Expr, ExprKind, FieldRef, Function, Type};
+use ir::expr::{Aggregate, EventMeta, Expr, ExprKind, FieldRef, Function, Type};
 use ir::value::Value;
 use std::borrow::Cow;
 
@@ -266,6 +266,20 @@ pub(crate) fn fold(
             aggregate::go_on(fold.aggregate, kept, Some(value.as_ref()), &of.ty)
         }
         None => aggregate::go_on(fold.aggregate, kept, Some(&Value::Bool(true)), &Type::Int),
+    }
+}
+
+/// A running fold over the events of two rows together.
+///
+/// # Errors
+/// A [`Fault`] where the values can't be added.
+pub(crate) fn merge(fold: &ir::domain::Fold, one: &Value, other: &Value) -> Result<Value, Fault> {
+    let ty = fold.of.as_ref().map_or(&Type::Int, |of| &of.ty);
+    match (fold.aggregate, one, other) {
+        (Aggregate::Count, Value::Int(one), Value::Int(other)) => {
+            one.checked_add(*other).map(Value::Int).ok_or(Fault::Overflow)
+        }
+        _ => aggregate::go_on(fold.aggregate, Some(one), Some(other), ty),
     }
 }
 

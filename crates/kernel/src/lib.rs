@@ -5,8 +5,7 @@ pub mod consumer;
 #[cfg(test)]
 mod explore;
 pub mod expr;
-pub mod inbox;
-pub mod outbox;
 pub mod projection;
 pub mod retry;
 pub mod schedule;
+pub mod window;

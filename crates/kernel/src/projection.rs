@@ -4,7 +4,7 @@
 //! when it was read. So an event at or below it is in the rows and is skipped, one above it is not,
 //! and of two who fold the same events one is refused and reads again.
 
-use crate::expr::{Fault, Scope, fold};
+use crate::expr::{Fault, Scope, fold, merge};
 use ir::domain::{FieldId, Fold};
 use ir::value::Value;
 
@@ -23,6 +23,22 @@ pub fn fold_event(
         Ok((folded.field, fold(folded, before.as_ref(), event)?))
     };
     folds.iter().map(one).collect()
+}
+
+/// The folds of two rows as those of one that holds the events of both.
+///
+/// # Errors
+/// A [`Fault`], as of [`fold_event`].
+pub fn merge_rows(
+    folds: &[Fold],
+    one: &dyn Fn(FieldId) -> Value,
+    other: &dyn Fn(FieldId) -> Value,
+) -> Result<Vec<(FieldId, Value)>, Fault> {
+    let merged = |folded: &Fold| {
+        let (one, other) = (one(folded.field), other(folded.field));
+        Ok((folded.field, merge(folded, &one, &other)?))
+    };
+    folds.iter().map(merged).collect()
 }
 
 /// What happened.

@@ -3,7 +3,8 @@
 mod calendar;
 
 pub use calendar::{Pattern, PatternFault};
-use ir::domain::Times;
+use ir::domain::{CatchUp, Overlap, Times};
+use std::collections::VecDeque;
 
 const SECOND_MICROS: i64 = 1_000_000;
 const MINUTE_MICROS: i64 = 60 * SECOND_MICROS;
@@ -27,40 +28,86 @@ pub enum Due {
 /// A run that begins so much later than it was due was missed.
 pub const LATE_MAX_MICROS: i64 = MINUTE_MICROS;
 
-/// What becomes of runs whose time went by while nothing ran.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum CatchUp {
-    /// They are left out.
-    None,
-    /// The latest is made up for.
-    One,
-    /// All are, the latest so many.
-    All {
-        /// At most [`CATCH_UP_MAX`].
-        runs_max: u32,
-    },
-}
-
-/// What becomes of a run whose time comes while the one before goes on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Overlap {
-    /// It is left out.
-    Skip,
-    /// It begins beside it.
-    Allow,
+/// What begins, and how far that is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Turn {
+    /// Due times whose runs begin, oldest first and one after the other.
+    begin: Vec<i64>,
+    /// Everything up to here is dealt with once they have ended.
+    position: i64,
 }
 
 /// What is to be done now.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Turn {
-    /// Due times whose runs begin, oldest first: one after the other, and together they are the run
-    /// that the next may overlap.
-    pub begin: Vec<i64>,
-    /// Everything up to here is dealt with. Remembered as runs begin, each happens at most once;
-    /// remembered when they have ended, at least once.
-    pub position: i64,
-    /// When to ask again; none where no time is named any more.
-    pub wake_at: Option<i64>,
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Next {
+    /// The run of that due time: [`Recurrence::ended`].
+    Run {
+        /// Microseconds since 1970.
+        due: i64,
+    },
+    /// Nothing until then; none where no time is named any more.
+    Wait {
+        /// Microseconds since 1970.
+        until: Option<i64>,
+    },
+}
+
+/// The runs of one schedule, for as long as one process has its claim: one after the other. What
+/// it says is dealt with is kept with the claim, so that whoever has it next goes on from there: a
+/// run that died is begun again, and one that ended is so only where its end was not kept.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Recurrence {
+    overlap: Overlap,
+    catch_up: CatchUp,
+    position: i64,
+    /// Due times whose runs did not end yet, oldest first.
+    runs: VecDeque<i64>,
+    /// What is dealt with once those have ended.
+    end: i64,
+}
+
+impl Recurrence {
+    /// Goes on from a position that was kept.
+    pub fn claimed(position: i64, (overlap, catch_up): (Overlap, CatchUp)) -> Self {
+        Self { overlap, catch_up, position, runs: VecDeque::new(), end: position }
+    }
+
+    /// Everything up to here is dealt with, in microseconds since 1970: what is to be kept.
+    pub fn position(&self) -> i64 {
+        self.position
+    }
+
+    /// What is to be done at that time, while nothing runs.
+    pub fn next(&mut self, due: &Due, now: i64) -> Next {
+        if self.runs.is_empty() {
+            let turn = due.turn(self.position, now, self.catch_up);
+            (self.runs, self.end) = (turn.begin.into(), turn.position);
+        }
+        match self.runs.front() {
+            Some(due) => Next::Run { due: *due },
+            None => {
+                self.position = self.end;
+                Next::Wait { until: due.next(now.max(self.position)) }
+            }
+        }
+    }
+
+    /// The run that was begun has ended: what came due meanwhile is left out, or the latest of it
+    /// waits.
+    pub fn ended(&mut self, due: &Due, now: i64) {
+        let Some(ended) = self.runs.pop_front() else { return };
+        if !self.runs.is_empty() {
+            self.position = ended.max(self.position);
+            return;
+        }
+        self.position = self.end;
+        let now = now.max(self.end);
+        match self.overlap {
+            Overlap::Skip => self.position = now,
+            Overlap::Wait => self.runs = due.latest(self.end, now, 1).into(),
+        }
+        self.end = now;
+    }
 }
 
 impl Due {
@@ -90,22 +137,11 @@ impl Due {
         }
     }
 
-    /// What begins now, when everything up to `position` was dealt with; `running` says that an
-    /// earlier run goes on.
-    pub fn turn(
-        &self,
-        position: i64,
-        now: i64,
-        running: bool,
-        (overlap, catch_up): (Overlap, CatchUp),
-    ) -> Turn {
-        let wake_at = self.next(now.max(position));
+    /// What begins now, when everything up to `position` was dealt with.
+    fn turn(&self, position: i64, now: i64, catch_up: CatchUp) -> Turn {
         if now <= position {
             // A clock that was set back: nothing is run twice.
-            return Turn { begin: Vec::new(), position, wake_at };
-        }
-        if running && overlap == Overlap::Skip {
-            return Turn { begin: Vec::new(), position: now, wake_at };
+            return Turn { begin: Vec::new(), position };
         }
         let runs_max = match catch_up {
             CatchUp::None | CatchUp::One => 1,
@@ -115,7 +151,7 @@ impl Due {
         if catch_up == CatchUp::None {
             begin.retain(|due| now.saturating_sub(*due) < LATE_MAX_MICROS);
         }
-        Turn { begin, position: now, wake_at }
+        Turn { begin, position: now }
     }
 
     /// The latest due times after `position` and up to `now`, oldest first.
@@ -134,5 +170,7 @@ impl Due {
     }
 }
 
+#[cfg(test)]
+mod explore_tests;
 #[cfg(test)]
 mod tests;

@@ -247,6 +247,17 @@ pub(crate) struct DatabaseUrl {
     pub(crate) database: Option<String>,
 }
 
+/// A broker beside the process.
+#[derive(Debug, Args)]
+pub(crate) struct BrokerUrl {
+    /// Broker that events go to and that reactions hear them from, as `nats://user@host:4222`,
+    /// `amqp://host:5672` or `redis://host:6379`; with `?prefix=NAME` several systems of one name
+    /// share it; a password is best given in the variable [default: the log of events in the
+    /// database]
+    #[arg(long, value_name = "URL", env = "MAINSTAY_BROKER_URL", hide_env_values = true)]
+    pub(crate) broker: Option<String>,
+}
+
 /// Arguments of `export`.
 #[derive(Debug, Args)]
 pub(crate) struct Export {

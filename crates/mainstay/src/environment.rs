@@ -1,6 +1,8 @@
 //! What a model takes from outside: environment variables and secret files.
 
-use ir::model::{Model, Variable};
+use ir::Name;
+use ir::model::{Model, Text, Variable};
+use runtime::webhooks::inbound::Secrets;
 use std::path::Path;
 
 /// Bytes of a secret file.
@@ -59,7 +61,45 @@ pub(crate) fn missing(model: &Model, home: &Path) -> Vec<Missing> {
             });
         }
     }
+    missing.extend(senders(model, home).1);
     missing
+}
+
+/// What senders of webhooks prove themselves by, where the environment has it; and what of it can't
+/// be used, named by its place in the model.
+pub(crate) fn senders(model: &Model, home: &Path) -> (Secrets, Vec<Missing>) {
+    let (mut secrets, mut wrong) = (Secrets::default(), Vec::new());
+    for integration in &model.integrations {
+        let Some(webhooks) = &integration.webhooks else { continue };
+        let mut found = Vec::new();
+        for secret in &webhooks.secrets {
+            let value = variable_of(secret).map(|variable| value(&variable, home));
+            let Some(Ok(text)) = value else { continue };
+            let name = integration.name.as_str();
+            // Each by itself: what one of them lacks does not close the door to the others.
+            match Secrets::default().add(name, webhooks.verify.value, std::slice::from_ref(&text)) {
+                Ok(()) => found.push(text),
+                Err(because) => wrong.push(Missing {
+                    variable: secret.value.clone(),
+                    used_by: format!("integrations.{name}.webhooks.secret"),
+                    because,
+                }),
+            }
+        }
+        // Each was looked at above.
+        let _ = secrets.add(integration.name.as_str(), webhooks.verify.value, &found);
+    }
+    (secrets, wrong)
+}
+
+/// The variable that a secret is: the model takes nothing else for one.
+fn variable_of(secret: &Text) -> Option<Variable> {
+    let body = secret.value.strip_prefix("${")?.strip_suffix('}')?;
+    let (file, name) = match body.strip_prefix("file:") {
+        Some(path) => (true, path.trim()),
+        None => (false, body),
+    };
+    Some(Variable { name: Name::new(name.to_owned(), secret.span), file, used_by: String::new() })
 }
 
 #[cfg(test)]

@@ -214,6 +214,10 @@ impl Service for Site {
         }
     }
 
+    fn takes_rows(&self, request: &Request) -> bool {
+        self.api.takes_rows(request)
+    }
+
     fn warm(&self) -> BoxFuture<'_, ()> {
         self.api.warm()
     }

@@ -1,6 +1,7 @@
 //! What stands behind the ports: stores and their SQL.
 
 pub mod archive;
+pub mod broker;
 #[cfg(feature = "postgres")]
 pub mod postgres;
 pub mod sql;

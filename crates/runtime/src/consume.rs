@@ -7,30 +7,38 @@
 mod doing;
 mod effect;
 mod event;
+mod feed;
+mod folding;
 mod hook;
 mod hooks;
+mod jobs;
 mod lag;
 mod lease;
 pub mod letters;
+mod outside;
 mod part;
 pub mod rebuild;
+mod relay;
 mod schedule;
 pub mod tail;
-mod turn;
+pub(crate) mod turn;
 mod upkeep;
 mod view;
 pub mod views;
+mod windows;
 
-use crate::engine::backend::{Backend, Live};
-use crate::plan::Plan;
-use crate::plan::consumers::Consumer;
-use crate::ports::events::{Part, Place, Refused, Span};
-use crate::ports::store::{Store, Unavailable};
-use doing::Reactions;
+use crate::engine::backend::Backend;
+use doing::{Doing, Reactions};
+pub(crate) use effect::row_named;
+pub(crate) use event::object;
 pub(crate) use hook::{attempt, note};
-use ir::domain::ContextId;
+pub use jobs::register;
+use jobs::{Job, Kind, jobs};
+pub(crate) use jobs::{source_name, view_part, view_sources};
 pub use lease::Lease;
+use outside::Outside;
 use part::Work;
+use relay::Relay;
 use schedule::Recurring;
 use std::collections::BTreeSet;
 use std::io;
@@ -84,18 +92,21 @@ impl Drop for Consumption {
     }
 }
 
-/// A consumer's work on one log: everything that stays the same.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-struct Job {
-    part: Part,
-    /// A view, or reactions of a context; by index among those of the plan.
-    view: bool,
-    consumer: usize,
-    /// The service whose log it is, and where.
-    source: usize,
-    place: Place,
-    /// The service that takes the effects.
-    state: usize,
+/// Begins the work on a part.
+fn begin(turn: &Turn, job: Job, tasks: &mut JoinSet<()>) {
+    let turn = turn.clone();
+    let doing: Arc<dyn Doing> = match (&job.kind, &turn.outside) {
+        (Kind::View, _) => {
+            tasks.spawn(Projection::new(turn, job).run());
+            return;
+        }
+        (Kind::Relay { topic, partitions }, Some(outside)) => {
+            Arc::new(Relay::new(outside, topic, *partitions))
+        }
+        (Kind::Relay { .. }, None) => return,
+        (Kind::Reactions | Kind::Webhook, _) => Arc::new(Reactions),
+    };
+    tasks.spawn(Work::new(turn, job, doing).run());
 }
 
 /// Works for one plan after the other until it is told to stop.
@@ -104,12 +115,14 @@ async fn supervise(
     (owner, lease): (Arc<str>, Lease),
     mut stopped: watch::Receiver<bool>,
 ) {
+    let outside = backend.broker().map(|address| Arc::new(Outside::new(address)));
     while !*stopped.borrow() {
         let live = tokio::select! {
             live = backend.live() => live,
             _ = stopped.changed() => break,
         };
-        let turn = Turn::new(&backend, live.number, (&owner, lease), stopped.clone());
+        let outside = outside.clone();
+        let turn = Turn::new(&backend, live.number, (&owner, lease), stopped.clone(), outside);
         let schedules = live.engine.plan.domain.schedules.len();
         drop(live);
         let mut tasks = JoinSet::new();
@@ -117,18 +130,18 @@ async fn supervise(
         tasks.spawn(upkeep::run(turn.clone()));
         tasks.spawn(lag::run(turn.clone()));
         tasks.spawn(hooks::run(turn.clone()));
+        tasks.spawn(crate::operate::run(turn.clone()));
         for at in 0..schedules {
             tasks.spawn(Recurring::new(turn.clone(), at).run());
         }
         while let Some(live) = turn.live().await {
-            for job in jobs(&live).await {
-                if !known.insert(job.clone()) {
-                    continue;
+            if let Some(outside) = &turn.outside {
+                outside.prepare(&live, turn.now()).await;
+            }
+            for job in jobs(&live, turn.outside.as_deref()).await {
+                if known.insert(job.clone()) {
+                    begin(&turn, job, &mut tasks);
                 }
-                match job.view {
-                    true => tasks.spawn(Projection::new(turn.clone(), job).run()),
-                    false => tasks.spawn(Work::new(turn.clone(), job, Arc::new(Reactions)).run()),
-                };
             }
             drop(live);
             if tokio::time::timeout(PLACES_EVERY, turn.ended()).await.is_ok() {
@@ -141,87 +154,4 @@ async fn supervise(
         }
         tasks.shutdown().await;
     }
-}
-
-/// All that is to be worked on.
-async fn jobs(live: &Live) -> Vec<Job> {
-    let plan = &live.engine.plan;
-    let consumers = &plan.consumers;
-    let mut jobs = Vec::new();
-    let all = consumers.contexts.iter().enumerate().map(|(at, one)| (false, at, one));
-    let all = all.chain(consumers.views.iter().enumerate().map(|(at, one)| (true, at, one)));
-    for (view, at, consumer) in all {
-        for source in sources(plan, consumer) {
-            let Some(log) = live.engine.stores()[source].eventing() else { continue };
-            // Whatever can't be listed now is looked for again.
-            for place in log.places().await.unwrap_or_default() {
-                let part = part(plan, consumer, source, &place);
-                let state = plan.service_of(consumer.context);
-                jobs.push(Job { part, view, consumer: at, source, place, state });
-            }
-        }
-    }
-    jobs
-}
-
-/// The services whose logs a consumer reads.
-fn sources(plan: &Plan, consumer: &Consumer) -> BTreeSet<usize> {
-    consumer.sources.iter().map(|context: &ContextId| plan.service_of(*context)).collect()
-}
-
-/// The services whose logs a view is made of.
-pub(crate) fn view_sources(plan: &Plan, view: usize) -> BTreeSet<usize> {
-    sources(plan, &plan.consumers.views[view])
-}
-
-/// The work on a view over a log.
-pub(crate) fn view_part(plan: &Plan, view: usize, source: usize, place: &Place) -> Part {
-    part(plan, &plan.consumers.views[view], source, place)
-}
-
-fn part(plan: &Plan, consumer: &Consumer, source: usize, place: &Place) -> Part {
-    let source = source_name(plan, source, place).into();
-    Part { consumer: Arc::clone(&consumer.name), source, number: 0 }
-}
-
-/// What the log of a service, or that of a tenant's place there, is known by.
-pub(crate) fn source_name(plan: &Plan, service: usize, place: &Place) -> String {
-    let service = &plan.service_names[service];
-    match place {
-        None => service.clone(),
-        Some(tenant) => format!("{service}/{tenant}"),
-    }
-}
-
-/// Makes every consumer of a plan known to the stores, before anything happens that it may not
-/// miss: a reaction hears what happens from then on, a view all that ever happened. Where no
-/// consumer was ever known, what waits in the log is heard too.
-///
-/// # Errors
-/// Where a store can't be read or written.
-pub async fn register(plan: &Plan, stores: &[Arc<dyn Store>], now: i64) -> Result<(), Unavailable> {
-    let consumers = &plan.consumers;
-    let reactions = consumers.contexts.iter().map(|one| (false, one));
-    for (view, consumer) in reactions.chain(consumers.views.iter().map(|one| (true, one))) {
-        let Some(state) = stores[plan.service_of(consumer.context)].eventing() else { continue };
-        for source in sources(plan, consumer) {
-            let Some(log) = stores[source].eventing() else { continue };
-            for place in log.places().await? {
-                let known = state.progress(&place).await?;
-                let part = part(plan, consumer, source, &place);
-                if known.iter().any(|progress| progress.part == part) {
-                    continue;
-                }
-                let first = view || known.is_empty();
-                let from = if first { 0 } else { log.extent(&place).await?.last };
-                // Taken for no time at all: whoever works claims it.
-                let span = Span { now, until: now, from };
-                match state.claim(&place, &part, "", span).await {
-                    Ok(_) | Err(Refused::Taken { .. }) => {}
-                    Err(Refused::Unavailable(why)) => return Err(why),
-                }
-            }
-        }
-    }
-    Ok(())
 }

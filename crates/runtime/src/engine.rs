@@ -62,6 +62,8 @@ pub(crate) struct Shared {
     pub(crate) turns: unit::Turns,
     /// How far this process has folded events into views; told when that changes.
     pub(crate) projected: watch::Sender<BTreeMap<Part, i64>>,
+    /// Grows with each operation that begins in this process.
+    pub(crate) operated: watch::Sender<u64>,
     /// Tells whose dead letter was redriven or discarded by this process: consumer and key.
     pub(crate) remedied: broadcast::Sender<(Arc<str>, u128)>,
 }
@@ -77,6 +79,7 @@ impl Shared {
             clock,
             turns: unit::Turns::default(),
             projected: watch::Sender::new(BTreeMap::new()),
+            operated: watch::Sender::new(0),
             remedied: broadcast::Sender::new(REMEDIES_MAX),
         }
     }

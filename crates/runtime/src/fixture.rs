@@ -79,6 +79,7 @@ fn events() -> Vec<Event> {
             .collect(),
         webhook: Vec::new(),
         declared: true,
+        inbound: None,
     };
     let shopper = || own("shopper", 0, Type::Actor(SHOPPER));
     let total = || own("total", 2, Type::Money { currency: None });
@@ -118,9 +119,11 @@ fn domain() -> Domain {
         contexts: vec![context("catalog"), context("ordering"), context("desk")],
         resources: vec![product(), order(), line(), coupon(), room(), booking(), review::review()],
         events: events(),
+        receivers: Vec::new(),
         reactions: Vec::new(),
         views: vec![view::sales_by_day()],
         schedules: Vec::new(),
+        jobs: Vec::new(),
     }
 }
 
@@ -369,6 +372,7 @@ fn resource(name: &str, context: u16, path: &str) -> Resource {
         emits: Vec::new(),
         idempotency_required: false,
         if_match_required: false,
+        cache: None,
     }
 }
 

@@ -1,6 +1,7 @@
 //! The running backend: the one place of time, randomness and IO.
 
 pub mod adapters;
+pub(crate) mod cache;
 pub mod cloudevents;
 pub mod consume;
 pub mod engine;
@@ -10,6 +11,7 @@ pub mod http;
 pub mod identity;
 pub mod ingress;
 mod json;
+pub(crate) mod operate;
 pub mod plan;
 pub mod ports;
 pub mod private;

@@ -5,6 +5,7 @@
 //! the order of computed fields, what an expression needs of other rows, and the router.
 
 pub(crate) mod audit;
+pub(crate) mod caching;
 pub(crate) mod consumers;
 pub(crate) mod list;
 pub(crate) mod needs;
@@ -14,15 +15,17 @@ pub(crate) mod router;
 #[cfg(test)]
 mod tests;
 
+use crate::ports::events::Logged;
 use audit::AuditPlan;
-use consumers::Consumers;
+use caching::{Caching, Watched};
+use consumers::{Consumer, Consumers};
 use ir::Valid;
 use ir::architecture::{Architecture, Settings};
-use ir::contract::OperationKind;
+use ir::contract::{Contract, Operation, OperationKind};
 use ir::domain::{ContextId, Domain, ResourceId};
 use list::{Expand, Filters};
 use regex::Regex;
-use resource::ResourcePlan;
+use resource::{FieldPlan, ResourcePlan};
 use router::Router;
 use std::collections::BTreeMap;
 
@@ -53,6 +56,19 @@ pub struct Plan {
     pub(crate) audit: Option<AuditPlan>,
     /// What follows from events.
     pub(crate) consumers: Consumers,
+    /// By [`ResourceId`], whose answers a write ends; empty where none is kept.
+    pub(crate) watched: Vec<Watched>,
+    /// In the order of the domain.
+    pub(crate) jobs: Vec<JobPlan>,
+}
+
+/// A job.
+#[derive(Debug)]
+pub(crate) struct JobPlan {
+    /// Its inputs.
+    pub(crate) input: Vec<FieldPlan>,
+    /// Index of the operation that is its command.
+    pub(crate) operation: usize,
 }
 
 /// One operation of the contract.
@@ -78,6 +94,8 @@ pub(crate) struct OperationPlan {
     pub(crate) expands: Vec<Expand>,
     /// Takes `q`.
     pub(crate) searchable: bool,
+    /// How its answers are reused; none: never.
+    pub(crate) caching: Option<Caching>,
 }
 
 /// Makes the plan of an architecture.
@@ -91,19 +109,10 @@ pub fn plan(architecture: &Valid<Architecture>) -> Plan {
         .contract
         .operations
         .iter()
-        .map(|operation| OperationPlan {
-            id: operation.id.clone(),
-            method: operation.method,
-            path: operation.path.clone(),
-            kind: operation.kind,
-            resource: operation.resource,
-            anonymous: operation.anonymous,
-            internal: operation.internal,
-            filters: Filters::of(&domain, operation),
-            expands: list::expands(&domain, operation),
-            searchable: operation.searchable,
-        })
+        .map(|operation| OperationPlan::of(&domain, operation))
         .collect();
+    let kept = operations.iter().filter_map(|of| Some((of.resource?, of.caching.as_ref()?)));
+    let watched = Watched::all(&domain, kept);
     let holds = |name: &String| {
         let by_name = |service: &ir::architecture::Service| service.contexts.contains(name);
         architecture.services.iter().position(by_name).unwrap_or(0)
@@ -111,14 +120,19 @@ pub fn plan(architecture: &Valid<Architecture>) -> Plan {
     Plan {
         router: Router::of(
             &architecture.contract,
-            architecture.settings.audited,
-            !domain.events.is_empty(),
-            domain.events.iter().any(|event| !event.webhook.is_empty()),
+            router::Has {
+                audit: architecture.settings.audited,
+                events: !domain.events.is_empty(),
+                webhooks: domain.events.iter().any(|event| !event.webhook.is_empty()),
+                receivers: !domain.receivers.is_empty(),
+            },
+            &domain.jobs,
         ),
         audit: architecture.settings.audited.then(|| AuditPlan::of(&domain)),
         patterns: needs::patterns(&domain),
         service_of: domain.contexts.iter().map(|context| holds(&context.name)).collect(),
         consumers: Consumers::of(&domain),
+        jobs: jobs(&domain, &architecture.contract),
         services: architecture.services.len().max(1),
         service_names: service_names(architecture),
         fingerprint: fingerprint(architecture),
@@ -126,7 +140,41 @@ pub fn plan(architecture: &Valid<Architecture>) -> Plan {
         domain,
         resources,
         operations,
+        watched,
     }
+}
+
+impl OperationPlan {
+    fn of(domain: &Domain, operation: &Operation) -> Self {
+        let expands = list::expands(domain, operation);
+        Self {
+            id: operation.id.clone(),
+            method: operation.method,
+            path: operation.path.clone(),
+            kind: operation.kind,
+            resource: operation.resource,
+            anonymous: operation.anonymous,
+            internal: operation.internal,
+            filters: Filters::of(domain, operation),
+            caching: Caching::of(domain, operation.kind, operation.resource, &expands),
+            expands,
+            searchable: operation.searchable,
+        }
+    }
+}
+
+fn jobs(domain: &Domain, contract: &Contract) -> Vec<JobPlan> {
+    let of = |job: &ir::domain::Job| {
+        let kind = OperationKind::Command(job.command);
+        let mut all = contract.operations.iter();
+        JobPlan {
+            input: job.input.iter().map(FieldPlan::of).collect(),
+            operation: all
+                .position(|one| one.resource == Some(job.resource) && one.kind == kind)
+                .unwrap_or(0),
+        }
+    };
+    domain.jobs.iter().map(of).collect()
 }
 
 /// The names of the services; that of the system where none is named.
@@ -170,6 +218,13 @@ impl Plan {
         let context = name.split_once('.')?.0;
         let at = self.domain.contexts.iter().position(|one| one.name == context)?;
         Some(self.service_of[at])
+    }
+
+    /// True for an event that a consumer hears, about rows of a service.
+    pub(crate) fn hears(&self, consumer: &Consumer, service: usize, event: &Logged) -> bool {
+        let id = self.consumers.event(&event.event);
+        id.is_some_and(|id| consumer.reaction(id).is_some())
+            && self.service_of_resource(&event.resource) == Some(service)
     }
 
     /// Index of the view whose rows have that id.

@@ -22,6 +22,18 @@ pub struct Record {
 }
 
 impl Record {
+    /// None: what an expression of inputs alone is evaluated beside.
+    pub(crate) fn nothing() -> Self {
+        Self {
+            id: 0,
+            version: 0,
+            created_at: 0,
+            updated_at: 0,
+            values: Box::default(),
+            children: Vec::new(),
+        }
+    }
+
     /// The value of a declared field.
     pub fn value(&self, field: FieldId) -> &Value {
         &self.values[field.index()]

@@ -7,6 +7,7 @@
 //! promised: that none comes twice. `webhook-id` is the same then.
 
 pub mod guard;
+pub mod inbound;
 pub(crate) mod registry;
 pub(crate) mod send;
 pub(crate) mod signature;

@@ -19,7 +19,7 @@
 //! fields: { measures: json }
 //! ```
 
-use ir::model::{Command, Model, Resource, Step};
+use ir::model::{Command, Job, Model, Resource, Step};
 use ir::source::Span;
 use ir::{Code, Diagnostic};
 
@@ -30,6 +30,8 @@ const EVENTS_MAX: usize = 5_000;
 const ELEMENTS_MAX: usize = 2_000;
 const FIELDS_MAX: usize = 500;
 const PARTS_MAX: usize = 200;
+/// Secrets of a sender: each is tried for each delivery.
+const SECRETS_MAX: usize = 8;
 
 /// Counts every list of the model.
 pub(crate) fn check(model: &Model, found: &mut Vec<Diagnostic>) {
@@ -54,6 +56,7 @@ pub(crate) fn check(model: &Model, found: &mut Vec<Diagnostic>) {
         ("integrations", model.integrations.len()),
         ("workflows", model.workflows.len()),
         ("schedules", model.schedules.len()),
+        ("jobs", model.jobs.len()),
         ("journeys", model.workload.len()),
         ("decisions", model.decisions.len()),
         ("kinds of compliance", model.constraints.compliance.len()),
@@ -76,9 +79,17 @@ pub(crate) fn check(model: &Model, found: &mut Vec<Diagnostic>) {
             count("values", reaction.with.len(), FIELDS_MAX, reaction.event.span);
         }
     }
+    model.jobs.iter().for_each(|job| of_job(job, &mut count));
     for integration in &model.integrations {
         let span = integration.name.span;
         count("operations", integration.operations.len(), PARTS_MAX, span);
+        if let Some(webhooks) = &integration.webhooks {
+            count("secrets", webhooks.secrets.len(), SECRETS_MAX, span);
+            count("events of a sender", webhooks.events.len(), PARTS_MAX, span);
+            for event in &webhooks.events {
+                count("members of an event", event.data.len(), PARTS_MAX, event.name.span);
+            }
+        }
         for operation in &integration.operations {
             let members = operation.body.len() + operation.returns.len() + operation.refuses.len();
             count("members of an operation", members, PARTS_MAX, operation.name.span);
@@ -91,6 +102,11 @@ pub(crate) fn check(model: &Model, found: &mut Vec<Diagnostic>) {
     for event in &model.events {
         count("members of an event", event.data.len(), FIELDS_MAX, event.name.span);
     }
+}
+
+fn of_job(job: &Job, count: &mut dyn FnMut(&str, usize, usize, Span)) {
+    count("inputs", job.input.len(), PARTS_MAX, job.name.span);
+    count("values", job.with.len(), FIELDS_MAX, job.name.span);
 }
 
 /// The first faults, and how many more there are.

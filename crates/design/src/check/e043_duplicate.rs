@@ -40,6 +40,10 @@ pub(crate) fn check(resolved: &Resolved<'_>, found: &mut Vec<Diagnostic>) {
     once("workflows", &mut model.workflows.iter().map(|workflow| &workflow.name));
     once("events", &mut model.events.iter().map(|event| &event.name));
     once("schedules", &mut model.schedules.iter().map(|schedule| &schedule.name));
+    once("jobs", &mut model.jobs.iter().map(|job| &job.name));
+    for job in &model.jobs {
+        once("inputs of a job", &mut job.input.iter().map(|field| &field.name));
+    }
     once("journeys", &mut model.workload.iter().map(|journey| &journey.name));
     for actor in &model.actors {
         once("roles", &mut actor.roles.iter());
@@ -67,6 +71,11 @@ pub(crate) fn check(resolved: &Resolved<'_>, found: &mut Vec<Diagnostic>) {
     }
     for integration in &model.integrations {
         once("operations", &mut integration.operations.iter().map(|operation| &operation.name));
+        let told = integration.webhooks.iter().flat_map(|webhooks| &webhooks.events);
+        once("events of a sender", &mut told.clone().map(|event| &event.name));
+        for event in told {
+            once("members of an event", &mut event.data.iter().map(|member| &member.name));
+        }
     }
     for workflow in &model.workflows {
         let mut names = Vec::new();

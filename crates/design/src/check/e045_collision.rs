@@ -81,6 +81,11 @@ fn paths(resolved: &Resolved<'_>, found: &mut Vec<Diagnostic>) {
             take(&mut taken, resource.path.clone(), who, span, "path", found);
         }
     }
+    for job in &world.model.jobs {
+        let path = format!("operations/{}", naming::kebab(job.name.as_str()));
+        let who = format!("the job `{}`", job.name);
+        take(&mut taken, path, who, job.name.span, "address", found);
+    }
     for context in &world.model.contexts {
         for view in &context.views {
             let own = view.path.as_ref().map(|path| path.value.clone());

@@ -1,5 +1,6 @@
 //! # E072 transition that nothing triggers
-//! Only `system` may call a command with a transition, and no workflow, schedule or reaction does.
+//! Only `system` may call a command with a transition, and no workflow, schedule, job or reaction
+//! does.
 //!
 //! **Why**: its transition can never be triggered: people may not and Mainstay does not.
 //!
@@ -34,7 +35,8 @@ pub(crate) fn check(resolved: &Resolved<'_>, found: &mut Vec<Diagnostic>) {
             });
             let names: Vec<String> = names.collect();
             let why = format!(
-                "only `system` may, and no workflow, schedule or reaction does: {} never happens",
+                "only `system` may, and no workflow, schedule, job or reaction does: {} never \
+                 happens",
                 names.join(", ")
             );
             found.push(fault.why(why).help("call it from a workflow, or add an actor to `by`"));
@@ -62,7 +64,7 @@ mod tests {
                   |
                 8 |         commands: { pay: { status: placed -> paid, by: system } }
                   |                     ^^^
-                  = why: only `system` may, and no workflow, schedule or reaction does: `placed -> paid` never happens
+                  = why: only `system` may, and no workflow, schedule, job or reaction does: `placed -> paid` never happens
                   = help: call it from a workflow, or add an actor to `by`
             "#]],
         );

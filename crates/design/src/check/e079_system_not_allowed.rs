@@ -1,7 +1,7 @@
 //! # E079 command that Mainstay calls but may not
-//! A step, a schedule or a reaction calls a command whose `by` does not list `system`.
+//! A step, a schedule, a job or a reaction calls a command whose `by` does not list `system`.
 //!
-//! **Why**: workflows, schedules and reactions run as `system`, never as the person who began
+//! **Why**: workflows, schedules, jobs and reactions run as `system`, never as the person who began
 //! them; each of their calls would be refused.
 //!
 //! Wrong:
@@ -38,7 +38,7 @@ pub(crate) fn check(resolved: &Resolved<'_>, found: &mut Vec<Diagnostic>) {
         found.push(
             Diagnostic::error(CODE, call.span, message)
                 .also(asked.by[0].span, "who may call it")
-                .why("workflows, schedules and reactions run as `system`")
+                .why("workflows, schedules, jobs and reactions run as `system`")
                 .help(format!("write `by: [{}, system]`", by.join(", "))),
         );
     }
@@ -75,7 +75,7 @@ schedules:
             ...
             11 |   tidy: { every: 1 h, for: Order, where: state == draft, do: Order.drop }
                |                                                              ^^^^^^^^^^
-               = why: workflows, schedules and reactions run as `system`
+               = why: workflows, schedules, jobs and reactions run as `system`
                = help: write `by: [user, system]`
         "#]],
         );

@@ -1,9 +1,10 @@
 //! # E086 schedule that cannot run
-//! A schedule says neither or both of `every` and `cron`, a length or a pattern that is no time, or
-//! calls an operation instead of a command.
+//! A schedule says neither or both of `every` and `cron`, a length or a pattern that is no time,
+//! calls an operation instead of a command, or makes up for more runs than it may.
 //!
 //! **Why**: it would run never, or all the time. The shortest period is one second; `cron` has five
-//! fields (minute, hour, day, month, weekday) in UTC.
+//! fields (minute, hour, day, month, weekday) in UTC. After a long pause `catch_up: all` may find
+//! many runs that were missed, so it has a bound, from 1 to 1,000.
 //!
 //! Wrong:
 //! ```yaml
@@ -21,6 +22,9 @@ pub(crate) const CODE: Code = Code("E086");
 
 /// Shortest period, in seconds.
 const EVERY_SECONDS_MIN: f64 = 1.0;
+
+/// Missed runs that are made up for at most.
+const CATCH_UP_MAX: u32 = 1_000;
 
 /// The fields of a cron pattern: name, least, greatest.
 const FIELDS: [(&str, u32, u32); 5] =
@@ -48,6 +52,31 @@ pub(crate) fn times(schedule: &Schedule, found: &mut Vec<Diagnostic>) {
                 let message = format!("the cron pattern `{}` of `{name}` {why}", cron.value);
                 fault(cron.span, message, "for example: `0 3 * * *`, each night at three, UTC");
             }
+        }
+    }
+}
+
+/// Looks at how many missed runs a schedule makes up for.
+pub(crate) fn catch_up(schedule: &Schedule, found: &mut Vec<Diagnostic>) {
+    let Some(said) = &schedule.catch_up else { return };
+    let name = &schedule.name;
+    let mut fault = |span, message: String, help: &str| {
+        found.push(Diagnostic::error(CODE, span, message).help(help));
+    };
+    match (said.runs.as_str(), &said.up_to) {
+        ("all", None) => {
+            let message = format!("the schedule `{name}` makes up for all missed runs, unbounded");
+            fault(said.runs.span, message, "write how many at most: `catch_up: all up to 24`");
+        }
+        ("all", Some(most)) if !(1..=CATCH_UP_MAX).contains(&most.value) => {
+            let message = format!("the schedule `{name}` makes up for {} runs", most.value);
+            let help = format!("at least one and at most {CATCH_UP_MAX} missed runs are made up");
+            fault(most.span, message, &help);
+        }
+        ("all", Some(_)) | (_, None) => {}
+        (runs, Some(most)) => {
+            let message = format!("`up to` of `{name}` bounds `all`, and it says `{runs}`");
+            fault(most.span, message, "write `catch_up: all up to 24`, or leave the bound out");
         }
     }
 }
@@ -106,9 +135,7 @@ mod tests {
         }
     }
 
-    #[test]
-    fn a_pattern_that_is_no_time() {
-        let model = "
+    const MODEL: &str = "
 system: test
 actors: { user: oidc }
 contexts:
@@ -119,8 +146,55 @@ contexts:
         commands: { drop: { state: draft -> dropped, by: system } }
         allow: { read: user, write: user }
 schedules:
-  tidy: { cron: \"61 * * * *\", for: Order, do: Order.drop }
 ";
+
+    #[test]
+    fn missed_runs_are_made_up_for_up_to_a_bound() {
+        let runs = |policy: &str| {
+            format!("{MODEL}  tidy: {{ every: 1 h, for: Order, do: Order.drop, {policy} }}\n")
+        };
+        for right in ["catch_up: none", "catch_up: all up to 24, overlap: wait", "overlap: skip"] {
+            check(&runs(right), expect![[r#""#]]);
+        }
+        check(
+            &runs("catch_up: all"),
+            expect![[r#"
+            error[E086]: the schedule `tidy` makes up for all missed runs, unbounded
+              --> mainstay.yaml:11:61
+               |
+            11 |   tidy: { every: 1 h, for: Order, do: Order.drop, catch_up: all }
+               |                                                             ^^^
+               = help: write how many at most: `catch_up: all up to 24`
+        "#]],
+        );
+        check(
+            &runs("catch_up: all up to 1_001"),
+            expect![[r#"
+            error[E086]: the schedule `tidy` makes up for 1001 runs
+              --> mainstay.yaml:11:71
+               |
+            11 |   tidy: { every: 1 h, for: Order, do: Order.drop, catch_up: all up to 1_001 }
+               |                                                                       ^^^^^
+               = help: at least one and at most 1000 missed runs are made up
+        "#]],
+        );
+        check(
+            &runs("catch_up: one up to 3"),
+            expect![[r#"
+            error[E086]: `up to` of `tidy` bounds `all`, and it says `one`
+              --> mainstay.yaml:11:71
+               |
+            11 |   tidy: { every: 1 h, for: Order, do: Order.drop, catch_up: one up to 3 }
+               |                                                                       ^
+               = help: write `catch_up: all up to 24`, or leave the bound out
+        "#]],
+        );
+    }
+
+    #[test]
+    fn a_pattern_that_is_no_time() {
+        let model =
+            &format!("{MODEL}  tidy: {{ cron: \"61 * * * *\", for: Order, do: Order.drop }}\n");
         check(
             model,
             expect![[r#"

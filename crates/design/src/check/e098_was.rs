@@ -34,6 +34,7 @@ pub(crate) fn check(resolved: &Resolved<'_>, found: &mut Vec<Diagnostic>) {
     kind(&mut model.workflows.iter().map(|w| (&w.name, w.was.as_ref())));
     kind(&mut model.events.iter().map(|e| (&e.name, e.was.as_ref())));
     kind(&mut model.schedules.iter().map(|s| (&s.name, s.was.as_ref())));
+    kind(&mut model.jobs.iter().map(|j| (&j.name, j.was.as_ref())));
     for context in &model.contexts {
         let resources = context.resources.iter().map(|r| (&r.name, r.was.as_ref()));
         let views = context.views.iter().map(|v| (&v.name, v.was.as_ref()));

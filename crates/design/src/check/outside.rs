@@ -1,8 +1,11 @@
-//! What stands outside the resources: events and who listens, workflows, schedules and journeys.
+//! What stands outside the resources: events and who listens, workflows, schedules, jobs and
+//! journeys.
 //! Names are looked up and expressions typed here; what follows from them is asked by the codes.
 
 mod calls;
 mod events;
+mod inbound;
+mod jobs;
 mod journeys;
 mod reactions;
 mod schedules;
@@ -18,9 +21,11 @@ use std::collections::BTreeSet;
 
 pub(crate) use calls::{Callee, callee, path_segments};
 pub(crate) use events::{Events, find_events, typed as typed_events};
+pub(crate) use inbound::{full_name, receivers, sent, type_of};
 pub(crate) use journeys::journey_actor;
+pub(crate) use views::LATE_SECONDS;
 
-/// Mainstay itself calls a command: a step, a schedule or a reaction.
+/// Mainstay itself calls a command: a step, a schedule, a job or a reaction.
 #[derive(Debug, Clone)]
 pub(crate) struct Call {
     /// Who calls, in words: `` the step `pay` of `place_order` ``.
@@ -62,10 +67,12 @@ pub(crate) fn look(resolved: &mut Resolved<'_>, found: &mut Vec<Diagnostic>) {
     let reactions = reactions::look(outside, &mut doings, found);
     workflows::look(outside, &mut doings, found);
     let schedules = schedules::look(outside, &mut doings, found);
+    let jobs = jobs::look(outside, &mut doings, found);
     journeys::look(outside, found);
     doings.called = doings.calls.iter().map(|call| (call.resource, call.command)).collect();
     resolved.doings = doings;
     resolved.domain.views = views;
     resolved.domain.reactions = reactions;
     resolved.domain.schedules = schedules;
+    resolved.domain.jobs = jobs;
 }

@@ -7,16 +7,16 @@ mod commands;
 mod fields;
 mod resources;
 
-use super::outside::{Doings, Events, find_events, typed_events};
+use super::outside::{Doings, Events, find_events, receivers, typed_events};
 use super::world::World;
 use ir::Diagnostic;
 use ir::domain::{Actor, CommandId, Context, ContextId, Domain, Resource, ResourceId, Tenancy};
 use ir::model::{self, Model};
 use std::collections::BTreeMap;
 
-pub(crate) use access::{caller, me as me_of};
+pub(crate) use access::{caller, grant, me as me_of};
 pub(crate) use bounds::{bounded, order};
-pub(crate) use fields::reads_fields;
+pub(crate) use fields::{input, reads_fields};
 pub(crate) use resources::plain_event;
 
 /// A model with its names in maps, and its domain as far as it can be made.
@@ -30,7 +30,7 @@ pub(crate) struct Resolved<'m> {
 }
 
 impl Resolved<'_> {
-    /// Does a workflow, a schedule or a reaction call the command?
+    /// Does a workflow, a schedule, a job or a reaction call the command?
     pub(crate) fn is_called(&self, resource: ResourceId, command: CommandId) -> bool {
         self.doings.incomplete || self.doings.called.contains(&(resource, command))
     }
@@ -59,9 +59,11 @@ pub(crate) fn resolve<'m>(model: &'m Model, found: &mut Vec<Diagnostic>) -> Reso
         contexts: model.contexts.iter().map(context).collect(),
         resources,
         events: Vec::new(),
+        receivers: receivers(&world),
         reactions: Vec::new(),
         views: Vec::new(),
         schedules: Vec::new(),
+        jobs: Vec::new(),
     };
     let events = find_events(&world, found);
     domain.events = typed_events(&world, &domain, &events);

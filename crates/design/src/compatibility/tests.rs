@@ -28,6 +28,7 @@ fn placed() -> Domain {
         data: vec![id, of("shopper", 0), of("lines", 1), of("total", 2), of("status", 4)],
         webhook: Vec::new(),
         declared: true,
+        inbound: None,
     }];
     domain
 }

@@ -73,6 +73,7 @@ pub(crate) fn resource(name: &str, context: u16, path: &str) -> Resource {
         emits: Vec::new(),
         idempotency_required: false,
         if_match_required: false,
+        cache: None,
     }
 }
 
@@ -258,9 +259,11 @@ pub(crate) fn shop() -> (Model, Domain) {
             .to_vec(),
         resources: vec![product(), order(), order_line()],
         events: Vec::new(),
+        receivers: Vec::new(),
         reactions: Vec::new(),
         views: Vec::new(),
         schedules: Vec::new(),
+        jobs: Vec::new(),
     };
     (Model::default(), domain)
 }

@@ -48,9 +48,40 @@ pub(super) fn write(page: &mut Page, architecture: &Architecture) {
         let rows = rows.chain(audited);
         page.table(&["Endpoint", "Does", "Allowed", "At the peak"], rows);
     }
+    jobs(page, architecture);
     page_example(page, architecture);
     internal(page, architecture);
     write_all(page, architecture, Section::Api);
+}
+
+/// Work that is asked for and done beside the requests.
+fn jobs(page: &mut Page, architecture: &Architecture) {
+    let domain = &architecture.domain;
+    if domain.jobs.is_empty() {
+        return;
+    }
+    page.heading(3, "Jobs");
+    page.text(
+        "Each is kept before it is answered `202` with the `Location` of its operation, then calls \
+         its command as `system`, once in effect: what the command changes and that it is done are \
+         committed together. What is refused for good fails at once, whatever else is tried again \
+         after growing pauses.",
+    );
+    let rows = domain.jobs.iter().map(|job| {
+        let resource = domain.resource(job.resource);
+        let command = &resource.commands[job.command.index()];
+        let by: Vec<String> = job.by.iter().map(|grant| format!("`{}`", grant.text)).collect();
+        vec![
+            format!("`POST {}`", job.address()),
+            format!("`{}.{}`", resource.name, command.name),
+            by.join(", "),
+            format!("{:?}", job.priority).to_lowercase(),
+            job.attempts_max.to_string(),
+            job.concurrency.map_or_else(|| "any number".to_owned(), |most| most.to_string()),
+        ]
+    });
+    let head = ["Endpoint", "Calls", "Asked for by", "Priority", "Attempts", "At once"];
+    page.table(&head, rows);
 }
 
 /// The audit trail, which no operation of the contract shows.
@@ -183,9 +214,10 @@ fn internal(page: &mut Page, architecture: &Architecture) {
         })
         .collect();
     if !names.is_empty() {
+        let jobs = if domain.jobs.is_empty() { " and schedules" } else { ", schedules and jobs" };
         page.text(format!(
-            "Called by workflows, reactions and schedules alone, not in the public contract, 404 \
-             to everybody else: {}.",
+            "Called by workflows, reactions{jobs} alone, not in the public contract, 404 to \
+             everybody else: {}.",
             names.join(", ")
         ));
     }

@@ -3,8 +3,8 @@
 use super::assessment;
 use super::page::{Page, capital, coded, listed};
 use ir::architecture::Architecture;
-use ir::domain::Resource;
-use ir::model::{Goals, Integration, Model, Rows};
+use ir::domain::{Receiver, Resource};
+use ir::model::{Goals, Integration, Model, Rows, Scheme};
 use ir::quantity::{Measure, Unit, number, print};
 
 pub(super) fn write(page: &mut Page, architecture: &Architecture) {
@@ -17,6 +17,7 @@ pub(super) fn write(page: &mut Page, architecture: &Architecture) {
     }
     page.table(&["Goal", "Value"], goals);
     integrations(page, &architecture.model);
+    received(page, architecture);
     data(page, architecture);
     constraints(page, &architecture.model);
     missing(page, architecture);
@@ -174,6 +175,42 @@ fn integrations(page: &mut Page, model: &Model) {
     };
     let head = ["System", "Operations", "Answers in", "Is there", "Takes"];
     page.table(&head, model.integrations.iter().map(row));
+}
+
+/// Webhooks that systems outside send.
+fn received(page: &mut Page, architecture: &Architecture) {
+    let domain = &architecture.domain;
+    if domain.receivers.is_empty() {
+        return;
+    }
+    let proof = |scheme| match scheme {
+        Scheme::Standard => "Standard Webhooks",
+        Scheme::Stripe => "`Stripe-Signature`",
+        Scheme::GitHub => "`X-Hub-Signature-256`",
+        Scheme::Rfc9421 => "HTTP Message Signatures (RFC 9421)",
+    };
+    let row = |(at, receiver): (usize, &Receiver)| {
+        let events = domain.events.iter().filter_map(|event| event.inbound.as_ref());
+        let events = events.filter(|inbound| inbound.receiver == at);
+        let names = coded(events.map(|inbound| inbound.sent_as.as_str()));
+        vec![
+            receiver.name.clone(),
+            format!("`POST {}`", receiver.path()),
+            proof(receiver.scheme).to_owned(),
+            match receiver.scheme {
+                Scheme::GitHub => "not signed".to_owned(),
+                _ => print(receiver.tolerance_seconds, &Unit::Seconds),
+            },
+            domain.contexts[receiver.context.index()].name.clone(),
+            listed(&names),
+        ]
+    };
+    page.text(
+        "Webhooks that come in are proved before they are read, and answered once they are on \
+         disk; each id of a sender has its effect once.",
+    );
+    let head = ["System", "Delivers to", "Proof", "Its time may differ by", "Kept in", "Events"];
+    page.table(&head, domain.receivers.iter().enumerate().map(row));
 }
 
 fn data(page: &mut Page, architecture: &Architecture) {

@@ -16,7 +16,12 @@ pub(super) struct Answers {
 impl Answers {
     /// Adds the problems of an operation to its answers, one status each.
     pub(super) fn problems(&mut self, operation: &Operation, answers: &mut Node) {
-        let known = operation.problems.iter().filter_map(|slug| problems::named(slug));
+        self.slugs(&operation.problems, answers);
+    }
+
+    /// Adds problems by their slugs.
+    pub(super) fn slugs(&mut self, slugs: &[&str], answers: &mut Node) {
+        let known = slugs.iter().filter_map(|slug| problems::named(slug));
         let mut by_status: BTreeMap<u16, Vec<Problem>> = BTreeMap::new();
         for problem in known {
             by_status.entry(problem.status).or_default().push(problem);

@@ -71,9 +71,18 @@ pub(super) fn headers(copies: bool) -> Node {
         ("Idempotent-Replayed", header("The answer of an earlier call with this key", flag)),
         ("Idempotency-Expires", header("When the key is forgotten (HTTP date)", text())),
         ("Preference-Applied", header("The preference that was followed (RFC 7240)", text())),
-        ("Retry-After", header("Seconds to wait", seconds)),
+        ("Retry-After", header("Seconds to wait", seconds.clone())),
         ("Accept-Patch", header("What PATCH takes", text())),
         ("WWW-Authenticate", header("How to prove who calls (RFC 6750)", text())),
+        (
+            "Cache-Control",
+            header("How long this answer may be reused, and by whom (RFC 9111)", text()),
+        ),
+        ("Age", header("Seconds since the answer was read", seconds)),
+        (
+            "Cache-Status",
+            header("Whether it was reused (RFC 9211): `mainstay; hit`, or why not", text()),
+        ),
         ("traceparent", header("The trace of this answer (W3C)", text())),
     ]);
     if copies {

@@ -14,19 +14,19 @@ use ir::model::Proof;
 /// The tag of all of them.
 const TAG: &str = "Events";
 
-fn text() -> Node {
+pub(super) fn text() -> Node {
     map([("type", "string".into())])
 }
 
-fn uuid() -> Node {
+pub(super) fn uuid() -> Node {
     text().with("format", "uuid")
 }
 
-fn instant() -> Node {
+pub(super) fn instant() -> Node {
     text().with("format", "date-time")
 }
 
-fn about(schema: Node, description: &str) -> Node {
+pub(super) fn about(schema: Node, description: &str) -> Node {
     schema.with("description", description)
 }
 
@@ -61,7 +61,7 @@ pub(super) fn paths(writing: &Writing<'_>, answers: &mut Answers) -> Vec<(String
     ]
 }
 
-fn security(writing: &Writing<'_>) -> Node {
+pub(super) fn security(writing: &Writing<'_>) -> Node {
     let mut ways = Vec::new();
     for (scheme, proof) in [("bearer", Proof::Oidc), ("key", Proof::ApiKey)] {
         if !writing.actors(proof).is_empty() {
@@ -71,7 +71,7 @@ fn security(writing: &Writing<'_>) -> Node {
     Node::List(ways)
 }
 
-fn query(name: &str, description: &str, schema: Node) -> Node {
+pub(super) fn query(name: &str, description: &str, schema: Node) -> Node {
     map([
         ("name", name.into()),
         ("in", "query".into()),
@@ -80,7 +80,7 @@ fn query(name: &str, description: &str, schema: Node) -> Node {
     ])
 }
 
-fn limit(writing: &Writing<'_>) -> Node {
+pub(super) fn limit(writing: &Writing<'_>) -> Node {
     let settings = &writing.architecture.settings;
     let schema = map([
         ("type", "integer".into()),
@@ -119,7 +119,7 @@ fn operation(
     node.with("responses", responses)
 }
 
-fn json(description: &str, schema: &str, example: Node) -> Node {
+pub(super) fn json(description: &str, schema: &str, example: Node) -> Node {
     let media = map([("schema", reference(schema)), ("example", example)]);
     map([("description", description.into()), ("content", map([("application/json", media)]))])
 }

@@ -2,7 +2,9 @@
 
 use super::answers::Answers;
 use super::scalar::reference;
-use super::{Writing, common, events, links, parameters, schemas, trail};
+use super::{
+    Writing, common, events, links, operations, parameters, receivers, schemas, trail, webhooks,
+};
 use crate::bodies::{Body, Need, need};
 use crate::example::{self, Form};
 use crate::tree::{Node, list, map};
@@ -22,8 +24,11 @@ pub(super) fn paths(writing: &Writing<'_>, answers: &mut Answers) -> Node {
             None => paths.push((operation.path.clone(), Node::empty().with(&method, node))),
         }
     }
+    paths.extend(operations::paths(writing, answers));
     paths.extend(trail::path(writing, answers));
     paths.extend(events::paths(writing, answers));
+    paths.extend(webhooks::paths(writing, answers));
+    paths.extend(receivers::paths(writing, answers));
     paths.extend(common::explain(writing, answers));
     paths.extend(common::probes().into_iter().map(|(path, node)| (path.to_owned(), node)));
     Node::Map(paths)
@@ -188,6 +193,14 @@ fn patch_example(writing: &Writing<'_>, id: ResourceId) -> Option<Node> {
     members.into_iter().nth(position).map(|member| Node::Map(vec![member]))
 }
 
+/// What is said of answers that may be reused.
+fn reused(writing: &Writing<'_>, id: ResourceId) -> &'static [&'static str] {
+    match writing.resource(id).cache {
+        Some(_) => &["Cache-Control", "Age", "Cache-Status"],
+        None => &[],
+    }
+}
+
 /// The answers of a call that went well.
 fn success(writing: &Writing<'_>, operation: &Operation) -> Node {
     let names = &writing.names;
@@ -195,20 +208,21 @@ fn success(writing: &Writing<'_>, operation: &Operation) -> Node {
         (OperationKind::List, Some(id)) => {
             let example = page_example(writing, operation, id);
             let content = json(reference(&names.page(id)), example);
+            let headers = [&["Link", "ETag"][..], reused(writing, id)].concat();
+            let page = answer("A page", &headers, Some(content));
+            let same = [&["ETag"][..], reused(writing, id)].concat();
             map([
-                (
-                    "200",
-                    linked(writing, operation, answer("A page", &["Link", "ETag"], Some(content))),
-                ),
-                ("304", answer("The page has not changed", &["ETag"], None)),
+                ("200", linked(writing, operation, page)),
+                ("304", answer("The page has not changed", &same, None)),
             ])
         }
         (OperationKind::Get, Some(id)) => {
             let either = list([reference(names.one(id)), reference(&names.part(id))]);
             let content = json(map([("anyOf", either)]), read_example(writing, id));
+            let headers = [&["ETag"][..], reused(writing, id)].concat();
             map([
-                ("200", linked(writing, operation, answer("The row", &["ETag"], Some(content)))),
-                ("304", answer("The row has not changed", &["ETag"], None)),
+                ("200", linked(writing, operation, answer("The row", &headers, Some(content)))),
+                ("304", answer("The row has not changed", &headers, None)),
             ])
         }
         (OperationKind::Create, Some(id)) => {

@@ -133,8 +133,17 @@ pub(super) fn schemas(writing: &Writing<'_>) -> Node {
     if writing.architecture.settings.audited {
         super::trail::schemas(&mut schemas);
     }
+    if super::operations::any(writing).is_some() {
+        super::operations::schemas(writing, &mut schemas);
+    }
     if super::events::any(writing) {
         super::events::schemas(&mut schemas);
+    }
+    if super::webhooks::any(writing) {
+        super::webhooks::schemas(writing, &mut schemas);
+    }
+    if super::receivers::any(writing) {
+        super::receivers::schemas(&mut schemas);
     }
     schemas
 }
@@ -358,9 +367,14 @@ fn given(writing: &Writing<'_>, of: &Field, body: Body) -> Node {
 }
 
 fn input(writing: &Writing<'_>, id: ResourceId, command: &Command) -> Node {
+    inputs(writing, id, &command.input)
+}
+
+/// What is given to a command of a resource, or to a job.
+pub(super) fn inputs(writing: &Writing<'_>, id: ResourceId, input: &[Field]) -> Node {
     let mut properties = Node::empty();
     let mut required = Vec::new();
-    for field in &command.input {
+    for field in input {
         let need = need(&writing.architecture.domain, id, field, Body::Create);
         if need == Need::Required {
             required.push(field.name.clone());

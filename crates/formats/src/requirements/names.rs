@@ -42,7 +42,14 @@ pub(crate) fn read(kind: NameKind, slice: Slice<'_>, faults: &mut Vec<Diagnostic
 
 /// Kinds whose length is looked at elsewhere.
 fn is_free(kind: NameKind) -> bool {
-    matches!(kind, NameKind::Route | NameKind::Subject | NameKind::Reference | NameKind::Event)
+    matches!(
+        kind,
+        NameKind::Route
+            | NameKind::Subject
+            | NameKind::Reference
+            | NameKind::Event
+            | NameKind::Heard
+    )
 }
 
 /// What is wrong with a name of that kind: what it names and how it is spelt.
@@ -55,6 +62,17 @@ fn wrong(kind: NameKind, text: &str) -> Option<(&'static str, &'static str)> {
         NameKind::Camel(what) => (is_camel(text), what, CAMEL),
         NameKind::Event => (
             text.split('.').all(is_snake),
+            "an event",
+            "it is written `lower_snake.case`, with points",
+        ),
+        NameKind::Sent => (
+            is_sent(text),
+            "an event of a sender",
+            "it has letters, digits, `_`, `-`, `:`, `/` and points",
+        ),
+        NameKind::Heard => (
+            text.split('.').all(is_snake)
+                || text.split_once('.').is_some_and(|(of, sent)| is_snake(of) && is_sent(sent)),
             "an event",
             "it is written `lower_snake.case`, with points",
         ),
@@ -87,6 +105,11 @@ fn wrong(kind: NameKind, text: &str) -> Option<(&'static str, &'static str)> {
     (!fits).then_some((what, form))
 }
 
+fn is_sent(text: &str) -> bool {
+    text.starts_with(|c: char| c.is_ascii_alphanumeric())
+        && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"_-.:/".contains(&b))
+}
+
 fn is_snake(text: &str) -> bool {
     text.starts_with(|c: char| c.is_ascii_lowercase())
         && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_')
@@ -104,8 +127,9 @@ fn better(kind: NameKind, text: &str) -> String {
         NameKind::Camel(_) => words.iter().map(|word| capital(word)).collect::<String>(),
         NameKind::Snake(_) | NameKind::Field => words.join("_"),
         NameKind::Segment | NameKind::Word => words.join("-"),
-        NameKind::Event => words.join("."),
-        NameKind::Reference
+        NameKind::Event | NameKind::Heard => words.join("."),
+        NameKind::Sent
+        | NameKind::Reference
         | NameKind::Identifier
         | NameKind::Subject
         | NameKind::Percentile

@@ -141,6 +141,7 @@ fn scalar(leaf: Leaf) -> String {
         Leaf::Bound => "a value of the type, or a length".to_owned(),
         Leaf::Url => "`${URL}`".to_owned(),
         Leaf::Auth => "`bearer ${KEY}`".to_owned(),
+        Leaf::Secret => "`${SECRET}`".to_owned(),
         Leaf::Path => "`/charges/{id}`".to_owned(),
         Leaf::Header => "`true`, or a header".to_owned(),
         Leaf::Notation => "`1`".to_owned(),
@@ -152,7 +153,8 @@ fn spelling(kind: NameKind) -> &'static str {
     match kind {
         NameKind::Snake(_) | NameKind::Field => "lower_snake_case",
         NameKind::Camel(_) => "UpperCamelCase",
-        NameKind::Event => "order.paid",
+        NameKind::Event | NameKind::Heard => "order.paid",
+        NameKind::Sent => "charge.succeeded",
         NameKind::Reference => "Order.place",
         NameKind::Word => "word",
         NameKind::Percentile => "p95",

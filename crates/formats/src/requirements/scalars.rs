@@ -309,19 +309,40 @@ impl<'n> Reader<'n> {
     pub(crate) fn with_variables(&mut self, form: &Form<'n>, key: &'static str) -> Option<Text> {
         let slice = self.scalar(form, key)?;
         let path = format!("{}.{key}", self.path.join("."));
+        Some(self.variables_of(slice, &path))
+    }
+
+    /// A text in which variables are known, of a path in the model.
+    fn variables_of(&mut self, slice: Slice<'_>, path: &str) -> Text {
         let mut rest = slice;
         while let Some(at) = rest.text.find("${") {
             let body = rest.part(at + 2, rest.text.len());
             let Some(end) = body.text.find('}') else {
                 let open = rest.part(at, rest.text.len());
                 self.fault(bad_variable::at(open.span(), open.text, "`}` is missing"));
-                return Some(slice.name());
+                return slice.name();
             };
             let whole = rest.part(at, at + 2 + end + 1);
-            self.variable(whole, body.part(0, end), &path);
+            self.variable(whole, body.part(0, end), path);
             rest = body.part(end + 1, body.text.len());
         }
-        Some(slice.name())
+        slice.name()
+    }
+
+    /// Secrets, each one variable and nothing else; a secret itself is refused.
+    pub(crate) fn secrets(&mut self, form: &Form<'n>, key: &'static str) -> Vec<Text> {
+        let path = format!("{}.{key}", self.path.join("."));
+        let mut read = Vec::new();
+        for value in self.items(form, key, true) {
+            let Some(slice) = self.within(key, |reader| reader.slice(value)) else { continue };
+            let inner = slice.text.strip_prefix("${").and_then(|text| text.strip_suffix('}'));
+            if inner.is_some_and(|inner| !inner.contains("${")) {
+                read.push(self.variables_of(slice, &path));
+            } else {
+                self.fault(bad_variable::secret(slice.span()));
+            }
+        }
+        read
     }
 
     fn variable(&mut self, whole: Slice<'_>, body: Slice<'_>, path: &str) {

@@ -3,8 +3,8 @@
 
 use super::sqlite::bounds;
 use super::{
-    in_order, index_columns, is_search, is_span, left_out, list, needed_by, only, pairs, quoted,
-    system, text,
+    in_order, index_columns, is_search, is_span, left_out, list, needed_by, only, operations,
+    pairs, quoted, system, text,
 };
 use ir::model::OnDelete;
 use ir::schema::{Check, Column, ForeignKey, Index, Literal, Part, Schema, Storage, Table};
@@ -44,6 +44,7 @@ pub fn write_postgresql(schema: &Schema, holds: &dyn Fn(&Table) -> bool) -> Stri
     }
     out.push_str(&left_out(schema, holds));
     out.push_str(system::POSTGRESQL);
+    out.push_str(operations::POSTGRESQL);
     out
 }
 

@@ -1,8 +1,8 @@
 //! SQLite: STRICT tables named `<context>_<table>`, ids as 16 bytes, times as microseconds.
 
 use super::{
-    in_order, index_columns, is_span, left_out, list, needed_by, one_line, only, pairs, quoted,
-    system, text,
+    in_order, index_columns, is_span, left_out, list, needed_by, one_line, only, operations, pairs,
+    quoted, system, text,
 };
 use ir::model::OnDelete;
 use ir::schema::{Check, Column, ForeignKey, Index, Literal, Schema, Storage, Table};
@@ -43,6 +43,7 @@ pub fn write_sqlite(schema: &Schema, holds: &dyn Fn(&Table) -> bool) -> String {
     }
     out.push_str(&left_out(schema, holds));
     out.push_str(system::SQLITE);
+    out.push_str(operations::SQLITE);
     out
 }
 

@@ -1,8 +1,9 @@
 //! What happens beside plain rows, resolved and typed: events, what follows from them, views made
-//! of them, recurring work.
+//! of them, recurring work, work that is asked for.
 
-use super::{ActorId, CommandId, ContextId, EventId, FieldId, Resource, ResourceId};
+use super::{ActorId, CommandId, ContextId, EventId, Field, FieldId, Grant, Resource, ResourceId};
 use crate::expr::{Aggregate, Expr, FieldRef, Type};
+use crate::model::Scheme;
 use crate::value::Value;
 use serde::Serialize;
 
@@ -18,8 +19,47 @@ pub struct Event {
     pub data: Vec<EventMember>,
     /// Actors that may register a webhook for it.
     pub webhook: Vec<ActorId>,
-    /// It stands under `events`; else it is that of a plain write (`emit: [created]`).
+    /// It stands under `events`; else it is that of a plain write (`emit: [created]`), or comes
+    /// from outside.
     pub declared: bool,
+    /// A system outside tells of it: it has no emitters then.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub inbound: Option<Inbound>,
+}
+
+/// Where an event from outside comes from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Inbound {
+    /// Index in [`super::Domain::receivers`].
+    pub receiver: usize,
+    /// As its sender calls it: `charge.succeeded`.
+    pub sent_as: String,
+    /// By the event's members: where each stands in the body (RFC 6901); none: by its name in the
+    /// payload's data.
+    pub from: Vec<Option<String>>,
+}
+
+/// Webhooks of a system outside that are received.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Receiver {
+    /// The integration's name: the last segment of its path.
+    pub name: String,
+    /// How a delivery proves where it comes from.
+    pub scheme: Scheme,
+    /// Seconds that a delivery's time may differ from ours.
+    pub tolerance_seconds: f64,
+    /// The context that keeps what comes.
+    pub context: ContextId,
+}
+
+impl Receiver {
+    /// Seconds where the model says nothing.
+    pub const TOLERANCE_SECONDS: f64 = 300.0;
+
+    /// Where its sender delivers.
+    pub fn path(&self) -> String {
+        format!("/v1/webhooks/in/{}", self.name)
+    }
 }
 
 impl Event {
@@ -39,7 +79,7 @@ pub fn wire_type(name: &str) -> String {
 pub struct EventMember {
     /// Name, as on the wire.
     pub name: String,
-    /// The field of the first emitter.
+    /// The field of the first emitter; its id means nothing where the event comes from outside.
     pub field: FieldRef,
     /// Its type; `Json` for owned children, which are whole rows in an array.
     pub ty: Type,
@@ -121,6 +161,51 @@ pub struct View {
     pub values: Vec<(FieldId, Expr)>,
     /// Seconds it may lag; infinite where the model bounds it not.
     pub fresh_seconds: f64,
+    /// Windows of time that its events are counted in.
+    pub window: Option<Window>,
+}
+
+/// The windows of a view: a row for each key and window.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Window {
+    /// Which there are.
+    pub windows: Windows,
+    /// Microseconds that an event may come after younger ones and still be counted.
+    pub late_micros: i64,
+    /// The field with the first moment of the window.
+    pub start: FieldId,
+    /// The field with the first moment behind it.
+    pub end: FieldId,
+    /// The field that says that nothing changes the row any more.
+    pub closed: FieldId,
+    /// The fold that keeps the greatest time of the row's events.
+    pub seen: FieldId,
+    /// The field that is the same for all sessions of a key; none for windows that begin at fixed
+    /// times.
+    pub group: Option<FieldId>,
+}
+
+/// Windows of time; lengths in microseconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Windows {
+    /// One begins where the other ends, counted from 1970.
+    Tumbling {
+        /// Of a window.
+        size_micros: i64,
+    },
+    /// One begins every so often, counted from 1970.
+    Sliding {
+        /// Of a window.
+        size_micros: i64,
+        /// Between the beginnings of two.
+        every_micros: i64,
+    },
+    /// Events with less than the gap between them.
+    Session {
+        /// Without an event.
+        gap_micros: i64,
+    },
 }
 
 /// A running fold of a view.
@@ -155,6 +240,35 @@ pub struct Schedule {
     pub command: CommandId,
     /// Inputs given, by their index, in the scope of the row.
     pub inputs: Vec<(usize, Expr)>,
+    /// What becomes of runs that were missed.
+    pub catch_up: CatchUp,
+    /// What becomes of a run whose time comes while the one before goes on.
+    pub overlap: Overlap,
+}
+
+/// What becomes of runs whose time went by while nothing ran.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CatchUp {
+    /// They are left out.
+    None,
+    /// The latest is made up for.
+    One,
+    /// All are, the latest so many.
+    All {
+        /// At least one.
+        runs_max: u32,
+    },
+}
+
+/// What becomes of a run whose time comes while the one before goes on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Overlap {
+    /// It is left out.
+    Skip,
+    /// The latest of them begins when the one before has ended.
+    Wait,
 }
 
 /// When a schedule is due.
@@ -165,4 +279,63 @@ pub enum Times {
     Every(f64),
     /// A cron expression of five fields, UTC.
     Cron(String),
+}
+
+/// Work that is asked for, and done as `system` beside the requests: one command of one row.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Job {
+    /// Name.
+    pub name: String,
+    /// Its segment behind `/v1/operations/`.
+    pub path: String,
+    /// What it does; empty where nothing is said.
+    pub about: String,
+    /// What who asks gives.
+    pub input: Vec<Field>,
+    /// The root that the command is of.
+    pub resource: ResourceId,
+    /// The command.
+    pub command: CommandId,
+    /// Which row, in the scope of the job's inputs.
+    pub row: Expr,
+    /// Inputs of the command, by their index, in the same scope.
+    pub inputs: Vec<(usize, Expr)>,
+    /// Who may ask; none has a condition.
+    pub by: Vec<Grant>,
+    /// What comes first.
+    pub priority: Priority,
+    /// Attempts, the first among them.
+    pub attempts_max: u32,
+    /// How many run at once in one store; none: any number.
+    pub concurrency: Option<u32>,
+    /// Its former name: what was asked for under it is done under this one.
+    pub was: Option<String>,
+}
+
+impl Job {
+    /// Attempts where the model says nothing.
+    pub const ATTEMPTS: u32 = 5;
+
+    /// Where it is asked for: `/v1/operations/send-invoice`.
+    pub fn address(&self) -> String {
+        format!("/v1/operations/{}", self.path)
+    }
+
+    /// True where nobody but `system` may ask.
+    pub fn internal(&self) -> bool {
+        self.by.iter().all(|grant| grant.caller == super::Caller::System)
+    }
+}
+
+/// What of the work that waits comes first.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Priority {
+    /// Before all others.
+    High,
+    /// Where nothing else is said.
+    #[default]
+    Normal,
+    /// When nothing else waits, or has waited long enough.
+    Low,
 }

@@ -1,7 +1,7 @@
 //! What happens beside plain rows: views, reactions, integrations, workflows, events, schedules,
-//! traffic, pins.
+//! jobs, traffic, pins.
 
-use super::{Allow, Field, Grant, Text};
+use super::{Allow, Field, FieldType, Grant, Text};
 use crate::expr::Expression;
 use crate::source::{Name, Span, Spanned};
 use serde::Serialize;
@@ -19,12 +19,37 @@ pub struct View {
     pub key: Vec<(Name, Expression)>,
     /// Value members.
     pub set: Vec<(Name, Expression)>,
+    /// Windows of time that its events are counted in.
+    pub window: Option<Window>,
+    /// Seconds that an event may come after younger ones and still be counted.
+    pub late: Option<Spanned<f64>>,
     /// Seconds it may lag.
     pub fresh: Option<Spanned<f64>>,
     /// Who may read it.
     pub allow: Allow,
     /// Former name.
     pub was: Option<Name>,
+}
+
+/// Windows of time.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Window {
+    /// Seconds of a window; of a session, those without an event that end it.
+    pub size: Spanned<f64>,
+    /// Where windows begin.
+    pub kind: WindowKind,
+}
+
+/// Where windows begin.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum WindowKind {
+    /// One where the other ends.
+    Tumbling,
+    /// Every so many seconds.
+    Sliding(Spanned<f64>),
+    /// At an event that none was near before.
+    Session,
 }
 
 /// What a context does when an event happens.
@@ -69,8 +94,82 @@ pub struct Integration {
     pub limit: Option<Spanned<f64>>,
     /// Its operations.
     pub operations: Vec<IntegrationOperation>,
+    /// What it tells us by itself.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub webhooks: Option<Webhooks>,
     /// Former name.
     pub was: Option<Name>,
+}
+
+/// Webhooks that a system outside sends.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Webhooks {
+    /// How a delivery proves where it comes from.
+    pub verify: Spanned<Scheme>,
+    /// Secrets or public keys, as variables; each is accepted while one takes the place of another.
+    pub secrets: Vec<Text>,
+    /// Seconds that a delivery's time may differ from ours.
+    pub tolerance: Option<Spanned<f64>>,
+    /// The context that keeps what comes.
+    pub into: Option<Name>,
+    /// Events that are kept.
+    pub events: Vec<WebhookEvent>,
+}
+
+/// How a webhook proves where it comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Scheme {
+    /// Standard Webhooks 1.0.
+    Standard,
+    /// `Stripe-Signature`
+    Stripe,
+    /// `X-Hub-Signature-256`
+    GitHub,
+    /// HTTP Message Signatures.
+    Rfc9421,
+}
+
+impl Scheme {
+    /// All of them, as they are written.
+    pub const ALL: [(&'static str, Self); 4] = [
+        ("standard", Self::Standard),
+        ("stripe", Self::Stripe),
+        ("github", Self::GitHub),
+        ("rfc9421", Self::Rfc9421),
+    ];
+
+    /// As it is written.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Standard => "standard",
+            Self::Stripe => "stripe",
+            Self::GitHub => "github",
+            Self::Rfc9421 => "rfc9421",
+        }
+    }
+}
+
+/// An event that a system outside tells of.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct WebhookEvent {
+    /// As its sender calls it: `charge.succeeded`.
+    pub name: Name,
+    /// Members that are kept.
+    pub data: Vec<WebhookMember>,
+}
+
+/// A member of what a system outside tells.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct WebhookMember {
+    /// Its name here.
+    pub name: Name,
+    /// Type.
+    pub ty: Spanned<FieldType>,
+    /// May be missing, or null.
+    pub optional: Option<Span>,
+    /// Where it stands in the body (RFC 6901); else by its name in the payload's data.
+    pub from: Option<Text>,
 }
 
 /// One call to a system outside.
@@ -174,8 +273,48 @@ pub struct Schedule {
     pub run: Name,
     /// Inputs of the command.
     pub with: Vec<(Name, Expression)>,
+    /// What becomes of runs that were missed.
+    pub catch_up: Option<CatchUp>,
+    /// `skip` or `wait`: what becomes of a run whose time comes while the one before goes on.
+    pub overlap: Option<Name>,
     /// Former name.
     pub was: Option<Name>,
+}
+
+/// Work that is asked for and done beside the requests.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Job {
+    /// Name.
+    pub name: Name,
+    /// What it does.
+    pub about: Option<Text>,
+    /// What who asks gives.
+    pub input: Vec<Field>,
+    /// The command.
+    pub run: Name,
+    /// Which row it is of, in the scope of the inputs.
+    pub row: Option<Expression>,
+    /// Inputs of the command.
+    pub with: Vec<(Name, Expression)>,
+    /// Who may ask.
+    pub by: Vec<Grant>,
+    /// `high`, `normal` or `low`.
+    pub priority: Option<Name>,
+    /// Attempts, the first among them.
+    pub retry: Option<Spanned<u32>>,
+    /// How many run at once.
+    pub concurrency: Option<Spanned<u32>>,
+    /// Former name.
+    pub was: Option<Name>,
+}
+
+/// What becomes of runs whose time went by while nothing ran.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct CatchUp {
+    /// `none`, `one` or `all`.
+    pub runs: Name,
+    /// The most of `all`.
+    pub up_to: Option<Spanned<u32>>,
 }
 
 /// A user journey and its share of the traffic.

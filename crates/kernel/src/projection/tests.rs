@@ -84,6 +84,30 @@ fn a_count_of_events_counts_them_all() {
 }
 
 #[test]
+fn the_folds_of_two_rows_are_those_of_all_their_events() {
+    use Aggregate::{Count, Max, Min, Sum};
+    let values = [Value::Int(3), Value::Null, Value::Int(-1), Value::Int(7), Value::Null];
+    let merged = |aggregate, ty: Type, one: Value, other: Value| {
+        let kind = ExprKind::EventData("amount".into());
+        let folds = [Fold { field: FieldId(0), aggregate, of: Some(Expr { kind, ty }) }];
+        let row = merge_rows(&folds, &|_| one.clone(), &|_| other.clone());
+        row.map(|mut row| row.remove(0).1)
+    };
+    for aggregate in [Count, Max, Min, Sum] {
+        let of = |values: &[Value]| folded(aggregate, Type::Int, values).expect("a value");
+        for at in 1..values.len() {
+            let (one, other) = values.split_at(at);
+            let both = merged(aggregate, Type::Int, of(one), of(other));
+            assert_eq!(both, Ok(of(&values)), "{aggregate:?} {at}");
+        }
+    }
+    let both = merged(Sum, open_money(), Value::Null, euros(5));
+    assert_eq!(both, Ok(euros(5)), "a sum of nothing has no currency");
+    let wide = merged(Count, Type::Int, Value::Int(i64::MAX), Value::Int(1));
+    assert_eq!(wide, Err(Fault::Overflow));
+}
+
+#[test]
 fn unlike_currencies_and_what_leaves_its_range_are_faults() {
     let dollars = Value::Money { units: 1, currency: Currency(*b"USD") };
     let mixed = [euros(1), dollars];

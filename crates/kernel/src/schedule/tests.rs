@@ -146,7 +146,7 @@ fn periods_are_counted_from_1970() {
 fn missed_runs_are_left_out_or_made_up_for() {
     for due in [every(3_600.0), cron("0 * * * *")] {
         let now = 10 * HOUR + 30 * MINUTE_MICROS;
-        let begin = |catch_up| due.turn(6 * HOUR, now, false, (Overlap::Skip, catch_up)).begin;
+        let begin = |catch_up| due.turn(6 * HOUR, now, catch_up).begin;
         assert_eq!(begin(CatchUp::None), []);
         assert_eq!(begin(CatchUp::One), [10 * HOUR]);
         assert_eq!(begin(CatchUp::All { runs_max: 3 }), [8 * HOUR, 9 * HOUR, 10 * HOUR]);
@@ -158,32 +158,56 @@ fn missed_runs_are_left_out_or_made_up_for() {
 
 #[test]
 fn a_run_that_is_a_little_late_is_none_that_was_missed() {
-    let turn = |now| every(3_600.0).turn(0, now, false, (Overlap::Skip, CatchUp::None));
-    let expected = Turn { begin: vec![HOUR], position: HOUR + 5, wake_at: Some(2 * HOUR) };
-    assert_eq!(turn(HOUR + 5), expected);
+    let turn = |now| every(3_600.0).turn(0, now, CatchUp::None);
+    assert_eq!(turn(HOUR + 5), Turn { begin: vec![HOUR], position: HOUR + 5 });
     assert_eq!(turn(HOUR + LATE_MAX_MICROS).begin, []);
     assert_eq!(turn(HOUR - 1).begin, []);
 }
 
 #[test]
-fn a_run_is_left_out_while_the_one_before_goes_on_unless_they_may_overlap() {
+fn a_run_that_is_due_while_the_one_before_goes_on_is_left_out_or_waits() {
     let due = every(60.0);
-    let turn = |overlap| due.turn(0, MINUTE_MICROS, true, (overlap, CatchUp::One));
-    assert_eq!(turn(Overlap::Skip).begin, []);
-    assert_eq!(turn(Overlap::Skip).position, MINUTE_MICROS);
-    assert_eq!(turn(Overlap::Allow).begin, [MINUTE_MICROS]);
+    for (overlap, after) in [
+        (Overlap::Skip, Next::Wait { until: Some(4 * MINUTE_MICROS) }),
+        (Overlap::Wait, Next::Run { due: 3 * MINUTE_MICROS }),
+    ] {
+        let mut runs = Recurrence::claimed(0, (overlap, CatchUp::One));
+        let (now, end) = (MINUTE_MICROS + 5, 3 * MINUTE_MICROS + 5);
+        assert_eq!(runs.next(&due, now), Next::Run { due: MINUTE_MICROS });
+        assert_eq!(runs.position(), 0, "a run that goes on is not dealt with");
+        runs.ended(&due, end);
+        assert_eq!(runs.next(&due, end), after, "{overlap:?}");
+        let dealt_with = if overlap == Overlap::Skip { end } else { now };
+        assert_eq!(runs.position(), dealt_with);
+        runs.ended(&due, end + 1);
+        assert_eq!(runs.next(&due, end + 1), Next::Wait { until: Some(4 * MINUTE_MICROS) });
+    }
+}
+
+#[test]
+fn of_many_missed_runs_those_that_have_ended_are_not_made_again() {
+    let policy = (Overlap::Skip, CatchUp::All { runs_max: 3 });
+    let (due, now) = (every(60.0), 9 * MINUTE_MICROS);
+    let mut runs = Recurrence::claimed(0, policy);
+    for minute in 7..=8 {
+        assert_eq!(runs.next(&due, now), Next::Run { due: minute * MINUTE_MICROS });
+        runs.ended(&due, now);
+    }
+    let mut others = Recurrence::claimed(runs.position(), policy);
+    assert_eq!(others.next(&due, now), Next::Run { due: now });
 }
 
 #[test]
 fn years_without_a_run_are_looked_back_on_from_their_end() {
     let year = 365 * DAY_MICROS;
-    let turn = every(1.0).turn(0, 50 * year, false, (Overlap::Skip, CatchUp::One));
+    let turn = every(1.0).turn(0, 50 * year, CatchUp::One);
     assert_eq!(turn.begin, [50 * year]);
 }
 
 #[test]
 fn nothing_runs_twice_when_the_clock_is_set_back() {
-    let turn = every(60.0).turn(HOUR, 5, false, (Overlap::Skip, CatchUp::One));
-    let wake_at = Some(HOUR + MINUTE_MICROS);
-    assert_eq!(turn, Turn { begin: vec![], position: HOUR, wake_at });
+    let mut runs = Recurrence::claimed(HOUR, (Overlap::Skip, CatchUp::One));
+    let until = Some(HOUR + MINUTE_MICROS);
+    assert_eq!(runs.next(&every(60.0), 5), Next::Wait { until });
+    assert_eq!(runs.position(), HOUR);
 }

@@ -1,6 +1,6 @@
 //! Arguments of `up`.
 
-use super::{DataPath, DatabaseUrl, ModelPath};
+use super::{BrokerUrl, DataPath, DatabaseUrl, ModelPath};
 use clap::{Args, ValueEnum};
 use runtime::http::forwarded::Network;
 use std::net::{SocketAddr, ToSocketAddrs};
@@ -36,6 +36,8 @@ pub(crate) struct Up {
         hide_env_values = true
     )]
     pub(crate) replicas: Vec<String>,
+    #[command(flatten)]
+    pub(crate) broker: BrokerUrl,
     /// Fill an empty store: from `seed/` beside the model, else with plausible rows by type
     #[arg(long, env = "MAINSTAY_SEED", hide_env_values = true)]
     pub(crate) seed: bool,
@@ -227,6 +229,16 @@ pub(crate) struct Limits {
         value_parser = clap::value_parser!(u64).range(1_024..=1_073_741_824)
     )]
     pub(crate) body_bytes_max: Option<u64>,
+    /// Bytes of the body of an import at most, where that is more than of others
+    #[arg(
+        long,
+        value_name = "BYTES",
+        env = "MAINSTAY_IMPORT_BYTES_MAX",
+        hide_env_values = true,
+        default_value_t = 16_777_216,
+        value_parser = clap::value_parser!(u64).range(1_024..=1_073_741_824)
+    )]
+    pub(crate) import_bytes_max: u64,
     /// Bytes that the bodies of all requests hold together, while they come and until they are
     /// answered; what goes beyond gets 503 [default: 67108864, or four bodies where that is more]
     #[arg(

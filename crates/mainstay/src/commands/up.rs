@@ -203,6 +203,7 @@ impl<'a> Running<'a> {
         shares: Shares,
         tell: &mut dyn FnMut(News),
     ) -> Outcome<Self> {
+        let broker = config::broker(arguments)?;
         let architecture = &designed.architecture;
         let data = arguments.data.of(&designed.home);
         let home = Home::of(&arguments.database, &data)?;
@@ -230,11 +231,13 @@ impl<'a> Running<'a> {
             cursor_key: stores.cursor_key(&home)?,
             metrics: Arc::clone(&metrics),
             webhooks: config::webhooks(arguments, production),
+            broker,
         };
         let plan = Arc::new(runtime::plan::plan(architecture));
         stores.register(&plan)?;
         let (ports, identify) = (stores.ports(), Arc::clone(&callers) as _);
-        let serving = Serving { plan: Arc::clone(&plan), stores: ports, identify };
+        let (secrets, _) = environment::senders(&architecture.model, &designed.home);
+        let serving = Serving { plan: Arc::clone(&plan), stores: ports, identify, secrets };
         let backend = Arc::new(Backend::new(serving, around));
         let api: Arc<dyn Service> = Arc::new(Rest::new(Arc::clone(&backend)));
         let site = Arc::new(Site::new(architecture, plan.fingerprint(), api));

@@ -329,7 +329,7 @@ fn two_backends_on_one_database_make_one_chain() {
 }
 
 /// Runs SQL on the data behind the backend's back, the table's name as the store has it.
-fn behind_its_back(data: &Path, sqlite: &str, postgresql: &str) -> Result<(), String> {
+pub(crate) fn behind_its_back(data: &Path, sqlite: &str, postgresql: &str) -> Result<(), String> {
     match url_for(data) {
         Some(url) => crate::database::query(&url, postgresql).map(|_| ()),
         None => {

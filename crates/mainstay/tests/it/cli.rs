@@ -357,10 +357,25 @@ fn the_examples_of_the_notation_are_a_model_without_faults() {
         &folder,
         "check {}",
         expect![[r#"
-        exit 0
-        -- stderr
-        library (4 contexts, 5 resources, 3 commands): nothing to mend
-    "#]],
+            exit 1
+            -- stdout
+            error[E033]: unknown context `ordering` in `webhooks.into` of `payments`
+             --> DIR/part6.yaml:8:13
+              |
+            8 |       into: ordering
+              |             ^^^^^^^^
+              = help: known here: `desk`, `lending`, `signs`, `stock`
+
+            warning[E110]: nobody reacts to `payments.charge.succeeded`
+              --> DIR/part6.yaml:10:9
+               |
+            10 |         charge.succeeded: { data: { order: uuid from /data/object/metadata/order, amount: int } …
+               |         ^^^^^^^^^^^^^^^^
+               = help: write `reacts: { payments.charge.succeeded: … }` in a context
+
+            -- stderr
+            1 error, 1 warning
+        "#]],
     );
 }
 
@@ -403,7 +418,7 @@ fn a_code_is_explained_and_an_unknown_one_is_refused() {
             exit 2
             -- stderr
             Error: there is no code `E999`
-            Hint: codes go from `E001` to `E103`
+            Hint: codes go from `E001` to `E111`
         "#]],
     );
     check(

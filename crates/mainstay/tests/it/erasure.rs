@@ -1,7 +1,7 @@
 //! What rows say of one person goes, from every table and byte; rows and what others are stay.
 
 use crate::database::{Database, until_left};
-use crate::harness::{Folder, Server, run};
+use crate::harness::{Folder, Server, run, until};
 use crate::scenes::text;
 use crate::transfers::holds;
 use serde_json::json;
@@ -64,6 +64,10 @@ fn erases(data: &Path, folder: &Folder, database: &[&str], beside: bool) {
     let diary = server.post("/v1/diaries", line).bearer(&other_diary).send().expect(201);
     let of = |row: &serde_json::Value| format!("/v1/people/{}", text(row, "id"));
     let before = server.get(&of(&made)).bearer(&mine).send().header("etag").to_owned();
+    let export = server.request("POST", "/v1/people/export").bearer(&mine).send();
+    let export = export.header("location").to_owned();
+    let state = || server.get(&export).bearer(&mine).send().expect(200);
+    until(|| state().to_string(), || state()["state"] == "done");
     let erase = |who: &str, more: &[&str]| {
         let data = data.to_str().expect("a plain name");
         let place = if database.is_empty() { vec!["--data", data] } else { database.to_vec() };
@@ -94,6 +98,8 @@ fn erases(data: &Path, folder: &Folder, database: &[&str], beside: bool) {
     if !beside {
         server = Server::start(&path, data, database);
     }
+    let gone = server.get(&export).bearer(&mine).send();
+    assert_eq!(gone.problem(404), "not-found", "an export that held the row is gone");
     let row = server.get(&of(&made)).bearer(&mine).send();
     assert_ne!(row.header("etag"), before, "the row is another");
     let row = row.expect(200);

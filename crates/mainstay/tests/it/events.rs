@@ -23,7 +23,7 @@ pub(crate) fn paid(shop: &Scene, shopper: &str, product: &str) -> String {
 }
 
 /// The messages that a caller sees, by order.
-fn messages(shop: &Scene, caller: &str) -> BTreeMap<String, Vec<String>> {
+pub(crate) fn messages(shop: &Scene, caller: &str) -> BTreeMap<String, Vec<String>> {
     let mut found: BTreeMap<String, Vec<String>> = BTreeMap::new();
     let mut query = "limit=100".to_owned();
     loop {
@@ -171,6 +171,25 @@ contexts:
 events:
   letter.again: { data: [id] }
 ";
+
+#[test]
+pub(crate) fn the_first_events_of_a_tenant_with_a_place_of_its_own_have_their_effects() {
+    let model = FAILING.replace("system: letters", "system: letters\ntenancy: database by org");
+    let folder = Folder::new().with("mainstay.yaml", &model);
+    let model = folder.0.join("mainstay.yaml").display().to_string();
+    let post = Scene::of(&model, folder);
+    for tenant in ["acme", "globex"] {
+        let user = format!("user {tenant} ann");
+        for _ in 0..3 {
+            post.post(&user, "/v1/letters", json!({"text": "brief"})).expect(201);
+        }
+        let notes = || post.get(&user, "/v1/notes").expect(200)["items"].clone();
+        until(
+            || format!("{} {}", notes(), post.server.log()),
+            || notes().as_array().is_some_and(|all| all.len() == 3),
+        );
+    }
+}
 
 #[test]
 pub(crate) fn a_dead_letter_parks_its_key_and_is_mended_and_redriven() {

@@ -12,7 +12,7 @@ const MANAGER: &str = "staff.manager acme";
 
 /// A verb on the data of a scene, wherever it is.
 #[track_caller]
-fn verb(scene: &Scene, words: &[&str]) -> Ran {
+pub(crate) fn verb(scene: &Scene, words: &[&str]) -> Ran {
     let data = scene.folder.0.join("data");
     let url = crate::database::url_for(&data);
     let mut arguments = words.to_vec();
@@ -24,7 +24,7 @@ fn verb(scene: &Scene, words: &[&str]) -> Ran {
 }
 
 #[track_caller]
-fn fine(scene: &Scene, words: &[&str]) -> Value {
+pub(crate) fn fine(scene: &Scene, words: &[&str]) -> Value {
     let ran = verb(scene, &[words, &["--format", "json"]].concat());
     assert_eq!(ran.code, 0, "{words:?}: {}", ran.stderr);
     serde_json::from_str(&ran.stdout).unwrap_or_else(|why| panic!("{why}: {}", ran.stdout))

@@ -112,6 +112,9 @@ impl Server {
         if let Some(url) = crate::database::url_for(data) {
             command.env("MAINSTAY_DATABASE_URL", url);
         }
+        if let Some(url) = crate::brokers::url_for(data) {
+            command.env("MAINSTAY_BROKER_URL", url);
+        }
         let log = std::fs::File::create(data.with_extension("log")).expect("writable");
         let mut child = command
             .stdout(Stdio::piped())

@@ -1,6 +1,8 @@
 //! The house and the running binary, from outside: one test binary for all of it.
 
 mod audit;
+mod brokers;
+mod cache;
 mod cli;
 mod clinic;
 #[cfg(unix)]
@@ -19,6 +21,7 @@ mod fuzz;
 mod golden;
 mod harness;
 mod house;
+mod jobs;
 mod leaving;
 mod links;
 mod live;
@@ -30,6 +33,7 @@ mod misfortunes;
 #[cfg(unix)]
 mod moving;
 mod old_server;
+mod operations;
 mod postgresql;
 mod published;
 mod races;
@@ -37,8 +41,10 @@ mod references;
 #[cfg(unix)]
 mod replicas;
 mod scenes;
+mod schedules;
 mod schema;
 mod seeds;
+mod sharing;
 mod shop;
 mod swaps;
 mod tables;
@@ -48,3 +54,5 @@ mod tour;
 mod transfers;
 mod unmanaged;
 mod webhooks;
+mod webhooks_in;
+mod windows;

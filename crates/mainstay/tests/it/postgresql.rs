@@ -53,6 +53,7 @@ on_postgresql! {
         a_reaction_makes_a_row_for_each_event_once,
         events_are_listed_as_cloud_events_to_whom_the_rows_are_shown,
         a_stream_of_events_goes_on_where_a_client_left_it,
+        the_first_events_of_a_tenant_with_a_place_of_its_own_have_their_effects,
         a_dead_letter_parks_its_key_and_is_mended_and_redriven,
         a_view_has_what_happened_before_it_is_waited_for,
         a_schedule_calls_its_command_on_each_row_of_every_tenant,
@@ -63,11 +64,36 @@ on_postgresql! {
         a_body_of_an_endpoint_is_read_strictly,
         after_kill_9_under_load_every_event_has_arrived,
         tenants_with_places_of_their_own_are_told_what_their_owners_may_know,;
+    webhooks_in:
+        each_scheme_is_accepted_and_the_reaction_follows,
+        what_was_altered_or_is_old_is_refused_and_has_no_effect,
+        a_delivery_that_comes_again_does_nothing,
+        what_nobody_waits_for_is_answered_and_what_does_not_fit_is_kept_for_a_person,
+        the_host_names_the_tenant_that_a_delivery_is_for,
+        after_kill_9_whatever_was_answered_has_its_effect_once,;
     events_verbs:
         a_dead_letter_is_listed_shown_mended_and_redriven_while_the_backend_runs,
         all_dead_letters_of_a_consumer_are_redriven_and_one_is_discarded,
         events_are_listed_as_the_api_lists_them,
         a_view_that_is_rebuilt_has_the_same_rows,;
+    operations:
+        an_import_makes_the_rows_that_are_good_and_reports_the_others,
+        an_import_that_is_all_or_nothing_makes_nothing_where_a_row_is_refused,
+        an_export_holds_what_the_list_holds,
+        operations_are_their_callers_alone,
+        after_kill_9_in_an_import_every_row_is_there_exactly_once,
+        a_cancelled_import_goes_no_further,;
+    jobs:
+        a_job_calls_its_command_once_with_its_inputs_and_defaults,
+        what_is_asked_twice_under_one_key_is_done_once,
+        a_job_is_for_those_whom_the_model_lets_ask,
+        inputs_that_do_not_fit_are_refused_before_anything_is_kept,
+        a_refusal_that_stays_one_fails_at_once,
+        what_may_succeed_later_is_tried_again_and_fails_with_its_last_attempt,
+        a_job_that_is_cancelled_before_it_runs_does_nothing,
+        of_those_that_wait_the_higher_priority_is_done_first,
+        after_kill_9_under_load_every_job_is_done_once,
+        no_more_run_at_once_than_the_model_says,;
     live:
         under_load_a_model_is_swapped_again_and_again_and_no_request_fails,
         killed_in_the_middle_of_a_swap_it_starts_again_with_every_row,
@@ -90,6 +116,20 @@ on_postgresql! {
         without_its_entry_nothing_is_changed_and_nothing_is_shown,
         an_entry_names_the_key_that_was_used,
         what_a_deletion_takes_along_or_clears_has_an_entry_each,;
+    windows:
+        events_are_counted_in_windows_of_their_own_time_and_late_ones_change_nothing_closed,
+        after_kill_9_and_after_a_rebuild_windows_hold_each_event_once,;
+    cache:
+        an_answer_is_reused_until_its_row_changes,
+        a_list_is_reused_until_any_of_its_rows_comes_goes_or_changes,
+        a_write_that_is_refused_ends_nothing,
+        no_tenant_and_no_caller_gets_the_answer_of_another,
+        an_excepted_field_is_never_older_than_its_row,
+        a_change_of_an_excepted_field_alone_ends_no_list_without_it,
+        what_a_deletion_clears_elsewhere_is_not_reused,
+        an_expanded_row_that_changed_is_not_reused,
+        a_reader_who_wants_what_is_now_gets_it,
+        what_has_not_changed_is_304_from_what_is_kept,;
     seeds:
         orders_of_the_shop_stand_in_every_state_and_tenant,;
 }

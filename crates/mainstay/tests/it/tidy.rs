@@ -12,8 +12,9 @@ fn rust() -> Vec<File> {
 }
 
 fn is_test_file(path: &str) -> bool {
-    let folder = ["/tests/", "/fixture/"].iter().any(|folder| path.contains(folder));
-    folder || ["/tests.rs", "_tests.rs", "/fixture.rs"].iter().any(|name| path.ends_with(name))
+    let folder = ["/tests/", "/fixture/", "/suite/"].iter().any(|folder| path.contains(folder));
+    let names = ["/tests.rs", "_tests.rs", "/fixture.rs", "/suite.rs"];
+    folder || names.iter().any(|name| path.ends_with(name))
 }
 
 /// The lines before the tests of a file.

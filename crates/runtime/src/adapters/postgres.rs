@@ -14,9 +14,11 @@ mod demand;
 mod elsewhere;
 mod error;
 mod events;
+mod hearing;
 mod keys;
 mod link;
 mod migrations;
+mod operations;
 mod place;
 mod pool;
 mod presence;
@@ -46,8 +48,10 @@ pub use transfer::PostgresTransfer;
 
 use crate::adapters::sql::list;
 use crate::ports::audit::{Kept, Query};
+use crate::ports::changes::{Hearing, Hears};
 use crate::ports::clock::Clock;
 use crate::ports::events::Eventing;
+use crate::ports::operations::Operations;
 use crate::ports::store::{
     Bindings, CommitError, ListQuery, Store, StoredAnswer, Tenant, Unavailable, WriteSet,
 };
@@ -60,7 +64,7 @@ use ir::domain::{Domain, FieldId, ResourceId};
 use ir::schema::Schema;
 use place::Places;
 use replicas::Ask;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 /// Connections that read at most, however many cores there are: a server allows a hundred in all.
@@ -406,6 +410,14 @@ impl Store for PostgresStore {
 
     fn webhooks(&self) -> Option<&dyn Webhooks> {
         Some(self)
+    }
+
+    fn operations(&self) -> Option<&dyn Operations> {
+        Some(self)
+    }
+
+    fn tell(&self, who: Weak<dyn Hears>) -> Hearing {
+        self.places.tell(who)
     }
 
     fn writes(&self) -> Result<(), Unavailable> {

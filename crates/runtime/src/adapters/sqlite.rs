@@ -19,6 +19,7 @@ mod keys;
 mod layout;
 mod link;
 mod migrations;
+mod operations;
 mod owner;
 mod read;
 mod readers;
@@ -45,6 +46,7 @@ use crate::adapters::sql::{dialect::Sqlite, list, plan::Plan};
 use crate::ports::audit::{Kept, Query};
 use crate::ports::clock::Clock;
 use crate::ports::events::Eventing;
+use crate::ports::operations::Operations;
 use crate::ports::store::{
     Bindings, CommitError, ListQuery, Store, StoredAnswer, Tenant, Unavailable, WriteSet,
 };
@@ -369,6 +371,10 @@ impl Store for SqliteStore {
     }
 
     fn webhooks(&self) -> Option<&dyn Webhooks> {
+        Some(self)
+    }
+
+    fn operations(&self) -> Option<&dyn Operations> {
         Some(self)
     }
 

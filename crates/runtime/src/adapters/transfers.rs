@@ -1,6 +1,5 @@
 //! Rows go from every store and layout to every other, and are the same there.
 
-use crate::adapters::archive::Archive;
 use crate::adapters::postgres::PostgresTransfer;
 use crate::adapters::sqlite::{SqliteKeys, SqliteTransfer};
 use crate::fixture::postgres::Database;
@@ -14,19 +13,18 @@ use crate::ports::events::{
 };
 use crate::ports::keys::{KeyStore, StoredKey};
 use crate::ports::store::{
-    Bindings, CommitError, OutboxRow, Store, StoredAnswer, Tenant, Write, WriteSet,
+    About, Bindings, CommitError, OutboxRow, Store, StoredAnswer, Tenant, Write, WriteSet,
 };
-use crate::ports::transfer::{
-    Batch, Forgotten, Plain, Reading, SYSTEM, Scope, Sheets, Trace, Transfer, TransferError,
-    Transferred, Writing,
-};
+use crate::ports::transfer::{SYSTEM, Scope, Transfer, TransferError};
 use crate::record::Record;
 use crate::transfer::{Counted, copy, prove, sums};
 use ir::domain::{FieldId, ResourceId};
 use ir::value::{Currency, Value};
 use std::sync::Arc;
 
+mod backups;
 mod following;
+mod half;
 
 const NOW: i64 = 1_790_000_000_000_000;
 
@@ -139,7 +137,7 @@ fn put(store: &dyn Store, tenant: &Tenant, writes: Vec<Write>, mark: u8) {
     let event = |number: u8| OutboxRow {
         id: u128::from(mark) * 100 + u128::from(number),
         event: "thing.made".to_owned(),
-        resource: THING,
+        about: About::Row(THING),
         row: 1,
         time: NOW,
         data: "{\"a\": 1.0}".to_owned(),
@@ -399,117 +397,6 @@ fn one_tenant_goes_alone_and_nobody_else_is_touched() {
     }
 }
 
-/// What is marked as half there is opened by no store.
-fn nobody_serves(of: &Data) {
-    match of {
-        Data::Directory(place, _) => {
-            let opened = crate::adapters::sqlite::DataDirectory::open(place.path());
-            assert!(opened.expect_err("it is refused").to_string().contains("half there"));
-        }
-        Data::Server(database, layout) => {
-            let (domain, schema) = Database::model(*layout);
-            let opened = crate::adapters::postgres::PostgresStore::open(
-                database.config(*layout),
-                domain,
-                schema,
-            );
-            let why = opened.err().map(|why| why.to_string()).unwrap_or_default();
-            assert!(why.contains("half there"), "{why}");
-        }
-    }
-}
-
-/// A place where a text that is written becomes another on its way to the disk.
-struct Tampered(Box<dyn Transfer>);
-
-struct TamperedWriting<'a>(Box<dyn Writing + 'a>);
-
-impl Transfer for Tampered {
-    fn sheets(&self) -> &Sheets {
-        self.0.sheets()
-    }
-
-    fn tenants(&self) -> Transferred<Vec<Arc<str>>> {
-        self.0.tenants()
-    }
-
-    fn read(&self, scope: &Scope) -> Transferred<Box<dyn Reading + '_>> {
-        self.0.read(scope)
-    }
-
-    fn write(&self, scope: &Scope, replace: bool) -> Transferred<Box<dyn Writing + '_>> {
-        Ok(Box::new(TamperedWriting(self.0.write(scope, replace)?)))
-    }
-
-    fn provision(&self, tenant: &str) -> Transferred<()> {
-        self.0.provision(tenant)
-    }
-
-    fn erase(&self, tenant: &str) -> Transferred<()> {
-        self.0.erase(tenant)
-    }
-
-    fn forget(&self, tenants: &[Arc<str>], traces: &[Trace]) -> Transferred<Forgotten> {
-        self.0.forget(tenants, traces)
-    }
-}
-
-impl Writing for TamperedWriting<'_> {
-    fn put(&mut self, batch: &Batch) -> Transferred<()> {
-        let mut batch = batch.clone();
-        for cell in batch.lines.iter_mut().flat_map(|line| &mut line.cells) {
-            if *cell == Plain::Text("code 10".to_owned()) {
-                *cell = Plain::Text("code 1O".to_owned());
-            }
-        }
-        self.0.put(&batch)
-    }
-
-    fn written(&mut self) -> Transferred<Option<Box<dyn Reading + '_>>> {
-        self.0.written()
-    }
-
-    fn finish(self: Box<Self>) -> Transferred<()> {
-        self.0.finish()
-    }
-}
-
-#[test]
-fn what_does_not_prove_equal_is_served_by_nobody_and_begins_anew() {
-    let Some(database) = Database::new() else { return };
-    let from = directory(Layout::Row);
-    fill(&from);
-    for to in [directory(Layout::File), Data::Server(database, Layout::Schema)] {
-        let tampered = Tampered(to.transfer());
-        let copied = copy(&*from.transfer(), &tampered, &Scope::Whole, false, &|_| {});
-        let why = copied.expect_err("a row is another").to_string();
-        assert!(why.contains("the rows differ: `lab_things`"), "{why}");
-        drop(tampered);
-        nobody_serves(&to);
-        goes(&from, &to);
-    }
-}
-
-#[test]
-fn what_is_broken_off_is_served_by_nobody_and_begins_anew() {
-    let Some(database) = Database::new() else { return };
-    let from = directory(Layout::Row);
-    fill(&from);
-    for to in [directory(Layout::File), Data::Server(database, Layout::Schema)] {
-        {
-            let (from, into) = (from.transfer(), to.transfer());
-            let mut reading = from.read(&Scope::Whole).expect("it reads");
-            let mut writing = into.write(&Scope::Whole, false).expect("it writes");
-            for _ in 0..3 {
-                let batch = reading.next().expect("it reads").expect("there are some");
-                writing.put(&batch).expect("it writes");
-            }
-        }
-        nobody_serves(&to);
-        goes(&from, &to);
-    }
-}
-
 #[test]
 fn an_erased_tenant_leaves_no_byte_in_any_file() {
     for layout in [Layout::Row, Layout::File] {
@@ -532,59 +419,6 @@ fn an_erased_tenant_leaves_no_byte_in_any_file() {
         assert_eq!(count(&left, "mainstay_outbox"), 2);
         assert_eq!(count(&left, "mainstay_audit"), 1);
     }
-}
-
-#[test]
-fn a_backup_holds_what_any_store_had_and_goes_into_any() {
-    let Some(database) = Database::new() else { return };
-    let from = directory(Layout::File);
-    fill(&from);
-    let folder = Place::new();
-    let (all, one) = (folder.path().join("all"), folder.path().join("one"));
-    let bluebird = Scope::Tenant(Arc::from("bluebird"));
-    for (path, scope) in [(&all, &Scope::Whole), (&one, &bluebird)] {
-        let source = from.transfer();
-        let archive = Archive::create(path, source.sheets(), NOW);
-        let proof = copy(&*source, &archive, scope, false, &|_| {}).expect("it is taken");
-        let archive = Archive::open(path).expect("it is whole");
-        prove(&proof, &sums(&archive, scope, &|_| {}).expect("it is read")).expect("equal");
-    }
-    let to = Data::Server(database, Layout::Row);
-    let archive = Archive::open(&all).expect("it is whole");
-    let proof = copy(&archive, &*to.transfer(), &Scope::Whole, false, &|_| {}).expect("it goes");
-    prove(&proof, &to.sums(&Scope::Whole)).expect("the rows are equal");
-    prove(&proof, &from.sums(&Scope::Whole)).expect("the rows are equal");
-    let archive = Archive::open(&one).expect("it is whole");
-    let again = copy(&archive, &*to.transfer(), &bluebird, false, &|_| {});
-    assert!(matches!(again, Err(TransferError::NotEmpty(_))), "{again:?}");
-    copy(&archive, &*to.transfer(), &bluebird, true, &|_| {}).expect("it is replaced");
-    prove(&proof, &to.sums(&Scope::Whole)).expect("it is as it was");
-}
-
-#[test]
-fn a_damaged_backup_and_one_of_other_tables_are_refused() {
-    let from = directory(Layout::NoTenants);
-    fill(&from);
-    let folder = Place::new();
-    let path = folder.path().join("all");
-    let source = from.transfer();
-    let archive = Archive::create(&path, source.sheets(), NOW);
-    copy(&*source, &archive, &Scope::Whole, false, &|_| {}).expect("it is taken");
-    let mut other = source.sheets().clone();
-    other.all[0].columns[1].0.push('x');
-    let elsewhere = Archive::create(&folder.path().join("other"), &other, NOW);
-    let archive = Archive::open(&path).expect("it is whole");
-    let refused = copy(&archive, &elsewhere, &Scope::Whole, false, &|_| {});
-    assert!(matches!(refused, Err(TransferError::Differs(lines)) if lines.len() == 2));
-    let file = path.join("lab_things.jsonl.zst");
-    let mut bytes = std::fs::read(&file).expect("it is there");
-    bytes[20] ^= 1;
-    std::fs::write(&file, bytes).expect("writable");
-    let refused = Archive::open(&path).err().map(|why| why.to_string()).unwrap_or_default();
-    assert!(refused.contains("lab_things.jsonl.zst` is damaged"), "{refused}");
-    std::fs::remove_file(path.join("manifest.json")).expect("it goes");
-    let refused = Archive::open(&path).err().map(|why| why.to_string()).unwrap_or_default();
-    assert!(refused.contains("not a whole backup"), "{refused}");
 }
 
 /// The list of Mainstay's own tables has every table and column that the stores make, but for

@@ -1,7 +1,7 @@
 //! What a consumer does about an event: reactions are one thing, deliveries another; order, retries
 //! and dead letters are the same for both ([`super::part`]).
 
-use super::Job;
+use super::jobs::Job;
 use super::part::STORE_PAUSE;
 use super::turn::Turn;
 use crate::engine::Failure;
@@ -20,7 +20,8 @@ pub(super) trait Doing: Send + Sync {
     /// How it works through them.
     fn settings(&self) -> Settings;
 
-    /// True where it does something about that one.
+    /// True where it does something about that one, and the log is that of the event's service: on
+    /// one server all services keep theirs together.
     fn hears(&self, live: &Live, job: &Job, event: &Logged) -> bool;
 
     /// Does it. While the store can't, it is no attempt. `held`: the event has a row of its own,
@@ -71,9 +72,7 @@ impl Doing for Reactions {
 
     fn hears(&self, live: &Live, job: &Job, event: &Logged) -> bool {
         let plan = &live.engine.plan;
-        let consumer = &plan.consumers.contexts[job.consumer];
-        let id = plan.domain.event_named(&event.event).map(|(id, _)| id);
-        id.is_some_and(|id| consumer.reaction(id).is_some())
+        plan.hears(&plan.consumers.contexts[job.consumer], job.source, event)
     }
 
     fn effect(

@@ -4,12 +4,13 @@ use super::event::{EventScope, object};
 use crate::engine::change::{Body, Preconditions, Row, Verb, Write};
 use crate::engine::commit::Committed;
 use crate::engine::{Engine, Failure};
+use crate::plan::Plan;
 use crate::ports::events::{Consumed, Logged, Remedy};
 use crate::ports::store::{Bindings, CommitError, Fresh, WriteSet};
 use crate::problem::{Problem, kinds};
 use crate::request::Call;
 use crate::telemetry::trace::TraceContext;
-use ir::domain::{Effect, Field, FieldId, Reaction, ResourceId};
+use ir::domain::{Effect, EventId, Field, FieldId, Reaction, ResourceId};
 use ir::expr::Expr;
 use ir::value::Value;
 use kernel::expr::{Fault, evaluate, holds};
@@ -40,8 +41,8 @@ impl Engine {
         held: bool,
     ) -> Result<(), Failure> {
         let consumer = &self.plan.consumers.contexts[consumer];
-        let known = self.plan.domain.event_named(&event.event);
-        let reaction = known.and_then(|(id, _)| consumer.reaction(id));
+        let known = self.plan.consumers.event(&event.event);
+        let reaction = known.and_then(|id| consumer.reaction(id));
         // What the model does not say any more is done.
         let Some(reaction) = reaction.map(|at| &self.plan.domain.reactions[at]) else {
             return self.settled(&consumer.name, state, event, held).await;
@@ -54,7 +55,7 @@ impl Engine {
     }
 
     /// The row of a held event goes, where no effect took it along.
-    async fn settled(
+    pub(super) async fn settled(
         &self,
         consumer: &Arc<str>,
         state: usize,
@@ -176,6 +177,26 @@ fn row(id: &Expr, scope: &EventScope<'_>) -> Result<u128, Failure> {
     value.as_uuid().ok_or_else(|| {
         Box::new(Problem::new(kinds::INVALID_VALUE).at("/id", "the event names no row"))
     })
+}
+
+/// The row that the first reaction to an event names, where it names one: what comes from outside
+/// about one row is done in order.
+///
+/// # Errors
+/// Where the data is not what the model says of it.
+pub(crate) fn row_named(
+    plan: &Plan,
+    event: EventId,
+    logged: &Logged,
+    now: i64,
+) -> Result<Option<u128>, Failure> {
+    let scope = EventScope::of(plan, event, logged, now)?;
+    let ids = plan.domain.reactions.iter().filter(|one| one.event == event);
+    let mut ids = ids.filter_map(|reaction| match &reaction.effect {
+        Effect::Update { id, .. } | Effect::Command { id: Some(id), .. } => Some(id),
+        Effect::Create { .. } | Effect::Command { id: None, .. } | Effect::Operation { .. } => None,
+    });
+    Ok(ids.next().and_then(|id| row(id, &scope).ok()))
 }
 
 fn body<'f>(

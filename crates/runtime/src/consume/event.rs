@@ -46,6 +46,11 @@ impl<'e> EventScope<'e> {
         for (member, shape) in of.data.iter().zip(plan.consumers.shapes(id)) {
             let found = members.iter().find(|(name, _)| *name == member.name);
             let value = match found.map(|(_, value)| value) {
+                None | Some(Json::Null) if of.inbound.is_some() && !member.optional => {
+                    let at = format!("/{}", crate::problem::pointer_token(&member.name));
+                    let problem = Problem::new(kinds::INVALID_VALUE);
+                    return Err(Box::new(problem.at(at, "is missing from what was sent")));
+                }
                 None => member.default.clone().unwrap_or_default(),
                 Some(Json::Null) => Value::Null,
                 Some(json) => shape.read(json, &[]).map_err(|wrong| {
@@ -93,7 +98,7 @@ impl Scope for EventScope<'_> {
 }
 
 /// A JSON object of named values, as a client would send it.
-pub(super) fn object<'v>(members: impl Iterator<Item = (&'v str, Value)>) -> Vec<u8> {
+pub(crate) fn object<'v>(members: impl Iterator<Item = (&'v str, Value)>) -> Vec<u8> {
     let mut out = b"{".to_vec();
     for (at, (name, value)) in members.enumerate() {
         if at > 0 {

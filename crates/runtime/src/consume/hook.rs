@@ -1,7 +1,7 @@
 //! What is done about an event that an endpoint hears: it is delivered, and what came of it noted.
 
-use super::Job;
 use super::doing::{Doing, Fault, Outcome, fault};
+use super::jobs::Job;
 use super::part::STORE_PAUSE;
 use super::turn::Turn;
 use crate::cloudevents;
@@ -57,9 +57,10 @@ impl Doing for Hook {
         }
     }
 
-    fn hears(&self, live: &Live, _: &Job, event: &Logged) -> bool {
+    fn hears(&self, live: &Live, job: &Job, event: &Logged) -> bool {
         let endpoint = self.endpoint.borrow();
-        event.tenant == endpoint.tenant
+        live.engine.plan.service_of_resource(&event.resource) == Some(job.source)
+            && event.tenant == endpoint.tenant
             && endpoint.events.iter().any(|name| **name == *event.event)
             // What the model does not offer any more is not told.
             && registry::offers(&live.engine.plan, &endpoint.actor, &event.event)

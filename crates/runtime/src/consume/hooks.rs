@@ -1,8 +1,8 @@
 //! The endpoints of webhooks, each a consumer of its own: those that come are worked for, those
 //! that go or are disabled no more.
 
-use super::Job;
 use super::hook::Hook;
+use super::jobs::{Feed, Job, Kind};
 use super::part::Work;
 use super::turn::Turn;
 use crate::engine::outage;
@@ -124,7 +124,8 @@ impl All {
             let turn = turn.stopped_by(stopped.clone());
             let hook = Arc::new(Hook { endpoint: receiver.clone(), client: client.clone() });
             // What it has done and holds is kept beside the log that it reads.
-            let job = Job { part, view: false, consumer: 0, source, place, state: source };
+            let (kind, feed) = (Kind::Webhook, Feed::Log);
+            let job = Job { part, kind, consumer: 0, source, place, state: source, feed };
             tasks.push(self.tasks.spawn(Work::new(turn, job, hook).run()));
         }
         self.worked.insert(id, Worked { endpoint: sender, stop, ears, tasks });

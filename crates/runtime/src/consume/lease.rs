@@ -20,7 +20,7 @@ impl Lease {
         Self { holds: Duration::from_secs(120), renewed: Duration::from_secs(40) };
 
     /// Until when a claim of that moment holds, both in microseconds since 1970.
-    pub(super) fn until(self, now: i64) -> i64 {
+    pub(crate) fn until(self, now: i64) -> i64 {
         now.saturating_add(i64::try_from(self.holds.as_micros()).unwrap_or(i64::MAX))
     }
 

@@ -4,8 +4,9 @@
 //! The machine says what is to be done; each thing is a future whose answer is given back to it. So
 //! order, backpressure, retries and dead letters are decided in one place, which is explored.
 
-use super::Job;
 use super::doing::{Doing, Fault, Outcome};
+use super::feed::Inflow;
+use super::jobs::Job;
 use super::turn::Turn;
 use crate::engine::backend::Live;
 use crate::ports::events::{
@@ -30,8 +31,9 @@ const ROOM_BYTES: usize = 4 << 20;
 const HEADS_MAX: u32 = 10_000;
 /// Between two attempts while a store can't.
 pub(super) const STORE_PAUSE: Duration = Duration::from_millis(250);
-/// Errors that a held event remembers: so many of the first, and of the last.
-const ERRORS_KEPT: usize = 5;
+
+/// Between two attempts to read a topic.
+const BROKER_PAUSE: Duration = Duration::from_secs(1);
 
 /// The work on one part.
 pub(super) struct Work {
@@ -54,14 +56,16 @@ enum Answer {
     Row(Message, Option<Box<Held>>),
     /// An effect that was not done.
     Failed(i64, Fault),
+    /// What was to be kept is, and everything up to there is settled.
+    Kept(i64),
     /// The claim is over.
     Lost,
     /// Another plan is served, or none any more.
     Gone,
 }
 
-/// A claim, and what tells of new events.
-type Claimed = (Claim, watch::Receiver<u64>);
+/// A claim, and what it reads by.
+type Claimed = (Claim, Inflow);
 type Pending = FuturesUnordered<BoxFuture<'static, Answer>>;
 
 /// A claim being worked on.
@@ -72,6 +76,7 @@ struct Working {
     /// What is dead holds up its key.
     parks: bool,
     claim: Claim,
+    inflow: Inflow,
     machine: Consumer,
     pending: Pending,
     /// Events that the machine may ask for, by position.
@@ -94,7 +99,7 @@ impl Work {
     /// Claims the part and works on it, again and again, until another plan is served.
     pub(super) async fn run(self) {
         loop {
-            let (claim, appended) = match self.claim().await {
+            let (claim, inflow) = match self.claim().await {
                 Some(Ok(claimed)) => claimed,
                 Some(Err(pause)) => {
                     tokio::select! {
@@ -104,7 +109,7 @@ impl Work {
                 }
                 None => return,
             };
-            Working::begin(&self, claim).run(appended).await;
+            Working::begin(&self, claim, inflow).run().await;
         }
     }
 
@@ -118,14 +123,22 @@ impl Work {
             return None;
         };
         let now = self.turn.now();
-        let from = match log.extent(&self.job.place).await {
-            Ok(extent) => extent.last,
-            Err(_) => return Some(Err(STORE_PAUSE)),
-        };
+        // Who was there when the plan began to be served is known. What is not is in a place that
+        // was made since: it hears that from its beginning.
+        let from = 0;
         let span = Span { now, until: self.turn.lease.until(now), from };
-        let appended = log.appended();
         match state.claim(&self.job.place, &self.job.part, &self.turn.owner, span).await {
-            Ok(claim) => Some(Ok((claim, appended))),
+            Ok(claim) => {
+                let outside = self.turn.outside.as_deref();
+                match Inflow::open(&self.job, log, outside, claim.position).await {
+                    Ok(inflow) => Some(Ok((claim, inflow))),
+                    Err(why) => {
+                        crate::engine::outage::log(&why);
+                        give_back(&self.turn, &self.job, &claim, claim.position).await;
+                        Some(Err(BROKER_PAUSE))
+                    }
+                }
+            }
             Err(Refused::Taken { until }) => {
                 // Whoever has it may give it back earlier.
                 let left = u64::try_from(until.saturating_sub(now)).unwrap_or(0);
@@ -137,7 +150,7 @@ impl Work {
 }
 
 impl Working {
-    fn begin(work: &Work, claim: Claim) -> Self {
+    fn begin(work: &Work, claim: Claim, inflow: Inflow) -> Self {
         let (turn, job) = (work.turn.clone(), Arc::clone(&work.job));
         let settings = work.doing.settings();
         let parks = settings.policy != Policy::Skip;
@@ -157,6 +170,7 @@ impl Working {
             doing: Arc::clone(&work.doing),
             parks,
             claim,
+            inflow,
             machine,
             pending: FuturesUnordered::new(),
             events: BTreeMap::new(),
@@ -170,8 +184,11 @@ impl Working {
 
     /// Works until the claim is over, or another plan is served; then what runs is let end, and
     /// what is settled is kept.
-    async fn run(mut self, mut appended: watch::Receiver<u64>) {
+    async fn run(mut self) {
         let turn = self.turn.clone();
+        let mut arrived = self.inflow.arrived();
+        let inflow_ended = ended(self.inflow.ended());
+        let mut inflow_ended = std::pin::pin!(inflow_ended);
         let mut ending = false;
         let mut renew = tokio::time::interval(turn.lease.renewed());
         let mut remedied = turn.remedied();
@@ -183,7 +200,7 @@ impl Working {
                     Some(input) => input,
                     None => return,
                 },
-                Ok(()) = appended.changed() => Input::Appended,
+                Ok(()) = arrived.changed() => Input::Appended,
                 Ok((consumer, key)) = remedied.recv() => match consumer == self.job.part.consumer {
                     true => Input::Remedied { key },
                     false => continue,
@@ -195,6 +212,10 @@ impl Working {
                     Input::Appended
                 }
                 () = turn.ended(), if !ending => {
+                    ending = true;
+                    Input::Drain
+                }
+                () = &mut inflow_ended, if !ending => {
                     ending = true;
                     Input::Drain
                 }
@@ -245,6 +266,10 @@ impl Working {
                 Input::Tick
             }
             Answer::Failed(position, fault) => self.failed(position, fault),
+            Answer::Kept(position) => {
+                self.inflow.settle(position);
+                Input::Persisted
+            }
             Answer::Lost | Answer::Gone => return None,
         })
     }
@@ -419,7 +444,17 @@ impl Working {
         let (turn, job, doing) =
             (self.turn.clone(), Arc::clone(&self.job), Arc::clone(&self.doing));
         let rows_max = u32::try_from(messages_max).unwrap_or(u32::MAX).max(1);
+        let taken = match &self.inflow {
+            Inflow::Log(_) => None,
+            Inflow::Topic(inlet) => Some(inlet.take(after, messages_max.max(1))),
+            Inflow::Held => Some((after, Vec::new(), true)),
+        };
         Box::pin(async move {
+            if let Some((end, mut read, exhausted)) = taken {
+                let Some(live) = turn.at_hand().await else { return Answer::Gone };
+                read.retain(|event| doing.hears(&live, &job, event));
+                return Answer::Read { end, read, exhausted };
+            }
             loop {
                 let Some(live) = turn.at_hand().await else { return Answer::Gone };
                 let Some(log) = live.engine.stores()[job.source].eventing() else {
@@ -464,7 +499,7 @@ impl Working {
                     }
                 })
             },
-            |kept| if kept { Answer::Input(Input::Persisted) } else { Answer::Lost },
+            move |kept| if kept { Answer::Kept(position) } else { Answer::Lost },
         )
     }
 
@@ -475,9 +510,6 @@ impl Working {
         let event = row.map(|row| &row.event).or_else(|| self.events.get(&position))?.clone();
         let mut errors = row.map(|row| row.errors.clone()).unwrap_or_default();
         errors.extend(self.errors.remove(&position));
-        if errors.len() > 2 * ERRORS_KEPT {
-            errors.drain(ERRORS_KEPT..errors.len() - ERRORS_KEPT);
-        }
         let state = match held.state {
             machine::State::Retry => State::Retry,
             machine::State::Behind => State::Behind,
@@ -508,6 +540,15 @@ impl Working {
     }
 }
 
+/// Waits until what is read by has ended; for ever where it does not end.
+async fn ended(ended: Option<watch::Receiver<bool>>) {
+    match ended {
+        // Whoever would tell is gone: it has ended.
+        Some(mut ended) => drop(ended.wait_for(|ended| *ended).await),
+        None => std::future::pending().await,
+    }
+}
+
 /// Others may claim the part from now on. Where that can't be said, they wait for its end.
 pub(super) async fn give_back(turn: &Turn, job: &Job, claim: &Claim, position: i64) {
     let Some(live) = turn.at_hand().await else { return };
@@ -527,10 +568,6 @@ fn heard(
     let bytes: usize = read.iter().map(|event| event.data.len()).sum();
     let exhausted = read.len() < rows_max as usize && bytes + ROOM_BYTES < READ_BYTES_MAX;
     let last = read.last().map(|event| event.position);
-    let plan = &live.engine.plan;
-    read.retain(|event| {
-        doing.hears(live, job, event)
-            && plan.service_of_resource(&event.resource) == Some(job.source)
-    });
+    read.retain(|event| doing.hears(live, job, event));
     Answer::Read { end: last.unwrap_or(after), read, exhausted }
 }

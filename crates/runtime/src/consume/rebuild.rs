@@ -6,13 +6,14 @@
 //! A row that comes out as it was keeps its version and its times; one that does not has the next
 //! version, so that who had read the old one is refused.
 
+use super::folding::{Folded, Folding};
+use super::jobs::{sources, view_part};
 use super::part::READ_BYTES_MAX;
-use super::view::{FOLDED_MAX, Folded, Folding};
-use super::{sources, view_part};
+use super::view::FOLDED_MAX;
 use crate::engine::{Engine, Shared};
 use crate::plan::Plan;
 use crate::ports::clock::{Clock, Randomness};
-use crate::ports::events::{EventQuery, Place, Projected};
+use crate::ports::events::{EventQuery, Logged, Place, Projected};
 use crate::ports::store::{CommitError, Store, Tenant, Unavailable, Write, WriteSet};
 use crate::record::Record;
 use std::collections::{BTreeMap, BTreeSet};
@@ -170,12 +171,9 @@ impl Rebuilding {
     }
 
     /// True for an event that the view hears, about rows of a service.
-    fn hears(&self, service: usize, event: &str, resource: &str) -> bool {
+    fn hears(&self, service: usize, event: &Logged) -> bool {
         let plan = &self.engine.plan;
-        let consumer = &plan.consumers.views[self.view];
-        let known = plan.domain.event_named(event).map(|(id, _)| id);
-        known.is_some_and(|id| consumer.reaction(id).is_some())
-            && plan.service_of_resource(resource) == Some(service)
+        plan.hears(&plan.consumers.views[self.view], service, event)
     }
 
     /// Looks through the logs for tenants, and whether everything is there.
@@ -192,7 +190,7 @@ impl Rebuilding {
                     let Some(last) = read.last() else { break };
                     position = last.position;
                     for event in &read {
-                        if self.hears(service, &event.event, &event.resource) {
+                        if self.hears(service, event) {
                             found.events += 1;
                             found.tenants.insert(event.tenant.clone());
                             if event.position <= extent.trimmed {
@@ -271,7 +269,7 @@ impl Rebuilding {
         let mut folding = Folding::new(&self.engine, self.view, tenant);
         folding.bindings.deadline = 0;
         let reached = self.reached(tenant, logs).await?;
-        let (mut rows, mut made, mut end) = (Folded::new(), Rebuilt::default(), 0);
+        let (mut rows, mut made, mut end) = (folding.nothing(), Rebuilt::default(), 0);
         for (at, log) in logs.iter().enumerate() {
             // One log goes on to its end; the others stay where they are: one position is kept
             // with the rows.
@@ -279,6 +277,7 @@ impl Rebuilding {
             let last = self.replay(&folding, log, until, &mut rows, &mut made.events, tell).await?;
             end = if at == 0 { last.max(reached[0]) } else { end };
         }
+        folding.close(&mut rows);
         made.left_out = folding.left_out.load(Ordering::Relaxed);
         let records = self.settled(&folding, tenant, rows, &mut made).await?;
         let consumer = &self.engine.plan.consumers.views[self.view].name;
@@ -327,9 +326,7 @@ impl Rebuilding {
             query.from = Some(last);
             let read = port.page(tenant, &query).await?;
             let Some(end) = read.last().map(|event| event.position) else { return Ok(last) };
-            let own = |event: &&crate::ports::events::Logged| {
-                event.position <= until && self.hears(log.service, &event.event, &event.resource)
-            };
+            let own = |event: &&Logged| event.position <= until && self.hears(log.service, event);
             let own: Vec<_> = read.iter().filter(own).collect();
             *events += own.len() as u64;
             folding.fold(rows, folding.steps(own.into_iter()));
@@ -353,8 +350,7 @@ impl Rebuilding {
         made: &mut Rebuilt,
     ) -> Result<Vec<Record>, RebuildError> {
         let resource = self.engine.plan.domain.view_rows(self.view);
-        let rows: Vec<Record> =
-            rows.into_values().map(|(_, row)| folding.worked_out(row)).collect();
+        let rows: Vec<Record> = rows.into_records().map(|row| folding.worked_out(row)).collect();
         let mut all = Vec::with_capacity(rows.len());
         for some in rows.chunks(OLD_ROWS_MAX) {
             let ids: Vec<u128> = some.iter().map(|row| row.id).collect();

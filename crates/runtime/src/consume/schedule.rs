@@ -2,9 +2,10 @@
 //! tenant, and calls its command on each, as `system`. One process runs it at a time, by a claim
 //! whose position is the time up to which it has been dealt with.
 //!
-//! A run that was missed is made up for once; one whose time comes while the former goes on is left
-//! out. A run that dies is begun again: each command is atomic, and a row that it has changed meets
-//! the condition or the command's own guard.
+//! What becomes of runs that were missed, and of those that are due while one goes on, the model
+//! says and the kernel's machine decides. A run that dies is begun again: each command is atomic,
+//! and a row that it has changed meets the condition or the command's own guard. A process that
+//! ends gives its claim back, so that another goes on at once.
 
 use super::event::object;
 use super::part::STORE_PAUSE;
@@ -14,7 +15,6 @@ use crate::engine::change::{Body, Preconditions, Row, Verb, Write};
 use crate::engine::scope::RowScope;
 use crate::engine::unit::Unit;
 use crate::engine::{Engine, Failure, not_found};
-use crate::plan::needs::Needs;
 use crate::ports::events::{Claim, Part, Refused, Settled, Span};
 use crate::ports::store::{Bindings, ListQuery, Tenant, Unavailable};
 use crate::problem::kinds;
@@ -25,10 +25,11 @@ use ir::domain::Schedule;
 use ir::expr::{FieldRef, Implicit};
 use ir::value::Value;
 use kernel::expr::evaluate;
-use kernel::schedule::{CatchUp, Due, Overlap};
+use kernel::schedule::{Due, Next, Recurrence};
 use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::time::Instant;
 
 /// Rows that are read at once.
 const ROWS_MAX: u32 = 100;
@@ -79,7 +80,15 @@ impl Recurring {
     /// Runs whenever it is due, until another plan is served.
     pub(super) async fn run(self) {
         while self.turn.live().await.is_some() {
-            match self.work().await {
+            let worked = match self.claim().await {
+                Ok(mut claim) => {
+                    let worked = self.work(&mut claim).await;
+                    self.give_back(&claim).await;
+                    worked
+                }
+                Err(stop) => Err(stop),
+            };
+            match worked {
                 Ok(()) | Err(Stop::Over) => {}
                 Err(Stop::Pause(why)) => crate::engine::outage::log(&why),
             }
@@ -90,30 +99,31 @@ impl Recurring {
         }
     }
 
-    async fn work(&self) -> Result<(), Stop> {
-        let mut claim = self.claim().await?;
-        loop {
+    async fn work(&self, claim: &mut Claim) -> Result<(), Stop> {
+        let (due, mut runs) = {
             let live = self.turn.live().await.ok_or(Stop::Over)?;
             let schedule = &live.engine.plan.domain.schedules[self.at];
             // A checked model has times that can be read.
             let due = Due::new(&schedule.times).map_err(|_| Stop::Over)?;
-            let policy = (Overlap::Skip, CatchUp::One);
-            let next = due.turn(claim.position, self.turn.now(), false, policy);
-            if let Some(at) = next.begin.last() {
-                let name = schedule.name.clone();
-                drop(live);
-                let ran = self.one(&claim, *at).await?;
-                let Ran { done, left, failed } = ran;
-                tracing::info!(schedule = name, done, left, failed, "schedule ran");
-            } else {
-                drop(live);
-            }
-            claim.position = next.position;
-            self.keep(&claim).await?;
-            let left = next.wake_at.map_or(i64::MAX, |at| at.saturating_sub(self.turn.now()));
-            let left = Duration::from_micros(u64::try_from(left).unwrap_or(0));
+            let policy = (schedule.overlap, schedule.catch_up);
+            (due, Recurrence::claimed(claim.position, policy))
+        };
+        loop {
+            let wait = match runs.next(&due, self.turn.now()) {
+                Next::Run { due: at } => {
+                    self.one(claim, at).await?;
+                    runs.ended(&due, self.turn.now());
+                    Duration::ZERO
+                }
+                Next::Wait { until } => {
+                    let left = until.map_or(i64::MAX, |at| at.saturating_sub(self.turn.now()));
+                    Duration::from_micros(u64::try_from(left).unwrap_or(0))
+                }
+            };
+            claim.position = runs.position();
+            self.keep(claim).await?;
             tokio::select! {
-                () = tokio::time::sleep(left.min(self.turn.lease.renewed())) => {}
+                () = tokio::time::sleep(wait.min(self.turn.lease.renewed())) => {}
                 () = self.turn.ended() => return Err(Stop::Over),
             }
         }
@@ -142,21 +152,37 @@ impl Recurring {
     /// Keeps the position, and the claim for longer.
     async fn keep(&self, claim: &Claim) -> Result<(), Stop> {
         let live = self.turn.live().await.ok_or(Stop::Over)?;
-        let schedule = &live.engine.plan.domain.schedules[self.at];
-        let state = live.engine.store(schedule.resource).eventing().ok_or(Stop::Over)?;
+        self.kept(&live, claim).await
+    }
+
+    async fn kept(&self, live: &Live, claim: &Claim) -> Result<(), Stop> {
         let until = self.turn.lease.until(self.turn.now());
-        let settled = Settled { held: Vec::new(), position: claim.position, until };
-        match state.settle(&None, claim, &settled).await? {
+        match self.settle(live, claim, until).await? {
             true => Ok(()),
             false => Err(Stop::Over),
         }
     }
 
+    /// Another may claim it from now on; where that can't be said, it waits for the claim's end.
+    async fn give_back(&self, claim: &Claim) {
+        if let Some(live) = self.turn.at_hand().await {
+            let _waits = self.settle(&live, claim, self.turn.now()).await;
+        }
+    }
+
+    async fn settle(&self, live: &Live, claim: &Claim, until: i64) -> Result<bool, Stop> {
+        let schedule = &live.engine.plan.domain.schedules[self.at];
+        let state = live.engine.store(schedule.resource).eventing().ok_or(Stop::Over)?;
+        let settled = Settled { held: Vec::new(), position: claim.position, until };
+        Ok(state.settle(&None, claim, &settled).await?)
+    }
+
     /// One run, of the rows as they are then.
-    async fn one(&self, claim: &Claim, due: i64) -> Result<Ran, Stop> {
-        let mut ran = Ran::default();
+    async fn one(&self, claim: &Claim, due: i64) -> Result<(), Stop> {
+        let (mut ran, mut kept) = (Ran::default(), Instant::now());
         let live = self.turn.live().await.ok_or(Stop::Over)?;
-        let of = live.engine.plan.domain.schedules[self.at].resource;
+        let schedule = &live.engine.plan.domain.schedules[self.at];
+        let (of, name) = (schedule.resource, schedule.name.clone());
         let tenants = live.engine.store(of).tenants(of).await?;
         drop(live);
         for tenant in tenants {
@@ -167,14 +193,20 @@ impl Recurring {
                 let Some(last) = rows.last().map(|row| row.id) else { break };
                 for row in rows {
                     self.call(&live, &tenant, row, &mut ran).await?;
+                    if kept.elapsed() >= self.turn.lease.renewed() {
+                        self.kept(&live, claim).await?;
+                        kept = Instant::now();
+                    }
                 }
                 after = Some(vec![Value::Uuid(last)]);
                 drop(live);
                 self.keep(claim).await?;
+                kept = Instant::now();
             }
         }
-        tracing::debug!(due, "run ended");
-        Ok(ran)
+        let Ran { done, left, failed } = ran;
+        tracing::info!(schedule = name, due, done, left, failed, "schedule ran");
+        Ok(())
     }
 
     fn bindings(&self, engine: &Engine) -> Bindings {
@@ -217,7 +249,7 @@ impl Recurring {
         loop {
             let mut call = Call::of_system(ISSUER, tenant, self.bindings(engine));
             call.trace = Some(TraceContext::root());
-            match commanded(engine, &call, schedule, &row).await {
+            match commanded(engine, &call, self.at, &row).await {
                 Ok(()) => ran.done += 1,
                 Err(failure) if failure.kind == kinds::UNAVAILABLE => {
                     if self.turn.live().await.is_none() {
@@ -240,17 +272,12 @@ impl Recurring {
     }
 }
 
-async fn commanded(
-    engine: &Engine,
-    call: &Call,
-    schedule: &Schedule,
-    row: &Record,
-) -> Result<(), Failure> {
+async fn commanded(engine: &Engine, call: &Call, at: usize, row: &Record) -> Result<(), Failure> {
     let domain = &engine.plan.domain;
+    let schedule = &domain.schedules[at];
     let command = &domain.resource(schedule.of).commands[schedule.command.index()];
     let mut unit = Unit::new(engine, call);
-    let needs = Needs::of(schedule.inputs.iter().map(|(_, expr)| expr));
-    unit.follow(schedule.resource, &[row], &needs).await?;
+    unit.follow(schedule.resource, &[row], &engine.plan.consumers.schedules[at]).await?;
     let mut id = Some(row.id);
     if !schedule.path.is_empty() {
         let path = std::slice::from_ref(&schedule.path);

@@ -1,6 +1,7 @@
 //! What is served, for as long as it is the plan that a task began with.
 
 use super::Lease;
+use super::outside::Outside;
 use crate::engine::backend::{Backend, Live};
 use crate::ports::events::Part;
 use crate::telemetry::metrics::Gauge;
@@ -9,14 +10,16 @@ use tokio::sync::{broadcast, watch};
 
 /// A task's view of the backend.
 #[derive(Clone)]
-pub(super) struct Turn {
+pub(crate) struct Turn {
     backend: Arc<Backend>,
     number: u64,
     /// The name of this process.
-    pub(super) owner: Arc<str>,
+    pub(crate) owner: Arc<str>,
     /// How long its claims hold.
-    pub(super) lease: Lease,
+    pub(crate) lease: Lease,
     stopped: watch::Receiver<bool>,
+    /// The broker that events go to, and come from; none where the log is all there is.
+    pub(super) outside: Option<Arc<Outside>>,
 }
 
 impl Turn {
@@ -25,24 +28,25 @@ impl Turn {
         number: u64,
         (owner, lease): (&Arc<str>, Lease),
         stopped: watch::Receiver<bool>,
+        outside: Option<Arc<Outside>>,
     ) -> Self {
         let (backend, owner) = (Arc::clone(backend), Arc::clone(owner));
-        Self { backend, number, owner, lease, stopped }
+        Self { backend, number, owner, lease, stopped, outside }
     }
 
     /// The same, for a task that is told by another to end.
-    pub(super) fn stopped_by(&self, stopped: watch::Receiver<bool>) -> Self {
+    pub(crate) fn stopped_by(&self, stopped: watch::Receiver<bool>) -> Self {
         Self { stopped, ..self.clone() }
     }
 
     /// What is served and what outlives it.
-    pub(super) fn backend(&self) -> &Backend {
+    pub(crate) fn backend(&self) -> &Backend {
         &self.backend
     }
 
     /// What is served, waiting through a pause; none where the task is to end. To be dropped before
     /// anything is waited for that may take long.
-    pub(super) async fn live(&self) -> Option<Arc<Live>> {
+    pub(crate) async fn live(&self) -> Option<Arc<Live>> {
         let mut stopped = self.stopped.clone();
         if *stopped.borrow_and_update() {
             return None;
@@ -54,30 +58,30 @@ impl Turn {
     }
 
     /// What is served, for the next step of what was begun: also where the task is to end.
-    pub(super) async fn at_hand(&self) -> Option<Arc<Live>> {
+    pub(crate) async fn at_hand(&self) -> Option<Arc<Live>> {
         let live = self.backend.live().await;
         (live.number == self.number).then_some(live)
     }
 
     /// 64 even bits.
-    pub(super) fn random(&self) -> u64 {
+    pub(crate) fn random(&self) -> u64 {
         self.backend.random()
     }
 
     /// A gauge of a part of a consumer's work.
-    pub(super) fn gauge(&self, name: &'static str, help: &'static str, part: &Part) -> Arc<Gauge> {
+    pub(crate) fn gauge(&self, name: &'static str, help: &'static str, part: &Part) -> Arc<Gauge> {
         let (consumer, source) = (&part.consumer, &part.source);
         let labels = format!("consumer=\"{consumer}\",source=\"{source}\"");
         self.backend.metrics().gauge(name, help, &labels)
     }
 
     /// Tells of dead letters that somebody did something about.
-    pub(super) fn remedied(&self) -> broadcast::Receiver<(Arc<str>, u128)> {
+    pub(crate) fn remedied(&self) -> broadcast::Receiver<(Arc<str>, u128)> {
         self.backend.remedied()
     }
 
     /// Waits until the task is to end.
-    pub(super) async fn ended(&self) {
+    pub(crate) async fn ended(&self) {
         let mut stopped = self.stopped.clone();
         let stop = async {
             // Who could stop it is gone: so it is to end.
@@ -90,7 +94,7 @@ impl Turn {
     }
 
     /// Microseconds since 1970.
-    pub(super) fn now(&self) -> i64 {
+    pub(crate) fn now(&self) -> i64 {
         self.backend.now()
     }
 }

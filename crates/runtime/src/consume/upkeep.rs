@@ -1,9 +1,10 @@
 //! What is over goes: events that everybody has heard and whose time is past, and inbox rows that
 //! no delivery can come for any more.
 
+use super::outside::Outside;
 use super::turn::Turn;
 use crate::engine::backend::Live;
-use crate::ports::events::{Place, Trim};
+use crate::ports::events::{Place, Progress, Trim};
 use crate::ports::store::Unavailable;
 use crate::webhooks::{consumer, registry};
 use std::sync::Arc;
@@ -28,7 +29,7 @@ pub(super) async fn run(turn: Turn) {
         }
         loop {
             let Some(live) = turn.live().await else { return };
-            let more = look(&live, turn.now()).await;
+            let more = look(&live, turn.outside.as_deref(), turn.now()).await;
             drop(live);
             match more {
                 Ok(true) => tokio::time::sleep(STEP_PAUSE).await,
@@ -43,7 +44,7 @@ pub(super) async fn run(turn: Turn) {
 }
 
 /// Deletes some of what is over; true where there may be more.
-async fn look(live: &Live, now: i64) -> Result<bool, Unavailable> {
+async fn look(live: &Live, outside: Option<&Outside>, now: i64) -> Result<bool, Unavailable> {
     let plan = &live.engine.plan;
     // What an endpoint has yet to be told stays; what comes while it is disabled need not.
     let endpoints = registry::all(&live.engine).await?;
@@ -59,7 +60,7 @@ async fn look(live: &Live, now: i64) -> Result<bool, Unavailable> {
     for (service, store) in live.engine.stores().iter().enumerate() {
         let Some(log) = store.eventing() else { continue };
         for place in log.places().await? {
-            let position = heard(live, &hooks, service, &place).await?;
+            let position = heard(live, outside, &hooks, service, &place).await?;
             let position = match position {
                 Some(position) => position,
                 None => log.extent(&place).await?.last,
@@ -68,6 +69,9 @@ async fn look(live: &Live, now: i64) -> Result<bool, Unavailable> {
             more |= log.trim(&place, &trim).await? >= u64::from(ROWS_MAX);
             let forgotten = before.saturating_sub(INBOX_GRACE_MICROS);
             more |= log_inbox(live, service, &place, forgotten).await?;
+            if let Some(operations) = store.operations() {
+                more |= operations.sweep(&place, now, ROWS_MAX).await? >= u64::from(ROWS_MAX);
+            }
         }
     }
     Ok(more)
@@ -87,25 +91,33 @@ async fn log_inbox(
 /// model does not have any more hold back nothing.
 async fn heard(
     live: &Live,
+    outside: Option<&Outside>,
     hooks: &[Arc<str>],
     service: usize,
     place: &Place,
 ) -> Result<Option<i64>, Unavailable> {
     let plan = &live.engine.plan;
     let source = super::source_name(plan, service, place);
-    let consumers = plan.consumers.contexts.iter().chain(&plan.consumers.views);
-    let names = consumers.map(|consumer| &*consumer.name);
-    let names: Vec<&str> = names.chain(hooks.iter().map(|name| &**name)).collect();
-    let mut least: Option<i64> = None;
+    let mut known: Vec<Progress> = Vec::new();
     for store in live.engine.stores() {
         let Some(state) = store.eventing() else { continue };
-        for progress in state.progress(place).await? {
-            let part = &progress.part;
-            if *part.source == *source && names.contains(&&*part.consumer) {
-                let position = progress.position;
-                least = Some(least.map_or(position, |least| least.min(position)));
-            }
-        }
+        known.extend(state.progress(place).await?);
     }
-    Ok(least)
+    known.retain(|progress| *progress.part.source == *source);
+    let views = plan.consumers.views.iter().map(|view| Arc::clone(&view.name));
+    let mut names: Vec<Arc<str>> = views.chain(hooks.iter().cloned()).collect();
+    // A relay that is not known yet will begin where the first of those who react is.
+    let relay = outside
+        .map(|outside| outside.relay_name(plan, service))
+        .filter(|relay| known.iter().any(|progress| progress.part.consumer == *relay));
+    match relay {
+        // Those who react hear from the broker, which keeps what it has for itself.
+        Some(relay) => names.push(relay),
+        None => names.extend(plan.consumers.contexts.iter().map(|one| Arc::clone(&one.name))),
+    }
+    known.retain(|progress| names.contains(&progress.part.consumer));
+    Ok(known.iter().map(|progress| progress.position).min())
 }
+
+#[cfg(test)]
+mod tests;

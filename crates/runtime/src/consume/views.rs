@@ -1,6 +1,6 @@
 //! How far views are, for whoever looks after them.
 
-use super::{sources, view_part};
+use super::jobs::{sources, view_part};
 use crate::plan::Plan;
 use crate::ports::store::{Bindings, ListQuery, Store, Tenant, Unavailable};
 use ir::domain::ResourceId;

@@ -5,13 +5,16 @@
 
 use super::seal::CursorKey;
 use super::{Engine, Shared};
+use crate::cache::Cache;
 use crate::http::Request;
 use crate::identity::Principal;
 use crate::plan::Plan;
+use crate::ports::broker::Connect;
 use crate::ports::clock::{Clock, Randomness};
 use crate::ports::store::{Store, Tenant, Unavailable};
 use crate::problem::Problem;
 use crate::telemetry::metrics::{Metrics, OperationId};
+use crate::webhooks::inbound::{Secrets, Sender};
 use crate::webhooks::{Hooks, guard::Guard};
 use arc_swap::ArcSwapOption;
 use futures::future::BoxFuture;
@@ -20,7 +23,7 @@ use std::pin::pin;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
-use tokio::sync::{Notify, Semaphore, broadcast};
+use tokio::sync::{Notify, Semaphore, broadcast, watch};
 
 /// Between two looks whether the calls of a former plan have ended.
 const LOOK_EVERY: Duration = Duration::from_millis(2);
@@ -54,6 +57,8 @@ pub struct Serving {
     pub stores: Vec<Arc<dyn Store>>,
     /// Proves callers in terms of the plan.
     pub identify: Arc<dyn Identify>,
+    /// What senders of webhooks prove themselves by.
+    pub secrets: Secrets,
 }
 
 /// What a backend is made of beside what it serves.
@@ -68,6 +73,8 @@ pub struct Surroundings {
     pub metrics: Arc<Metrics>,
     /// Where webhooks may go.
     pub webhooks: Guard,
+    /// The broker that events go to, and come from; without one their log is all there is.
+    pub broker: Option<Arc<dyn Connect>>,
 }
 
 /// The engine of the present plan, and what outlives it.
@@ -88,6 +95,7 @@ pub struct Backend {
     pub(crate) streams: Arc<Semaphore>,
     /// What deliveries of webhooks share.
     pub(crate) hooks: Arc<Hooks>,
+    broker: Option<Arc<dyn Connect>>,
 }
 
 /// Streams of events that a process serves at a time.
@@ -101,8 +109,12 @@ pub(crate) struct Live {
     pub(crate) operations: Vec<OperationId>,
     /// Proves callers.
     pub(crate) identify: Arc<dyn Identify>,
+    /// Answers that are reused; none where the plan reuses none.
+    pub(crate) cache: Option<Arc<Cache>>,
     /// Which of those that were served by this process: callers are known in its terms.
     pub(crate) number: u64,
+    /// Senders of webhooks, by index of the domain's receivers.
+    pub(crate) senders: Vec<Sender>,
 }
 
 /// What was served until a swap or a pause. Its stores may be closed once its calls have ended.
@@ -138,6 +150,7 @@ impl Backend {
             cursor_key: CursorKey::new(&around.cursor_key),
             running: Running::default(),
             streams: Arc::new(Semaphore::new(STREAMS_MAX)),
+            broker: around.broker,
         };
         backend.swap(serving);
         backend
@@ -163,6 +176,10 @@ impl Backend {
 
     /// Goes on with what was served before a pause.
     pub fn resume(&self, former: Former) {
+        // Whoever paused it may have changed the tables and turned them back.
+        if let Some(cache) = former.0.as_ref().and_then(|live| live.cache.as_ref()) {
+            cache.empty();
+        }
         self.live.store(former.0);
         self.opened.notify_waiters();
     }
@@ -183,6 +200,11 @@ impl Backend {
         }
     }
 
+    /// What is served now; none in a pause.
+    pub(crate) fn now_live(&self) -> Option<Arc<Live>> {
+        self.live.load_full()
+    }
+
     /// Waits until another plan is served than the one of that number.
     pub(crate) async fn other_than(&self, number: u64) {
         loop {
@@ -196,6 +218,11 @@ impl Backend {
         }
     }
 
+    /// Where events go, and come from.
+    pub(crate) fn broker(&self) -> Option<&Arc<dyn Connect>> {
+        self.broker.as_ref()
+    }
+
     /// Counts what happens.
     pub(crate) fn metrics(&self) -> &Metrics {
         &self.metrics
@@ -204,6 +231,11 @@ impl Backend {
     /// Tells of dead letters that somebody did something about.
     pub(crate) fn remedied(&self) -> broadcast::Receiver<(Arc<str>, u128)> {
         self.shared.remedied.subscribe()
+    }
+
+    /// Tells of operations that begin.
+    pub(crate) fn operated(&self) -> watch::Receiver<u64> {
+        self.shared.operated.subscribe()
     }
 
     /// 64 random bits.
@@ -254,14 +286,17 @@ impl Backend {
 
 impl Live {
     fn new(serving: Serving, number: u64, shared: &Arc<Shared>, metrics: &Metrics) -> Self {
-        let Serving { plan, stores, identify } = serving;
+        let Serving { plan, stores, identify, secrets } = serving;
+        let senders = Sender::all(&plan, &secrets, metrics);
         let operations = plan
             .operations
             .iter()
             .map(|operation| metrics.operation(&operation.id, operation.method, &operation.path))
             .collect();
+        // What another plan or other stores answered is never reused.
+        let (cache, stores) = Cache::over(&plan, stores, shared, metrics);
         let engine = Engine::new(plan, stores, Arc::clone(shared));
-        Self { engine, operations, identify, number }
+        Self { engine, operations, identify, cache, number, senders }
     }
 }
 

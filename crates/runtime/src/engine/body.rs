@@ -403,14 +403,7 @@ impl<'a> Reader<'a> {
                 },
             }
         }
-        let nothing = Record {
-            id: 0,
-            version: 0,
-            created_at: 0,
-            updated_at: 0,
-            values: Box::default(),
-            children: Vec::new(),
-        };
+        let nothing = Record::nothing();
         let fill = |(value, field): (Option<Value>, &Field)| {
             value.unwrap_or_else(|| match &field.source {
                 Source::Default(expr) => {

@@ -5,6 +5,7 @@ use super::settle;
 use super::unit::{Mark, Unit};
 use super::{Engine, Failure, problem};
 use crate::plan::Plan;
+use crate::ports::operations::Operated;
 use crate::ports::store::{CommitError, StoredAnswer};
 use crate::problem::{Problem, kinds, pointer_token};
 use crate::request::Call;
@@ -38,6 +39,31 @@ impl Engine {
         batch: bool,
         seal: Seal<'_>,
     ) -> Result<Committed, Failure> {
+        self.written(call, writes, batch, (seal, None)).await
+    }
+
+    /// Does one write as a step of an operation: both are committed together, or neither is;
+    /// [`Committed::Elsewhere`] where the operation is another's, or over.
+    ///
+    /// # Errors
+    /// As [`Engine::write`].
+    pub(crate) async fn write_step(
+        &self,
+        call: &Call,
+        write: &Write<'_>,
+        step: &Operated,
+    ) -> Result<Committed, Failure> {
+        let one = std::slice::from_ref(write);
+        self.written(call, one, false, (&mut |_, _| None, Some(step))).await
+    }
+
+    async fn written(
+        &self,
+        call: &Call,
+        writes: &[Write<'_>],
+        batch: bool,
+        (seal, step): (Seal<'_>, Option<&Operated>),
+    ) -> Result<Committed, Failure> {
         let mut turn = None;
         for _ in 0..ATTEMPTS_MAX {
             let mut unit = Unit::new(self, call);
@@ -48,16 +74,18 @@ impl Engine {
                 done.push(performed.map_err(|failure| within(failure, batch, at))?);
             }
             let answer = seal(&unit, &done);
-            if unit.is_idle() && answer.is_none() {
+            if unit.is_idle() && answer.is_none() && step.is_none() {
                 return Ok(Committed::Done);
             }
             let service = unit.service().unwrap_or(0);
-            let (set, marks) = unit.into_set(answer);
+            let (mut set, marks) = unit.into_set(answer);
+            set.operated = step.cloned();
             let conflict = match self.stores()[service].commit(set, &call.bindings).await {
                 Ok(()) => return Ok(Committed::Done),
                 Err(CommitError::AnswerExists | CommitError::Consumed) => {
                     return Ok(Committed::Elsewhere);
                 }
+                Err(CommitError::Fenced) if step.is_some() => return Ok(Committed::Elsewhere),
                 Err(CommitError::Conflict { write }) => write,
                 Err(error) => {
                     let (at, failure) = refused(&self.plan, &marks, error);
@@ -101,7 +129,7 @@ fn within(mut failure: Failure, batch: bool, at: usize) -> Failure {
 }
 
 /// What the store refused: the index of the operation and the problem.
-fn refused(plan: &Plan, marks: &[Mark], error: CommitError) -> (usize, Failure) {
+pub(crate) fn refused(plan: &Plan, marks: &[Mark], error: CommitError) -> (usize, Failure) {
     let operation = |write: usize| marks.get(write).map_or(0, |mark| mark.operation);
     let root = |write: usize, of: ResourceId| marks.get(write).map_or(of, |mark| mark.resource);
     let domain = &plan.domain;

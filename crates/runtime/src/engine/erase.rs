@@ -11,6 +11,7 @@ use self::blank::{Blank, names};
 use super::change::Verb;
 use super::unit::Unit;
 use super::{Engine, Shared};
+use crate::cache::Cache;
 use crate::plan::Plan;
 use crate::plan::audit::AuditPlan;
 use crate::ports::clock::{Clock, Randomness};
@@ -77,7 +78,10 @@ impl Erasure {
     ) -> Self {
         let derived = AuditPlan::of_personal(&plan.domain);
         let blank = Blank::new(&plan.domain, &derived);
-        let engine = Engine::new(plan, stores, Arc::new(Shared::new(clock, randomness)));
+        let shared = Arc::new(Shared::new(clock, randomness));
+        // Processes that serve on the same database may keep answers with what is erased.
+        let stores = Cache::telling(&plan, stores, &shared);
+        let engine = Engine::new(plan, stores, shared);
         Self { engine, blank }
     }
 

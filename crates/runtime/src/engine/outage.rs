@@ -1,4 +1,5 @@
-//! Tells operators of a store that fails: once a minute for each way of failing, with how often.
+//! Tells operators of a store or broker that fails: once a minute for each way of failing, with how
+//! often.
 
 use crate::ports::store::Unavailable;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -11,6 +12,7 @@ const EVERY: Duration = Duration::from_secs(60);
 static FULL: Outage = Outage::new();
 static READ_ONLY: Outage = Outage::new();
 static BROKEN: Outage = Outage::new();
+static BROKER: Outage = Outage::new();
 
 /// Logs why a store could not be used. What is a matter of load or time is no outage.
 pub(crate) fn log(unavailable: &Unavailable) {
@@ -32,6 +34,14 @@ pub(crate) fn log(unavailable: &Unavailable) {
                 tracing::error!(calls, why, "the store cannot be used");
             }
         }
+    }
+}
+
+/// Logs why a broker could not be used.
+pub(crate) fn log_broker(unavailable: &Unavailable) {
+    let Unavailable::Broken(why) = unavailable else { return };
+    if let Some(calls) = BROKER.due(Instant::now()) {
+        tracing::error!(calls, why, "the broker cannot be used: events wait in the log");
     }
 }
 

@@ -66,9 +66,8 @@ pub(crate) async fn delivered(
     call: &Call,
     event: &Logged,
 ) -> Result<Option<Told>, Failure> {
-    let domain = &engine.plan.domain;
-    let of = domain.roots().find(|(id, _)| domain.full_name(*id) == *event.resource);
-    let Some((_, resource)) = of else { return Ok(None) };
+    let Some(id) = engine.plan.consumers.resource(&event.resource) else { return Ok(None) };
+    let resource = engine.plan.domain.resource(id);
     if matches!(sight(call, resource), Sight::Rows) {
         return Ok(Unit::new(engine, call).told(vec![event.clone()]).await?.pop());
     }
@@ -85,9 +84,7 @@ impl Unit<'_> {
     pub(crate) async fn told(&mut self, events: Vec<Logged>) -> Result<Vec<Told>, Failure> {
         let (plan, call) = (&self.engine.plan, self.call);
         let domain = &plan.domain;
-        let by_name: BTreeMap<String, ResourceId> =
-            domain.roots().map(|(id, _)| (domain.full_name(id), id)).collect();
-        let of = |event: &Logged| by_name.get(&*event.resource).copied();
+        let of = |event: &Logged| plan.consumers.resource(&event.resource);
         let mut asked: BTreeMap<ResourceId, Vec<u128>> = BTreeMap::new();
         for event in &events {
             if let Some(id) = of(event)

@@ -7,7 +7,7 @@ use super::settle::Place;
 use super::{Engine, Failure};
 use crate::plan::resource::{EventPlan, Reference};
 use crate::ports::audit::Entry;
-use crate::ports::store::{ChildChange, OutboxRow, StoredAnswer, Write, WriteSet};
+use crate::ports::store::{About, ChildChange, OutboxRow, StoredAnswer, Write, WriteSet};
 use crate::record::Record;
 use crate::request::Call;
 use crate::telemetry::trace::TraceContext;
@@ -133,7 +133,7 @@ impl<'e> Unit<'e> {
         self.outbox.push(OutboxRow {
             id: self.engine.shared.ids.next(now),
             event: event.name.clone(),
-            resource,
+            about: About::Row(resource),
             row: record.id,
             time: now,
             data: represent::event(&self.engine.plan, event, resource, record),
@@ -171,6 +171,8 @@ impl<'e> Unit<'e> {
             audit: self.audit,
             consumed: self.call.effect_of.clone(),
             projected: None,
+            operated: None,
+            told: None,
         };
         (set, self.marks)
     }

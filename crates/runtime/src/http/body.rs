@@ -28,9 +28,9 @@ const SKIPPING: Duration = Duration::from_millis(100);
 ///
 /// # Errors
 /// 413 over the limit.
-pub(super) fn check_length(body: &Incoming, limits: &Limits) -> Result<(), Problem> {
-    match body.size_hint().lower() > limits.body_bytes_max as u64 {
-        true => Err(too_large(limits.body_bytes_max)),
+pub(super) fn check_length(body: &Incoming, bytes_max: usize) -> Result<(), Problem> {
+    match body.size_hint().lower() > bytes_max as u64 {
+        true => Err(too_large(bytes_max)),
         false => Ok(()),
     }
 }
@@ -59,6 +59,8 @@ pub(super) struct Reading<'a> {
     pub(super) channel: &'a Channel,
     pub(super) bodies: &'a Arc<Bodies>,
     pub(super) limits: &'a Limits,
+    /// Bytes of this body.
+    pub(super) bytes_max: usize,
 }
 
 impl Reading<'_> {
@@ -68,7 +70,7 @@ impl Reading<'_> {
     /// 413 over the limit, 408 where it comes too slowly, 400 where its framing is broken, 503
     /// where there is no room for it among the others.
     pub(super) async fn read(&self, body: Incoming, held: &mut Held) -> Result<Bytes, Problem> {
-        let (max, timeout) = (self.limits.body_bytes_max, self.limits.body_timeout);
+        let (max, timeout) = (self.bytes_max, self.limits.body_timeout);
         let end = Instant::now() + timeout;
         // The bodies of one connection wait for each other before they stand in others' way.
         let _share =

@@ -61,6 +61,8 @@ impl Default for ServerConfig {
 pub struct Limits {
     /// Bytes of a body, decoded from chunks; more is 413. Default 1 MiB.
     pub body_bytes_max: usize,
+    /// Bytes of the body of an import, where that is more; more is 413. Default 16 MiB.
+    pub import_bytes_max: usize,
     /// Bytes of path and query; more is 414. Default 8 KiB.
     pub target_bytes_max: usize,
     /// Bytes of all header lines together; more is 431. Default 32 KiB.
@@ -112,6 +114,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             body_bytes_max: 1 << 20,
+            import_bytes_max: 16 << 20,
             target_bytes_max: 8 << 10,
             header_bytes_max: 32 << 10,
             headers_max: 100,

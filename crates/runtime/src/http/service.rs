@@ -26,6 +26,12 @@ pub trait Service: Send + Sync + 'static {
         futures::future::ready(None).boxed()
     }
 
+    /// True where a request brings rows in bulk: its body may be as long as
+    /// [`Limits::import_bytes_max`](super::config::Limits::import_bytes_max).
+    fn takes_rows(&self, _request: &Request) -> bool {
+        false
+    }
+
     /// Makes ready what each thread that serves has for itself, such as connections to a store.
     /// Every one of them asks for it once, on its own runtime, before it accepts anybody.
     fn warm(&self) -> BoxFuture<'_, ()> {

@@ -2,6 +2,7 @@
 
 mod audit;
 mod batch;
+mod cached;
 mod cursor;
 mod dead_letters;
 mod etag;
@@ -11,10 +12,12 @@ mod fresh;
 mod keys;
 mod list;
 mod negotiate;
+pub(crate) mod operations;
 mod position;
 mod query;
 mod read;
 mod webhooks;
+mod webhooks_in;
 mod write;
 
 #[cfg(test)]
@@ -69,6 +72,14 @@ impl Service for Rest {
         .boxed()
     }
 
+    fn takes_rows(&self, request: &Request) -> bool {
+        let live = self.backend.now_live();
+        live.is_some_and(|live| {
+            let found = live.engine.plan.router.find(request.path());
+            found.is_some_and(|found| matches!(found.endpoint.own, Some(Own::Import(_))))
+        })
+    }
+
     fn warm(&self) -> BoxFuture<'_, ()> {
         self.backend.warm().boxed()
     }
@@ -86,6 +97,10 @@ pub(crate) struct Asked<'a> {
     pub(crate) call: &'a Call,
     /// What is asked for.
     pub(crate) operation: &'a OperationPlan,
+    /// Its index.
+    index: usize,
+    /// The representation is wanted whatever the client has: it is to be kept.
+    whole: bool,
     /// The operation as it is counted.
     counted: OperationId,
     /// The segment of the path that varies.
@@ -107,7 +122,7 @@ async fn answer(backend: &Arc<Backend>, live: &Live, mut request: Request) -> Re
     };
     let identity = match known {
         Some(known) => Ok(known.identity),
-        None => live.identify.identify(&request).await,
+        None => identify(live, &request, found.endpoint.own).await,
     };
     let call = match identity {
         Ok(identity) => call(backend, &request, identity),
@@ -131,10 +146,13 @@ async fn turned_away(backend: &Backend, live: &Live, request: &mut Request) -> O
     let Some(found) = live.engine.plan.router.find(request.path()) else {
         return Some((*not_found()).into());
     };
-    let identity = match live.identify.identify(request).await {
+    let identity = match identify(live, request, found.endpoint.own).await {
         Ok(identity) => identity,
         Err(problem) => return Some((*problem).into()),
     };
+    if matches!(found.endpoint.own, Some(Own::Import(_))) && identity.principal.is_none() {
+        return Some((*unauthenticated()).into());
+    }
     if found.endpoint.own.is_none() {
         let call = call(backend, request, identity.clone());
         match Asked::of(backend, live, request, &call, found) {
@@ -148,6 +166,17 @@ async fn turned_away(backend: &Backend, live: &Live, request: &mut Request) -> O
     }
     request.known.insert(Known { identity, by: live.number });
     None
+}
+
+/// Who calls. A sender of webhooks proves itself by its signature: whatever else it sends to prove
+/// itself is not for us, and its tenant is that of the host.
+async fn identify(live: &Live, request: &Request, own: Option<Own>) -> Result<Identity, Failure> {
+    if own != Some(Own::Receive) {
+        return live.identify.identify(request).await;
+    }
+    let mut nobody = Request::new(Method::POST, request.uri.clone());
+    nobody.host.clone_from(&request.host);
+    live.identify.identify(&nobody).await
 }
 
 fn call(backend: &Backend, request: &Request, identity: Identity) -> Call {
@@ -190,23 +219,57 @@ async fn answer_own(
     call: &Call,
     (own, segment): (Own, Option<&str>),
 ) -> Result<Response, Failure> {
+    if let Own::Job(at) = own
+        && live.engine.plan.domain.jobs[at].internal()
+        && !call.is_system()
+    {
+        return Err(not_found());
+    }
     let allow = own.allow();
     if !allow.split(", ").any(|method| method == request.method.as_str()) {
         let problem = problem(kinds::METHOD_NOT_ALLOWED);
         return Err(Box::new(problem.header(header::ALLOW, allow)));
     }
+    if let Own::Import(_) | Own::Export(_) | Own::Job(_) = own {
+        let plan = &live.engine.plan;
+        let index = match own {
+            Own::Job(at) => plan.jobs[at].operation,
+            Own::Import(index) | Own::Export(index) => index,
+            _ => return Err(not_found()),
+        };
+        let (operation, counted) = (&plan.operations[index], live.operations[index]);
+        let (whole, segment) = (false, None);
+        let asked =
+            Asked { backend, live, request, call, operation, index, whole, counted, segment };
+        return match own {
+            Own::Job(at) => asked.job(at).boxed().await,
+            Own::Import(_) => asked.import().boxed().await,
+            _ => asked.export().boxed().await,
+        };
+    }
+    if own.is_operation() {
+        return operations::answer(backend, live, request, call, (own, segment)).boxed().await;
+    }
     if own == Own::Events {
         return events::list(backend, live, request, call).await;
     }
-    negotiate::acceptable(request)?;
+    if own != Own::Receive {
+        negotiate::acceptable(request)?;
+    }
     match own {
-        Own::Events => Err(not_found()),
+        Own::Events | Own::Import(_) | Own::Export(_) | Own::Job(_) => Err(not_found()),
+        Own::Operations
+        | Own::Operation
+        | Own::OperationRows
+        | Own::OperationResult
+        | Own::CancelOperation => Err(not_found()),
         Own::DeadLetters => dead_letters::list(backend, live, request, call).await,
         Own::DeadLetter => dead_letters::one(live, request, call, segment).await,
         Own::Redrive => dead_letters::redrive(live, request, call, segment).await,
         Own::RedriveAll => dead_letters::redrive_all(live, request, call).await,
         Own::Explain => explain::explain(backend, live, request, call).await,
         Own::Audit => audit::list(backend, live, request, call).await,
+        Own::Receive => webhooks_in::receive(live, request, call, segment).boxed().await,
         Own::Webhooks
         | Own::Webhook
         | Own::RotateWebhook
@@ -238,7 +301,8 @@ impl<'a> Asked<'a> {
         };
         let operation = &live.engine.plan.operations[index];
         let counted = live.operations[index];
-        Ok(Self { backend, live, request, operation, counted, call, segment })
+        let whole = false;
+        Ok(Self { backend, live, request, operation, index, whole, counted, call, segment })
     }
 
     /// An answer with what it is counted and logged by.
@@ -255,6 +319,9 @@ impl<'a> Asked<'a> {
         }
         // The state of a write is several times that of a read, which would be copied with it.
         let written = match self.operation.kind {
+            OperationKind::List | OperationKind::Get if self.operation.caching.is_some() => {
+                return self.reused().boxed().await;
+            }
             OperationKind::List => return self.list().await,
             OperationKind::Get => return self.get().await,
             OperationKind::Route(route) => return self.route(route).boxed().await,
@@ -277,13 +344,19 @@ impl<'a> Asked<'a> {
 
     /// Who may ask at all: a token where one is needed, a tenant where rows have one.
     fn admit(&self) -> Result<(), Failure> {
-        let (plan, call) = (&self.live.engine.plan, self.call);
+        let call = self.call;
         if self.operation.internal && !call.is_system() {
             return Err(not_found());
         }
         if call.principal.is_none() && !self.operation.anonymous {
             return Err(unauthenticated());
         }
+        self.has_tenant()
+    }
+
+    /// A tenant where rows have one.
+    fn has_tenant(&self) -> Result<(), Failure> {
+        let (plan, call) = (&self.live.engine.plan, self.call);
         let shared = self.operation.resource.is_some_and(|id| plan.domain.resource(id).shared);
         if plan.domain.tenancy.is_some() && !shared && call.tenant.is_none() {
             return Err(Box::new(tenant::unknown(&plan.domain)));

@@ -1,7 +1,9 @@
 //! What follows from events: who consumes which, and of which type their data is.
 
+use super::needs::Needs;
 use crate::json::scalar::Shape;
-use ir::domain::{ContextId, Domain, Effect, EventId};
+use ir::domain::{ContextId, Domain, Effect, EventId, ResourceId};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// Consumers in order, and the shapes of events.
@@ -11,8 +13,14 @@ pub(crate) struct Consumers {
     pub(crate) contexts: Vec<Consumer>,
     /// Views, by their index in the domain.
     pub(crate) views: Vec<Consumer>,
+    /// What the inputs of a schedule's command read of other rows, by its index in the domain.
+    pub(crate) schedules: Vec<Needs>,
     /// By event, in the order of its members.
     shapes: Vec<Vec<Shape>>,
+    /// Events by name.
+    events: BTreeMap<String, EventId>,
+    /// Resources by full name: what events say they are about.
+    resources: BTreeMap<String, ResourceId>,
 }
 
 /// Somebody who works through events.
@@ -56,7 +64,26 @@ impl Consumers {
             .events
             .iter()
             .map(|event| event.data.iter().map(|member| Shape::of_type(&member.ty)).collect());
-        Self { contexts, views, shapes: shapes.collect() }
+        let inputs = domain.schedules.iter().map(|schedule| &schedule.inputs);
+        let events = domain.events.iter().enumerate();
+        Self {
+            contexts,
+            views,
+            schedules: inputs.map(|all| Needs::of(all.iter().map(|(_, expr)| expr))).collect(),
+            shapes: shapes.collect(),
+            events: events.map(|(at, event)| (event.name.clone(), EventId::of(at))).collect(),
+            resources: domain.resources().map(|(id, _)| (domain.full_name(id), id)).collect(),
+        }
+    }
+
+    /// The event of a name.
+    pub(crate) fn event(&self, name: &str) -> Option<EventId> {
+        self.events.get(name).copied()
+    }
+
+    /// The resource of a full name, where the model still has it.
+    pub(crate) fn resource(&self, name: &str) -> Option<ResourceId> {
+        self.resources.get(name).copied()
     }
 
     /// The types of an event's members, in their order.
@@ -82,8 +109,10 @@ impl Consumer {
 
     fn hear(&mut self, domain: &Domain, event: EventId, reaction: usize) {
         self.hears.push((event, reaction));
-        for emitter in &domain.event(event).emitters {
-            let context = domain.resource(*emitter).context;
+        let heard = domain.event(event);
+        let kept = heard.inbound.iter().map(|inbound| domain.kept_in(inbound));
+        let about = heard.emitters.iter().map(|emitter| domain.resource(*emitter).context);
+        for context in about.chain(kept) {
             if !self.sources.contains(&context) {
                 self.sources.push(context);
             }

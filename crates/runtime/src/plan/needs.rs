@@ -216,6 +216,14 @@ fn doings(domain: &Domain) -> Vec<&Expr> {
         all.extend(schedule.condition.iter().chain(&schedule.id));
         all.extend(schedule.inputs.iter().map(|(_, expr)| expr));
     }
+    for job in &domain.jobs {
+        all.push(&job.row);
+        all.extend(job.inputs.iter().map(|(_, expr)| expr));
+        all.extend(job.input.iter().filter_map(|field| match &field.source {
+            Source::Default(expr) => Some(expr),
+            _ => None,
+        }));
+    }
     all
 }
 

@@ -256,7 +256,8 @@ impl Taken {
 }
 
 impl FieldPlan {
-    fn of(field: &Field) -> Self {
+    /// Of a field, or of an input.
+    pub(crate) fn of(field: &Field) -> Self {
         Self { shape: Shape::of(field), optional: field.optional }
     }
 }

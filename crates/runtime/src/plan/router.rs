@@ -1,7 +1,8 @@
 //! From method and path to an operation, without allocation.
 
 use http::Method;
-use ir::contract::Contract;
+use ir::contract::{Contract, OperationKind};
+use ir::domain::Job;
 use matchit::Params;
 
 /// Methods an endpoint can take, in the order of `Allow`.
@@ -34,6 +35,18 @@ const WEBHOOKS: [(&str, Own); 6] = [
     ("/v1/webhooks/{id}/replay", Own::ReplayWebhook),
 ];
 
+/// What was asked for that takes longer than a request.
+const OPERATIONS: [(&str, Own); 5] = [
+    ("/v1/operations", Own::Operations),
+    ("/v1/operations/{id}", Own::Operation),
+    ("/v1/operations/{id}/rows", Own::OperationRows),
+    ("/v1/operations/{id}/result", Own::OperationResult),
+    ("/v1/operations/{id}/cancel", Own::CancelOperation),
+];
+
+/// Where systems outside deliver.
+const RECEIVERS: (&str, Own) = ("/v1/webhooks/in/{integration}", Own::Receive);
+
 /// What the backend answers by itself, beside the operations of a contract.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Own {
@@ -63,9 +76,32 @@ pub(crate) enum Own {
     TestWebhook,
     /// `/v1/webhooks/{id}/replay`
     ReplayWebhook,
+    /// `/v1/products/import`: index of the operation that creates one.
+    Import(usize),
+    /// `/v1/products/export`: index of the operation that lists them.
+    Export(usize),
+    /// `/v1/operations/send-invoice`: index of the job.
+    Job(usize),
+    /// `/v1/operations`
+    Operations,
+    /// `/v1/operations/{id}`
+    Operation,
+    /// `/v1/operations/{id}/rows`
+    OperationRows,
+    /// `/v1/operations/{id}/result`
+    OperationResult,
+    /// `/v1/operations/{id}/cancel`
+    CancelOperation,
+    /// `/v1/webhooks/in/{integration}`
+    Receive,
 }
 
 impl Own {
+    /// True for what is asked of operations.
+    pub(crate) fn is_operation(self) -> bool {
+        OPERATIONS.iter().any(|(_, own)| *own == self)
+    }
+
     /// The methods that it takes.
     pub(crate) fn allow(self) -> &'static str {
         match self {
@@ -73,17 +109,38 @@ impl Own {
             | Self::Audit
             | Self::Events
             | Self::DeadLetters
+            | Self::Operations
+            | Self::OperationRows
+            | Self::OperationResult
             | Self::WebhookAttempts => "GET, HEAD",
-            Self::DeadLetter => "GET, HEAD, DELETE",
+            Self::DeadLetter | Self::Operation => "GET, HEAD, DELETE",
             Self::Webhooks => "GET, HEAD, POST",
             Self::Webhook => "GET, HEAD, PATCH, DELETE",
             Self::Redrive
             | Self::RedriveAll
             | Self::RotateWebhook
             | Self::TestWebhook
-            | Self::ReplayWebhook => "POST",
+            | Self::Import(_)
+            | Self::Export(_)
+            | Self::Job(_)
+            | Self::CancelOperation
+            | Self::ReplayWebhook
+            | Self::Receive => "POST",
         }
     }
+}
+
+/// What of the backend's own a model has.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Has {
+    /// A trail of what was done.
+    pub(crate) audit: bool,
+    /// Events.
+    pub(crate) events: bool,
+    /// Events that are delivered to endpoints.
+    pub(crate) webhooks: bool,
+    /// Webhooks of systems outside.
+    pub(crate) receivers: bool,
 }
 
 /// The paths of a contract.
@@ -117,7 +174,7 @@ pub(crate) struct Found<'r, 'p> {
 impl Router {
     /// Of all operations. Two paths that cannot stand side by side are a fault that the check of
     /// the model finds; here the first one stays.
-    pub(crate) fn of(contract: &Contract, audited: bool, events: bool, webhooks: bool) -> Self {
+    pub(crate) fn of(contract: &Contract, has: Has, jobs: &[Job]) -> Self {
         let mut router = Self { paths: matchit::Router::new(), endpoints: Vec::new() };
         let mut known: Vec<&str> = Vec::new();
         for (at, operation) in contract.operations.iter().enumerate() {
@@ -142,10 +199,15 @@ impl Router {
             endpoint.allow = endpoint.allowed();
         }
         let own = [(EXPLAIN, Own::Explain)].into_iter();
-        let own = own.chain(audited.then_some((AUDIT, Own::Audit)));
-        let own = own.chain(events.then_some((EVENTS, Own::Events)));
-        let own = own.chain(DEAD_LETTERS.into_iter().filter(|_| events));
-        for (path, own) in own.chain(WEBHOOKS.into_iter().filter(|_| webhooks)) {
+        let own = own.chain(has.audit.then_some((AUDIT, Own::Audit)));
+        let own = own.chain(has.events.then_some((EVENTS, Own::Events)));
+        let own = own.chain(DEAD_LETTERS.into_iter().filter(|_| has.events));
+        let own = own.chain(has.receivers.then_some(RECEIVERS));
+        let own = own.chain(WEBHOOKS.into_iter().filter(|_| has.webhooks)).chain(OPERATIONS);
+        let own = own.map(|(path, own)| (path.to_owned(), own)).chain(bulk(contract));
+        let asked = |(at, job): (usize, &Job)| (job.address(), Own::Job(at));
+        let own = own.chain(jobs.iter().enumerate().map(asked));
+        for (path, own) in own {
             let allow = own.allow().to_owned();
             let own = Endpoint { allow, own: Some(own), ..Endpoint::default() };
             if router.paths.insert(path, router.endpoints.len()).is_ok() {
@@ -161,6 +223,19 @@ impl Router {
         let segment = first(&found.params);
         Some(Found { endpoint: &self.endpoints[*found.value], segment })
     }
+}
+
+/// Rows come and go in bulk where they can be created and listed one by one.
+fn bulk(contract: &Contract) -> impl Iterator<Item = (String, Own)> {
+    let operations = contract.operations.iter().enumerate();
+    operations.filter(|(_, operation)| !operation.internal).filter_map(|(at, operation)| {
+        let path = &operation.path;
+        match operation.kind {
+            OperationKind::Create => Some((format!("{path}/import"), Own::Import(at))),
+            OperationKind::List => Some((format!("{path}/export"), Own::Export(at))),
+            _ => None,
+        }
+    })
 }
 
 fn first<'p>(params: &Params<'_, 'p>) -> Option<&'p str> {

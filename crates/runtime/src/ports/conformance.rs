@@ -6,6 +6,7 @@ pub(crate) mod children;
 pub(crate) mod constraints;
 pub(crate) mod events;
 pub(crate) mod lists;
+pub(crate) mod operations;
 pub(crate) mod references;
 pub(crate) mod sets;
 pub(crate) mod tenants;
@@ -251,6 +252,12 @@ macro_rules! events_conformance {
             webhooks: a_tenant_has_so_many_endpoints_at_most,
             webhooks: attempts_are_read_newest_first_until_they_are_forgotten,
             webhooks: what_an_endpoint_holds_is_let_go_and_goes_with_it,
+            operations: an_operation_begins_with_what_came_and_ends_with_what_was_made,
+            operations: what_an_earlier_claim_still_writes_is_refused,
+            operations: what_waits_comes_by_priority_then_age_and_the_old_grow,
+            operations: of_a_kind_so_many_run_as_may,
+            operations: tenants_take_turns,
+            operations: one_that_is_cancelled_goes_no_further,
         );
     };
 }

@@ -5,15 +5,17 @@
 //! so commits can be grouped and pipelined.
 
 use super::audit;
+use super::changes::{Hearing, Hears};
 use super::events::{Consumed, Eventing, Projected};
+use super::operations::{Operated, Operations};
 use super::webhooks::Webhooks;
 use crate::record::Record;
 use futures::future::BoxFuture;
-use ir::domain::{FieldId, ResourceId};
+use ir::domain::{Domain, FieldId, ResourceId};
 use ir::expr::{Expr, FieldRef};
 use ir::value::Value;
 use std::borrow::Cow;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 /// Whose rows: every call carries it. `None` where the system has no tenants; shared resources
 /// ignore it.
@@ -146,9 +148,9 @@ pub struct OutboxRow {
     pub id: u128,
     /// `order.placed`
     pub event: String,
-    /// Aggregate it is about.
-    pub resource: ResourceId,
-    /// Its id: the ordering key.
+    /// What it is about.
+    pub about: About,
+    /// The row's id: the ordering key.
     pub row: u128,
     /// Microseconds since 1970.
     pub time: i64,
@@ -156,6 +158,25 @@ pub struct OutboxRow {
     pub data: String,
     /// W3C trace parent, if there was one.
     pub trace: Option<String>,
+}
+
+/// What an event is about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum About {
+    /// A row of ours, of that resource.
+    Row(ResourceId),
+    /// What a system outside tells, by the name of its receiver ([`Domain::sender_name`]).
+    Sender(Arc<str>),
+}
+
+impl About {
+    /// As it is stored: `ordering.Order`, `ordering.payments`.
+    pub fn name(&self, domain: &Domain) -> String {
+        match self {
+            Self::Row(resource) => domain.full_name(*resource),
+            Self::Sender(name) => name.to_string(),
+        }
+    }
 }
 
 /// The stored answer of an idempotent request.
@@ -192,6 +213,10 @@ pub struct WriteSet {
     pub consumed: Option<Consumed>,
     /// The events that it folds into a view.
     pub projected: Option<Projected>,
+    /// The operation that begins with it, or that it is a step of.
+    pub operated: Option<Operated>,
+    /// What processes that keep answers are told once it is committed, and only then.
+    pub told: Option<String>,
 }
 
 /// Why a commit did not happen; nothing of the set was written. `write` is the index of the change.
@@ -242,7 +267,8 @@ pub enum CommitError {
     AnswerExists,
     /// The inbox has the event already: its effect is committed.
     Consumed,
-    /// Somebody else folded events into the view meanwhile.
+    /// Somebody else folded events into the view meanwhile, or works on the operation, or it is
+    /// over; or too many wait for another to begin.
     Fenced,
     /// The store can't: the text is for the log, never for a client.
     Unavailable(Unavailable),
@@ -338,6 +364,16 @@ pub trait Store: Send + Sync {
     /// Endpoints of webhooks; none where it keeps none.
     fn webhooks(&self) -> Option<&dyn Webhooks> {
         None
+    }
+
+    /// Long-running operations; none where it keeps none.
+    fn operations(&self) -> Option<&dyn Operations> {
+        None
+    }
+
+    /// Tells somebody what other processes commit from now on, as long as he is there.
+    fn tell(&self, _who: Weak<dyn Hears>) -> Hearing {
+        Hearing::Alone
     }
 
     /// Whether the last commit could be written, as far as the store had to do with it. Reads are

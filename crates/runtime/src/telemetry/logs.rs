@@ -74,6 +74,18 @@ pub struct Access<'a> {
     pub version: &'a str,
 }
 
+/// Clients of brokers that tell of each attempt to connect: what there is to know is told once a
+/// minute by whoever uses them.
+const NOISY: [&str; 2] = ["lapin", "async_nats"];
+
+/// The filter, without those who are noisy, unless it names them.
+fn quiet(filter: EnvFilter) -> EnvFilter {
+    let asked = filter.to_string();
+    let others = NOISY.iter().filter(|noisy| !asked.contains(**noisy));
+    let off = others.filter_map(|noisy| format!("{noisy}=off").parse().ok());
+    off.fold(filter, EnvFilter::add_directive)
+}
+
 impl Log {
     /// A log to a writer, on a thread that ends when the last clone is dropped.
     ///
@@ -96,6 +108,7 @@ impl Log {
             .map_err(|error| format!("cannot start the log: {error}"))?;
         let filter = EnvFilter::try_new(filter)
             .map_err(|error| format!("the log filter `{filter}` is not readable: {error}"))?;
+        let filter = quiet(filter);
         let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(log.clone());
         let installed = match format {
             Format::Text => builder.with_target(false).compact().try_init(),

@@ -58,10 +58,16 @@ pub(crate) fn signatures(
     timestamp: i64,
     body: &[u8],
 ) -> String {
-    let mut signed = format!("{id}.{timestamp}.").into_bytes();
-    signed.extend_from_slice(body);
+    let signed = content(id, &timestamp.to_string(), body);
     let all: Vec<String> = keys.iter().filter_map(|key| key.sign(signing, &signed)).collect();
     all.join(" ")
+}
+
+/// What is signed of a delivery, whoever sends it: `id.timestamp.body`.
+pub(crate) fn content(id: &str, timestamp: &str, body: &[u8]) -> Vec<u8> {
+    let mut signed = format!("{id}.{timestamp}.").into_bytes();
+    signed.extend_from_slice(body);
+    signed
 }
 
 #[cfg(test)]

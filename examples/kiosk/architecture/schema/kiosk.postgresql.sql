@@ -340,3 +340,65 @@ BEGIN
   END LOOP;
   RETURN gone;
 END $$;
+
+-- long-running operations: what was asked for, how far it is, what came of it
+CREATE TABLE IF NOT EXISTS "mainstay"."operations" (
+  "id" uuid PRIMARY KEY,
+  "tenant" text COLLATE "C",
+  "kind" text COLLATE "C" NOT NULL,
+  "owner" text COLLATE "C" NOT NULL,
+  "caller" text COLLATE "C" NOT NULL,
+  "input" text COLLATE "C" NOT NULL,
+  "priority" bigint NOT NULL,
+  "created" bigint NOT NULL,
+  "trace" text COLLATE "C",
+  "state" text COLLATE "C" NOT NULL
+    CHECK ("state" IN ('queued', 'running', 'done', 'failed', 'cancelled')),
+  "total" bigint,
+  "done" bigint NOT NULL,
+  "failed" bigint NOT NULL,
+  "attempts" bigint NOT NULL,
+  "due" bigint NOT NULL,
+  "epoch" bigint NOT NULL,
+  "worker" text COLLATE "C" NOT NULL,
+  "until" bigint NOT NULL,
+  "place" text COLLATE "C" NOT NULL,
+  "result" text COLLATE "C",
+  "problem" text COLLATE "C",
+  "started" bigint,
+  "ended" bigint,
+  "expires" bigint
+);
+
+-- what comes next
+CREATE INDEX IF NOT EXISTS "ix_mainstay_operations_open"
+  ON "mainstay"."operations" ("state", "due") WHERE "state" IN ('queued', 'running');
+
+-- tenants take turns
+CREATE INDEX IF NOT EXISTS "ix_mainstay_operations_served"
+  ON "mainstay"."operations" (coalesce("tenant", ''), "started");
+
+-- the operations of a caller
+CREATE INDEX IF NOT EXISTS "ix_mainstay_operations_owner"
+  ON "mainstay"."operations" ("owner", "id");
+
+-- deletion of those whose time is over
+CREATE INDEX IF NOT EXISTS "ix_mainstay_operations_expires"
+  ON "mainstay"."operations" ("expires") WHERE "expires" IS NOT NULL;
+
+-- what is kept of them in pieces: rows that came, the report, what was made
+CREATE TABLE IF NOT EXISTS "mainstay"."operation_chunks" (
+  "id" uuid PRIMARY KEY,
+  "operation" uuid NOT NULL,
+  "tenant" text COLLATE "C",
+  "part" text COLLATE "C" NOT NULL
+    CHECK ("part" IN ('input', 'report', 'result')),
+  "number" bigint NOT NULL,
+  "rows" bigint NOT NULL,
+  "failed" bigint NOT NULL,
+  "data" text COLLATE "C" NOT NULL
+);
+
+-- pieces in their order
+CREATE INDEX IF NOT EXISTS "ix_mainstay_operation_chunks_part"
+  ON "mainstay"."operation_chunks" ("operation", "part", "number");

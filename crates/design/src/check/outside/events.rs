@@ -1,5 +1,6 @@
 //! Events: who emits them and what their data is.
 
+use super::inbound;
 use crate::check::constraints::constant;
 use crate::check::place::Place;
 use crate::check::resolve::plain_event;
@@ -14,10 +15,12 @@ use ir::value::Value;
 use std::collections::BTreeMap;
 
 /// One event.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Event<'m> {
     /// Its declaration; none for the event of a plain write.
     pub(crate) declared: Option<&'m model::Event>,
+    /// What a system outside tells of, with the index of its receiver.
+    pub(crate) inbound: Option<(usize, &'m model::WebhookEvent)>,
     /// The resources whose commands or plain writes emit it, each once.
     pub(crate) emitters: Vec<ResourceId>,
     /// Its data.
@@ -37,8 +40,7 @@ pub(crate) fn find_events<'m>(world: &World<'m>, found: &mut Vec<Diagnostic>) ->
                 found.push(e031_unknown_actor::listener(world, actor, place));
             }
         }
-        let event =
-            Event { declared: Some(declared), emitters: Vec::new(), shape: EventShape::default() };
+        let event = Event { declared: Some(declared), ..Event::default() };
         events.insert((*name).to_owned(), event);
     }
     for (id, entry) in world.entries() {
@@ -51,11 +53,7 @@ pub(crate) fn find_events<'m>(world: &World<'m>, found: &mut Vec<Diagnostic>) ->
         }
         for change in &entry.model.emit {
             let name = plain_event(entry.name(), change.as_str());
-            let event = events.entry(name).or_insert_with(|| Event {
-                declared: None,
-                emitters: Vec::new(),
-                shape: EventShape::default(),
-            });
+            let event = events.entry(name).or_default();
             if !event.emitters.contains(&id) {
                 event.emitters.push(id);
             }
@@ -67,6 +65,7 @@ pub(crate) fn find_events<'m>(world: &World<'m>, found: &mut Vec<Diagnostic>) ->
             None => plain_shape(world, &event.emitters),
         };
     }
+    inbound::add(world, &mut events);
     events
 }
 
@@ -91,7 +90,7 @@ fn declared_shape<'m>(
         }
         members.insert(name.as_str(), meaning);
     }
-    EventShape { members }
+    EventShape { members, ..EventShape::default() }
 }
 
 /// A plain write tells everything that is neither secret nor personal.
@@ -110,7 +109,7 @@ fn plain_shape<'m>(world: &World<'m>, emitters: &[ResourceId]) -> EventShape<'m>
             members.insert(*name, of_field(world, *id, FieldRef::Field(*field)));
         }
     }
-    EventShape { members }
+    EventShape { members, ..EventShape::default() }
 }
 
 fn of_field(world: &World<'_>, resource: ResourceId, field: FieldRef) -> Meaning {
@@ -133,12 +132,16 @@ pub(crate) fn typed(world: &World<'_>, domain: &Domain, events: &Events<'_>) -> 
             declared.webhook.iter().filter_map(known).collect()
         }),
         declared: event.declared.is_some(),
+        inbound: event.inbound.map(|(receiver, told)| inbound::of(receiver, told)),
     };
     events.iter().map(one).collect()
 }
 
 /// In the order of the declaration, in that of a representation where there is none.
 fn data(world: &World<'_>, domain: &Domain, event: &Event<'_>) -> Vec<EventMember> {
+    if let Some((_, told)) = event.inbound {
+        return inbound::data(told);
+    }
     let Some(emitter) = event.emitters.first() else { return Vec::new() };
     let names: Vec<&str> = match event.declared {
         Some(declared) => declared.data.iter().map(|name| name.as_str()).collect(),

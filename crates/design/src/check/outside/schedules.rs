@@ -7,7 +7,7 @@ use crate::check::typing::condition;
 use crate::check::typing::scope::{Scope, Use};
 use crate::check::{e062_child_as_root, e086_schedule};
 use ir::Diagnostic;
-use ir::domain::{Schedule, Times};
+use ir::domain::{CatchUp, Overlap, Schedule, Times};
 use ir::model;
 
 /// Looks at every schedule; gives those without fault.
@@ -28,6 +28,7 @@ fn one(
 ) -> Option<Schedule> {
     let name = schedule.name.as_str();
     e086_schedule::times(schedule, found);
+    e086_schedule::catch_up(schedule, found);
     let place = Place::new(name, "for");
     let row = outside.world.resource_anywhere(&schedule.resource, place, found)?;
     if outside.domain.resource(row).owner.is_some() {
@@ -67,7 +68,22 @@ fn one(
         id,
         command,
         inputs,
+        catch_up: catch_up(schedule)?,
+        overlap: match schedule.overlap.as_ref().map(|overlap| overlap.as_str()) {
+            Some("wait") => Overlap::Wait,
+            Some(_) | None => Overlap::Skip,
+        },
     })
+}
+
+/// Where it is not said, the latest of those that were missed is made up for.
+fn catch_up(schedule: &model::Schedule) -> Option<CatchUp> {
+    let Some(said) = &schedule.catch_up else { return Some(CatchUp::One) };
+    match said.runs.as_str() {
+        "none" => Some(CatchUp::None),
+        "all" => said.up_to.as_ref().map(|most| CatchUp::All { runs_max: most.value }),
+        _ => Some(CatchUp::One),
+    }
 }
 
 fn times(schedule: &model::Schedule) -> Option<Times> {

@@ -16,6 +16,7 @@ use ir::expr::{Expr, ExprKind, Expression, Type};
 use ir::model::{self, FieldType, View};
 use ir::source::Name;
 use rebuilt::rebuilt;
+pub(crate) use rows::LATE_SECONDS;
 use rows::Typed;
 use std::collections::BTreeMap;
 
@@ -65,6 +66,9 @@ fn one(
             found.extend(fault);
             members.push(Given { name: member.as_str(), ty });
         }
+    }
+    if view.window.is_some() {
+        members.extend(rows::window_members().map(|(name, ty)| Given { name, ty: Some(ty) }));
     }
     let place = Place::new(name, "allow.read");
     let grants: Vec<Option<Grant>> = view
@@ -137,7 +141,7 @@ fn shared_shape<'a>(
             }
         });
     }
-    let shape = EventShape { members: members.unwrap_or_default() };
+    let shape = EventShape { members: members.unwrap_or_default(), ..EventShape::default() };
     known.then_some(shape)
 }
 

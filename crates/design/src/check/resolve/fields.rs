@@ -113,7 +113,7 @@ pub(super) fn field(
 }
 
 /// An input of a command: as a field that the client gives, or has a default.
-pub(super) fn input(
+pub(crate) fn input(
     world: &World<'_>,
     context: ContextId,
     declared: &model::Field,

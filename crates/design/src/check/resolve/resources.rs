@@ -21,9 +21,14 @@ pub(super) fn resource(world: &World<'_>, id: ResourceId, found: &mut Vec<Diagno
     let asked = entry.model;
     let fields =
         (0..asked.fields.len()).map(|at| field(world, id, FieldId::of(at), found)).collect();
-    for name in asked.cache.iter().flat_map(|cache| &cache.except) {
-        declared(world, id, name, "cache", found);
-    }
+    let cache = asked.cache.as_ref().map(|cache| {
+        let except = cache.except.iter();
+        let mut except: Vec<FieldId> =
+            except.filter_map(|name| declared(world, id, name, "cache", found)).collect();
+        except.sort_unstable();
+        except.dedup();
+        ir::domain::Cache { seconds: cache.time, except }
+    });
     let path = match &asked.path {
         Some(path) => path.value.clone(),
         None => naming::resource_path(entry.name()),
@@ -44,6 +49,7 @@ pub(super) fn resource(world: &World<'_>, id: ResourceId, found: &mut Vec<Diagno
         emits: emits(entry),
         idempotency_required: asked.idempotency_required.is_some(),
         if_match_required: asked.if_match_required.is_some(),
+        cache,
     }
 }
 

@@ -32,6 +32,11 @@ pub(crate) fn assign(
     found: &mut Vec<Diagnostic>,
 ) -> Option<Expr> {
     let expr = infer(scope, expression, Some(to), found)?;
+    let told = scope.event.is_some_and(|event| event.inbound);
+    if told && expr.ty == Type::Uuid && matches!(to, Type::Reference(_)) {
+        // Whether it is the id of such a row is seen when the row is looked for.
+        return Some(expr);
+    }
     let got = expr.clone();
     match coerce(expr, to) {
         Ok(expr) => Some(expr),

@@ -121,6 +121,8 @@ pub(crate) struct Given<'a> {
 pub(crate) struct EventShape<'a> {
     /// By name.
     pub(crate) members: BTreeMap<&'a str, Meaning>,
+    /// A system outside tells of it: an id there is that of whatever row it is used for.
+    pub(crate) inbound: bool,
 }
 
 /// The answer of an earlier step.

@@ -44,6 +44,7 @@ pub(super) fn queries(
     queries.extend(asking.overlaps());
     queries.extend(asking.search());
     queries.extend(asking.references());
+    queries.extend(asking.windows(id));
     queries
 }
 
@@ -92,6 +93,22 @@ impl Asking<'_> {
 
     fn list(&self) -> String {
         format!("`GET /v1/{}`", self.resource.path)
+    }
+
+    /// What folds events into windows looks for the latest, for those that close, and for sessions.
+    fn windows(&self, id: ResourceId) -> Vec<Query> {
+        let Some(window) = self.domain.view_of(id).and_then(|view| view.window) else {
+            return Vec::new();
+        };
+        let end = self.column(FieldRef::Field(window.end));
+        let order: Vec<_> = end.into_iter().map(|column| (column, false)).collect();
+        let why = "the windows that close as time goes on".to_owned();
+        let mut queries = vec![Query::new(Vec::new(), order.clone(), why)];
+        if let Some(group) = window.group.and_then(|group| self.column(FieldRef::Field(group))) {
+            let why = "the sessions that an event joins".to_owned();
+            queries.push(Query::new(vec![group], order, why));
+        }
+        queries
     }
 
     fn children(&self) -> Vec<Query> {

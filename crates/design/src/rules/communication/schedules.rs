@@ -3,6 +3,8 @@
 //!
 //! **Why**: two nodes must not both do it, and a node that dies in the middle must not leave half.
 //! A lease in the database names one runner; the command it calls is idempotent by its transition.
+//! `catch_up` says what becomes of runs that were missed, `overlap` of one that is due while the
+//! one before goes on.
 //! **Cost**: a lease row. **Instead**: cron on one machine, or a job service.
 
 use crate::capacity::Term;
@@ -64,10 +66,7 @@ fn on(draft: &Draft<'_>, schedule: &ir::model::Schedule) -> Decision {
                 )
             })
             .number(due.clone())
-            .consequence(format!(
-                "A missed run is made up by the next: nothing is late by more than {}.",
-                facts::time(2.0 * every)
-            ))
+            .consequence(missed(schedule, every))
             .alternative(
                 "a timer for each row",
                 format!("{} timers to keep for one query.", facts::number(due.value.ceil())),
@@ -82,6 +81,31 @@ fn on(draft: &Draft<'_>, schedule: &ir::model::Schedule) -> Decision {
         )
         .effect(Effect::RunsHere)
         .done(draft)
+}
+
+/// What a missed run means.
+fn missed(schedule: &ir::model::Schedule, every: f64) -> String {
+    let waits = schedule.overlap.as_ref().is_some_and(|overlap| *overlap == "wait");
+    let overlap = match waits {
+        true => " A run that is due while the one before goes on begins when that has ended.",
+        false => "",
+    };
+    let runs = schedule.catch_up.as_ref().map(|said| (said.runs.as_str(), &said.up_to));
+    match runs {
+        Some(("none", _)) => format!(
+            "A missed run is left out: what it would have found is found by the next, {} later at \
+             most.{overlap}",
+            facts::time(every)
+        ),
+        Some(("all", Some(most))) => format!(
+            "Missed runs are made up for one after the other, the latest {}.{overlap}",
+            facts::number(f64::from(most.value))
+        ),
+        Some(_) | None => format!(
+            "A missed run is made up by the next: nothing is late by more than {}.{overlap}",
+            facts::time(2.0 * every)
+        ),
+    }
 }
 
 fn flip(due: f64, every: f64) -> String {

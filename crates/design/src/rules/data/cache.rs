@@ -179,7 +179,8 @@ fn tiers(
             vec![("hit_ratio_redirect", Setting::Number(shared.value))],
         )
         .consequence(format!(
-            "A change is seen at once on the node that made it and within {} on the others.",
+            "A change is seen at once on the node that made it, and on the others as soon as \
+             PostgreSQL tells them; {} at most where it can't.",
             facts::time(cache.time)
         ));
     if !whole && draft.load.on(id, Work::Get) > 0.0 {
@@ -200,10 +201,12 @@ fn tiers(
         ));
     }
     choice = in_front(choice, draft, id);
-    choice.consequence(
-        "`up` has no cache tier yet: there every read reaches the database, and `ETag` saves the \
-         body.",
-    )
+    if draft.load.on(id, Work::Redirect) > 0.0 {
+        choice = choice.consequence(
+            "`up` reuses answers of the API alone so far: each redirect reads its row.",
+        );
+    }
+    choice
 }
 
 fn unasked(draft: &Draft<'_>, id: ResourceId, reads: f64) -> Decision {

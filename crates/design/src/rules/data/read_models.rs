@@ -6,13 +6,14 @@
 //! **Instead**: the query itself, on a replica if it is heavy.
 
 use crate::capacity::Term;
+use crate::check::outside::LATE_SECONDS;
 use crate::draft::Draft;
 use crate::draft::inputs::Knob;
-use crate::rules::choice::listed;
+use crate::rules::choice::{Choice, listed};
 use crate::rules::facts;
 use crate::stages::Rule;
 use ir::decision::{Decision, Effect, Stage};
-use ir::model::View;
+use ir::model::{View, Window, WindowKind};
 use ir::quantity::{Computed, Grade, Unit};
 
 pub(super) const RULE: Rule =
@@ -95,7 +96,34 @@ fn on(draft: &Draft<'_>, context: &str, view: &View) -> Decision {
             .because(format!("The model allows it to lag by {}.", facts::time(fresh)))
             .set("fresh_seconds", fresh);
     }
-    choice.done(draft)
+    in_windows(choice, view).done(draft)
+}
+
+/// What windows of time make of it.
+fn in_windows(choice: Choice, view: &View) -> Choice {
+    let Some(window) = &view.window else { return choice };
+    choice.because(windows(view, window)).consequence(
+        "An event that comes later than that changes no closed row: it is counted, and told by \
+         `mainstay_view_late_events_total`.",
+    )
+}
+
+/// How its windows lie, and how long they wait.
+fn windows(view: &View, window: &Window) -> String {
+    let size = facts::time(window.size.value);
+    let lie = match &window.kind {
+        WindowKind::Tumbling => format!("windows of {size}, one after the other"),
+        WindowKind::Sliding(every) => {
+            format!("windows of {size}, one every {}", facts::time(every.value))
+        }
+        WindowKind::Session => format!("sessions that {size} without an event end"),
+    };
+    let late = view.late.as_ref().map_or(LATE_SECONDS, |late| late.value);
+    format!(
+        "Events are counted in {lie}, by their own time; a window waits for those that come up to \
+         {} after younger ones.",
+        facts::time(late)
+    )
 }
 
 /// Rows of the resources that emit the view's events.

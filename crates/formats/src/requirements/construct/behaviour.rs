@@ -1,9 +1,11 @@
-//! What happens over time: events, views, reactions, integrations, workflows, schedules.
+//! What happens over time: events, views, reactions, integrations, workflows, schedules, jobs.
 
 use super::access::ALLOW_VIEW;
-use super::resource::{EXPRESSIONS, FIELD, inputs};
+use super::resource::{EXPRESSIONS, FIELD, INPUT, inputs};
 use super::system::PERCENTILE_KEYS;
-use super::{Construct, GRANT, Key, Leaf, NameKind, Shape, leaf, long, of, was};
+use super::{
+    Construct, GRANT, Key, Leaf, NameKind, Phrase, Shape, Takes, flag, leaf, long, of, was, word,
+};
 
 const REFERENCE: Leaf = Leaf::Name(NameKind::Reference);
 
@@ -15,11 +17,46 @@ pub(crate) static VIEW: Construct = long(
         leaf("from", Leaf::Names(NameKind::Event), "Events it is made from").required(),
         of("key", Shape::Named(NameKind::Field, EXPRESSIONS), "What a row is found by").required(),
         of("set", Shape::Named(NameKind::Field, EXPRESSIONS), "What is counted or summed"),
+        of(
+            "window",
+            Shape::One(&WINDOW),
+            "Windows of time: a row for each key and window, with `window_start`, `window_end` and \
+             `closed`",
+        ),
+        leaf(
+            "late",
+            Leaf::Duration,
+            "How long after younger events one may come and still be counted in a window: `1 min` \
+             unless it is said",
+        ),
         leaf("fresh", Leaf::Duration, "How far it may lag"),
         of("allow", Shape::One(&ALLOW_VIEW), "Who may read it"),
         was(NameKind::Camel("a view")),
     ],
 );
+
+pub(crate) static WINDOW: Construct = long(
+    "window",
+    "Windows of time that events are counted in, by their own time",
+    &[
+        leaf("size", Leaf::Duration, "How long one is; of a session, the pause that ends it")
+            .required(),
+        flag("tumbling", "One begins where the other ends"),
+        leaf("sliding", Leaf::Duration, "Time between the beginnings of two; they overlap"),
+        flag("session", "One goes on for as long as no pause comes between the events of a key"),
+    ],
+)
+.one_of(&["tumbling", "sliding", "session"])
+.short(Phrase {
+    examples: &["5 min tumbling", "10 min sliding 1 min", "30 min session"],
+    heads: &[("size", Takes::Words)],
+    words: &[
+        word("tumbling", "tumbling", Takes::Nothing),
+        word("sliding", "sliding", Takes::Words),
+        word("session", "session", Takes::Nothing),
+    ],
+    range: false,
+});
 
 pub(crate) static REACTION: Construct = long(
     "reaction",
@@ -74,9 +111,67 @@ pub(crate) static INTEGRATION: Construct = long(
             Shape::Named(NameKind::Snake("an operation"), &Shape::One(&OPERATION)),
             "Its operations",
         ),
+        of("webhooks", Shape::One(&WEBHOOKS), "Webhooks that it sends"),
         was(NameKind::Snake("an integration")),
     ],
 );
+
+/// Schemes, as they are written.
+pub(crate) const SCHEMES: &[&str] = &["standard", "stripe", "github", "rfc9421"];
+
+pub(crate) static WEBHOOKS: Construct = long(
+    "webhooks",
+    "Webhooks that a system outside sends to `POST /v1/webhooks/in/{integration}`: verified, kept \
+     in the log, heard by `reacts` as `{integration}.{event}`",
+    &[
+        leaf("verify", Leaf::Choice(SCHEMES), "How a delivery proves where it comes from")
+            .required(),
+        of(
+            "secret",
+            Shape::Some(&Shape::Leaf(Leaf::Secret)),
+            "`${SECRET}`; several are accepted while one takes the place of another",
+        )
+        .required(),
+        leaf("tolerance", Leaf::Duration, "How far its time may be from ours; 5 min unless said"),
+        leaf(
+            "into",
+            Leaf::Name(NameKind::Snake("a context")),
+            "Context that keeps what comes; else the first that reacts",
+        ),
+        of(
+            "events",
+            Shape::Named(NameKind::Sent, &Shape::One(&WEBHOOK_EVENT)),
+            "Events that are kept, as the sender calls them; others are answered and dropped",
+        )
+        .required(),
+    ],
+);
+
+pub(crate) static WEBHOOK_EVENT: Construct = long(
+    "webhook_event",
+    "An event that a system outside tells of",
+    &[of(
+        "data",
+        Shape::Named(NameKind::Snake("a member"), &Shape::One(&WEBHOOK_MEMBER)),
+        "Members that are kept; the rest of the payload is not",
+    )],
+);
+
+pub(crate) static WEBHOOK_MEMBER: Construct = long(
+    "webhook_member",
+    "A member of what a system outside tells",
+    &[
+        leaf("type", Leaf::Type, "Its type").required(),
+        flag("optional", "May be missing, or null"),
+        leaf("from", Leaf::Text, "JSON Pointer into the body, where it stands elsewhere"),
+    ],
+)
+.short(Phrase {
+    examples: &["uuid", "int optional", "uuid from /data/object/metadata/order"],
+    heads: &[("type", Takes::One)],
+    words: &[word("optional", "optional", Takes::Nothing), word("from", "from", Takes::One)],
+    range: false,
+});
 
 pub(crate) static EXPECTS: Construct = long(
     "expects",
@@ -176,7 +271,72 @@ pub(crate) static SCHEDULE: Construct = long(
         leaf("where", Leaf::Expression, "Which rows"),
         leaf("do", REFERENCE, "The command: `Order.cancel`").required(),
         inputs("with", "Inputs of the command"),
+        of(
+            "catch_up",
+            Shape::One(&CATCH_UP),
+            "What becomes of runs that were missed while nothing ran: `one` unless it is said",
+        ),
+        leaf(
+            "overlap",
+            Leaf::Choice(&["skip", "wait"]),
+            "A run that is due while the one before goes on is left out (`skip`, unless it is \
+             said), or begins when that has ended",
+        ),
         was(NameKind::Snake("a schedule")),
     ],
 )
 .one_of(&["every", "cron"]);
+
+pub(crate) static JOB: Construct = long(
+    "job",
+    "A command that is asked for at `POST /v1/operations/{job}` and run as `system` beside the \
+     requests: once in effect, tried again where it may succeed later",
+    &[
+        leaf("about", Leaf::Text, "What it does"),
+        of("input", INPUT, "What who asks gives"),
+        leaf("do", REFERENCE, "The command: `ordering.Order.invoice`; its `by` lists `system`")
+            .required(),
+        leaf("for", Leaf::Expression, "The row that the command is of, from the inputs").required(),
+        inputs("with", "Inputs of the command, from those of the job"),
+        of("by", Shape::Some(&Shape::One(&GRANT)), "Who may ask, without condition").required(),
+        leaf(
+            "priority",
+            Leaf::Choice(&["high", "normal", "low"]),
+            "What comes first; `normal` unless it is said",
+        ),
+        leaf(
+            "retry",
+            Leaf::Whole,
+            "Attempts in all, 1 to 20, with growing pauses drawn at random between them; 5 unless \
+             it is said. A refusal that stays one (no right, a guard, a wrong value) is not tried \
+             again",
+        ),
+        leaf(
+            "concurrency",
+            Leaf::Whole,
+            "How many run at once, 1 to 100, of all processes that share the store; unbounded \
+             unless it is said",
+        ),
+        was(NameKind::Snake("a job")),
+    ],
+);
+
+pub(crate) static CATCH_UP: Construct = long(
+    "catch_up",
+    "What becomes of runs that were missed while nothing ran",
+    &[
+        leaf(
+            "runs",
+            Leaf::Choice(&["none", "one", "all"]),
+            "None of them, the latest, or all, each over the rows as they are by then",
+        )
+        .required(),
+        leaf("up_to", Leaf::Whole, "The most that `all` makes up for, the latest: 1 to 1,000"),
+    ],
+)
+.short(Phrase {
+    examples: &["one", "none", "all up to 24"],
+    heads: &[("runs", Takes::One)],
+    words: &[word("up to", "up_to", Takes::One)],
+    range: false,
+});

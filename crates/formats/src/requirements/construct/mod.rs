@@ -119,6 +119,8 @@ pub(crate) enum Leaf {
     Url,
     /// How a call proves itself, with variables.
     Auth,
+    /// A variable that holds a secret or a key.
+    Secret,
     /// `/charges/{id}`
     Path,
     /// `true`, or the name of a header.
@@ -138,6 +140,10 @@ pub(crate) enum NameKind {
     Camel(&'static str),
     /// `order.paid`
     Event,
+    /// An event as its sender calls it: `charge.succeeded`, `pull_request.opened`.
+    Sent,
+    /// An event that is listened to: `order.paid`, `payments.charge.succeeded`.
+    Heard,
     /// `Order`, `ordering.Order`, `Order.place`, `item.product.reserve`.
     Reference,
     /// `eu-central`, `pci-dss`: letters, digits, `-`, `_`, `.`.

@@ -155,12 +155,16 @@ pub(crate) static CACHE: Construct = long(
     "How long an answer may be reused",
     &[
         leaf("for", Leaf::Duration, "How long").required(),
-        leaf("except", FIELD_NAMES, "Fields that are never cached"),
+        leaf(
+            "except",
+            FIELD_NAMES,
+            "Fields that are read anew each time; answers that hold none are reused",
+        ),
     ],
 )
 .short(Phrase { examples: &["5 min"], heads: &[("for", Takes::Words)], words: &[], range: false });
 
-const INPUT: Shape = Shape::Named(NameKind::Snake("an input"), &Shape::One(&FIELD));
+pub(crate) const INPUT: Shape = Shape::Named(NameKind::Snake("an input"), &Shape::One(&FIELD));
 
 pub(crate) static COMMAND: Construct = long(
     "command",

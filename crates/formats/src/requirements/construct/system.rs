@@ -1,7 +1,7 @@
 //! The system as a whole: goals, constraints, tenancy, contexts, traffic, pinned choices.
 
 use super::access::ACTOR;
-use super::behaviour::{EVENT, INTEGRATION, REACTION, SCHEDULE, VIEW, WORKFLOW};
+use super::behaviour::{EVENT, INTEGRATION, JOB, REACTION, SCHEDULE, VIEW, WORKFLOW};
 use super::resource::RESOURCE;
 use super::{
     Construct, GRANT, Leaf, NameKind, Others, Phrase, Shape, Takes, leaf, long, of, was, word,
@@ -41,6 +41,11 @@ pub(crate) static MODEL: Construct = long(
             "schedules",
             Shape::Named(NameKind::Snake("a schedule"), &Shape::One(&SCHEDULE)),
             "Recurring work",
+        ),
+        of(
+            "jobs",
+            Shape::Named(NameKind::Snake("a job"), &Shape::One(&JOB)),
+            "Work that is asked for, and done beside the requests",
         ),
         of(
             "workload",
@@ -200,7 +205,7 @@ pub(crate) static CONTEXT: Construct = long(
         ),
         of(
             "reacts",
-            Shape::Named(NameKind::Event, &Shape::Some(&Shape::One(&REACTION))),
+            Shape::Named(NameKind::Heard, &Shape::Some(&Shape::One(&REACTION))),
             "What it does when an event happens",
         ),
         was(NameKind::Snake("a context")),

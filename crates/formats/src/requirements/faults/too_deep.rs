@@ -48,20 +48,20 @@ mod tests {
         check(
             &block,
             expect![[r#"
-            error[E010]: unknown key `a` in a model
-             --> mainstay.yaml:1:1
-              |
-            1 | a:
-              | ^
-              = help: known here: `mainstay`, `system`, `title`, `summary`, `tenancy`, `goals`, `constraints`, `actors`, `contexts`, `integrations`, `workflows`, `events`, `schedules`, `workload` or `decisions`
+                error[E010]: unknown key `a` in a model
+                 --> mainstay.yaml:1:1
+                  |
+                1 | a:
+                  | ^
+                  = help: known here: `mainstay`, `system`, `title`, `summary`, `tenancy`, `goals`, `constraints`, `actors`, `contexts`, `integrations`, `workflows`, `events`, `schedules`, `jobs`, `workload` or `decisions`
 
-            error[E003]: this is nested deeper than 64 levels; the rest is not read
-              --> mainstay.yaml:65:65
-               |
-            65 |                                                                 a:
-               |                                                                 ^
-               = help: close the levels before it
-        "#]],
+                error[E003]: this is nested deeper than 64 levels; the rest is not read
+                  --> mainstay.yaml:65:65
+                   |
+                65 |                                                                 a:
+                   |                                                                 ^
+                   = help: close the levels before it
+            "#]],
         );
         check(
             &"- ".repeat(10_000),

@@ -43,28 +43,28 @@ mod tests {
         check(
             "system: a\ngoals: { latancy: { p95: 200 ms }, zzz: 1 }\nrecovery: 1\n",
             expect![[r#"
-            error[E010]: unknown key `latancy` in `goals`
-             --> mainstay.yaml:2:10
-              |
-            2 | goals: { latancy: { p95: 200 ms }, zzz: 1 }
-              |          ^^^^^^^
-              = help: did you mean `latency`?
-            2 + goals: { latency: { p95: 200 ms }, zzz: 1 }
+                error[E010]: unknown key `latancy` in `goals`
+                 --> mainstay.yaml:2:10
+                  |
+                2 | goals: { latancy: { p95: 200 ms }, zzz: 1 }
+                  |          ^^^^^^^
+                  = help: did you mean `latency`?
+                2 + goals: { latency: { p95: 200 ms }, zzz: 1 }
 
-            error[E010]: unknown key `zzz` in `goals`
-             --> mainstay.yaml:2:36
-              |
-            2 | goals: { latancy: { p95: 200 ms }, zzz: 1 }
-              |                                    ^^^
-              = help: known here: `peak`, `growth`, `latency`, `availability`, `recovery`, `budget`, `tenants`, `reads`, `peak_to_mean`, `burst`, `popularity`, `payload` or `service_time`
+                error[E010]: unknown key `zzz` in `goals`
+                 --> mainstay.yaml:2:36
+                  |
+                2 | goals: { latancy: { p95: 200 ms }, zzz: 1 }
+                  |                                    ^^^
+                  = help: known here: `peak`, `growth`, `latency`, `availability`, `recovery`, `budget`, `tenants`, `reads`, `peak_to_mean`, `burst`, `popularity`, `payload` or `service_time`
 
-            error[E010]: unknown key `recovery` in a model
-             --> mainstay.yaml:3:1
-              |
-            3 | recovery: 1
-              | ^^^^^^^^
-              = help: known here: `mainstay`, `system`, `title`, `summary`, `tenancy`, `goals`, `constraints`, `actors`, `contexts`, `integrations`, `workflows`, `events`, `schedules`, `workload` or `decisions`
-        "#]],
+                error[E010]: unknown key `recovery` in a model
+                 --> mainstay.yaml:3:1
+                  |
+                3 | recovery: 1
+                  | ^^^^^^^^
+                  = help: known here: `mainstay`, `system`, `title`, `summary`, `tenancy`, `goals`, `constraints`, `actors`, `contexts`, `integrations`, `workflows`, `events`, `schedules`, `jobs`, `workload` or `decisions`
+            "#]],
         );
     }
 }

@@ -1,15 +1,17 @@
-//! Events, views, reactions, integrations, workflows and schedules.
+//! Events, views, reactions, integrations, workflows, schedules and jobs.
 
+use super::types::{self, Declared};
 use super::{access, field, resource, system};
 use crate::requirements::construct::{
-    EVENT, INTEGRATION, METHODS, NameKind, OPERATION, SCHEDULE, STEP, VIEW, WORKFLOW,
+    EVENT, INTEGRATION, JOB, METHODS, NameKind, OPERATION, SCHEDULE, STEP, VIEW, WEBHOOK_EVENT,
+    WEBHOOK_MEMBER, WORKFLOW,
 };
 use crate::requirements::faults::{bad_route, reserved_name};
 use crate::requirements::form::{Form, Reader, Value, ValueKind};
 use crate::requirements::names;
 use ir::model::{
-    Effect, Event, Integration, IntegrationOperation, Reaction, Schedule, Step, Text, View,
-    Workflow,
+    CatchUp, Effect, Event, FieldType, Integration, IntegrationOperation, Job, Reaction, Schedule,
+    Scheme, Step, Text, View, WebhookEvent, WebhookMember, Webhooks, Window, WindowKind, Workflow,
 };
 use ir::{Name, Spanned};
 
@@ -47,10 +49,23 @@ pub(super) fn views<'n>(reader: &mut Reader<'n>, context: &Form<'n>) -> Vec<View
             from: reader.names(&form, "from"),
             key: reader.within("key", |reader| reader.expressions(&form, "key")),
             set: reader.within("set", |reader| reader.expressions(&form, "set")),
+            window: window(reader, &form),
+            late: reader.duration(&form, "late"),
             fresh: reader.duration(&form, "fresh"),
             allow: access::allow(reader, &form, "allow").unwrap_or_default(),
             was: reader.name(&form, "was"),
         })
+    })
+}
+
+fn window<'n>(reader: &mut Reader<'n>, form: &Form<'n>) -> Option<Window> {
+    let form = reader.one(form, "window")?;
+    reader.within("window", |reader| {
+        let tumbling = reader.flag(&form, "tumbling").map(|_| WindowKind::Tumbling);
+        let sliding = reader.duration(&form, "sliding").map(WindowKind::Sliding);
+        let session = reader.flag(&form, "session").map(|_| WindowKind::Session);
+        let size = reader.duration(&form, "size")?;
+        Some(Window { size, kind: tumbling.or(sliding).or(session)? })
     })
 }
 
@@ -102,10 +117,47 @@ pub(super) fn integrations<'n>(reader: &mut Reader<'n>, root: &Form<'n>) -> Vec<
             availability,
             limit: reader.rate(&form, "limit"),
             operations: each(reader, &form, "operations", kind, operation),
+            webhooks: webhooks(reader, &form),
             was: reader.name(&form, "was"),
             name,
         })
     })
+}
+
+/// The webhooks of an integration.
+fn webhooks<'n>(reader: &mut Reader<'n>, integration: &Form<'n>) -> Option<Webhooks> {
+    let form = reader.one(integration, "webhooks")?;
+    reader.within("webhooks", |reader| {
+        let verify = reader.choice(&form, "verify");
+        let secrets = reader.secrets(&form, "secret");
+        let tolerance = reader.duration(&form, "tolerance");
+        let into = reader.name(&form, "into");
+        let events = each(reader, &form, "events", NameKind::Sent, |reader, name, value| {
+            let form = reader.open(&WEBHOOK_EVENT, value);
+            let member = NameKind::Snake("a member");
+            let data = each(reader, &form, "data", member, webhook_member);
+            Some(WebhookEvent { name, data })
+        });
+        let verify = verify?;
+        let scheme = Scheme::ALL.iter().find(|(word, _)| *word == verify.value)?.1;
+        Some(Webhooks { verify: verify.map(|_| scheme), secrets, tolerance, into, events })
+    })
+}
+
+fn webhook_member<'n>(
+    reader: &mut Reader<'n>,
+    name: Name,
+    value: Value<'n>,
+) -> Option<WebhookMember> {
+    let form = reader.open(&WEBHOOK_MEMBER, value);
+    let optional = reader.flag(&form, "optional");
+    let from = reader.text(&form, "from");
+    let slice = reader.scalar(&form, "type")?;
+    let ty = match types::read(slice, &mut reader.faults)? {
+        Declared::Type(ty) => ty,
+        Declared::Many(resource) => FieldType::Many { resource, min: 0, max: 0 },
+    };
+    Some(WebhookMember { name, ty: slice.at(ty), optional, from })
 }
 
 fn operation<'n>(
@@ -261,7 +313,41 @@ pub(super) fn schedules<'n>(reader: &mut Reader<'n>, root: &Form<'n>) -> Vec<Sch
             condition: reader.expression(&form, "where"),
             run: reader.name_or_empty(&form, "do"),
             with: reader.within("with", |reader| reader.expressions(&form, "with")),
+            catch_up: catch_up(reader, &form),
+            overlap: chosen(reader, &form, "overlap"),
             was: reader.name(&form, "was"),
         })
     })
+}
+
+/// All jobs.
+pub(super) fn jobs<'n>(reader: &mut Reader<'n>, root: &Form<'n>) -> Vec<Job> {
+    each(reader, root, "jobs", NameKind::Snake("a job"), |reader, name, value| {
+        let form = reader.open(&JOB, value);
+        Some(Job {
+            name,
+            about: reader.text(&form, "about"),
+            input: field::fields(reader, &form, "input", NameKind::Snake("an input")),
+            run: reader.name_or_empty(&form, "do"),
+            row: reader.expression(&form, "for"),
+            with: reader.within("with", |reader| reader.expressions(&form, "with")),
+            by: access::grants(reader, &form, "by"),
+            priority: chosen(reader, &form, "priority"),
+            retry: reader.whole(&form, "retry"),
+            concurrency: reader.whole(&form, "concurrency"),
+            was: reader.name(&form, "was"),
+        })
+    })
+}
+
+fn catch_up<'n>(reader: &mut Reader<'n>, form: &Form<'n>) -> Option<CatchUp> {
+    let form = reader.one(form, "catch_up")?;
+    reader.within("catch_up", |reader| {
+        let up_to = reader.whole(&form, "up_to");
+        Some(CatchUp { runs: chosen(reader, &form, "runs")?, up_to })
+    })
+}
+
+fn chosen<'n>(reader: &mut Reader<'n>, form: &Form<'n>, key: &'static str) -> Option<Name> {
+    reader.choice(form, key).map(|word| word.map(str::to_owned))
 }

@@ -49,6 +49,7 @@ pub(super) fn model<'n>(reader: &mut Reader<'n>, root: Value<'n>) -> Model {
     model.workflows = behaviour::workflows(reader, &form);
     model.events = behaviour::events(reader, &form);
     model.schedules = behaviour::schedules(reader, &form);
+    model.jobs = behaviour::jobs(reader, &form);
     model.workload = workload(reader, &form);
     model.decisions = pins(reader, &form);
     model
@@ -201,7 +202,7 @@ fn context<'n>(reader: &mut Reader<'n>, name: Name, value: Value<'n>) -> Context
         reacts: reader.within("reacts", |reader| {
             let mut reactions = Vec::new();
             for (key, value) in reader.named(&form, "reacts") {
-                let event = reader.key_name(NameKind::Event, key);
+                let event = reader.key_name(NameKind::Heard, key);
                 reader.within(&key.value, |reader| {
                     for value in several(value) {
                         let form = reader.open(&REACTION, value);

@@ -125,6 +125,8 @@ fn variables_are_collected_with_the_place_that_uses_them() {
     let wanted = [
         ("MAIL_KEY", false, "integrations.mail.auth"),
         ("/run/secret", true, "integrations.mail.auth"),
+        ("MAIL_OLD", false, "integrations.mail.webhooks.secret"),
+        ("/run/secret", true, "integrations.mail.webhooks.secret"),
     ];
     assert_eq!(used, wanted);
 }

@@ -198,6 +198,7 @@ fn leaf(of: Leaf) -> Value {
         Leaf::Bound => typed(NUMBER),
         Leaf::Url => example(STRING, &["${PAYMENTS_URL}", "https://api.example.com"]),
         Leaf::Auth => example(STRING, &["bearer ${PAYMENTS_KEY}"]),
+        Leaf::Secret => object([("type", json!("string")), ("pattern", json!(VARIABLE))]),
         Leaf::Path => object([("type", json!("string")), ("pattern", json!("^/"))]),
         Leaf::Header => typed(&["boolean", "string"]),
         Leaf::Notation => object([("const", json!(1))]),
@@ -214,6 +215,9 @@ fn name(kind: NameKind) -> Value {
 const SNAKE: &str = "^[a-z][a-z0-9_]*$";
 const CAMEL: &str = "^[A-Z][A-Za-z0-9]*$";
 const EVENT: &str = "^[a-z][a-z0-9_]*(\\.[a-z][a-z0-9_]*)*$";
+const SENT: &str = "^[A-Za-z0-9][A-Za-z0-9_.:/-]*$";
+const HEARD: &str = "^[a-z][a-z0-9_]*(\\.[A-Za-z0-9_.:/-]+)?$";
+const VARIABLE: &str = "^\\$\\{[^}]+\\}$";
 const REFERENCE: &str = "^[A-Za-z][A-Za-z0-9_]*(\\.[A-Za-z][A-Za-z0-9_]*)*$";
 const SEGMENT: &str = "^[a-z0-9-]+$";
 const PERCENTILE: &str = "^p[0-9]{1,2}(\\.[0-9]+)?$";
@@ -226,6 +230,8 @@ fn pattern(kind: NameKind) -> Option<&'static str> {
         NameKind::Snake(_) | NameKind::Field => Some(SNAKE),
         NameKind::Camel(_) => Some(CAMEL),
         NameKind::Event => Some(EVENT),
+        NameKind::Sent => Some(SENT),
+        NameKind::Heard => Some(HEARD),
         NameKind::Reference => Some(REFERENCE),
         NameKind::Segment => Some(SEGMENT),
         NameKind::Percentile => Some(PERCENTILE),

@@ -1,6 +1,9 @@
 //! The schema is the committed one, accepts what is right and refuses what is wrong.
 
-use super::{CAMEL, EVENT, PERCENTILE, REFERENCE, ROUTE, SEGMENT, SNAKE, STATUS, json_schema};
+use super::{
+    CAMEL, EVENT, HEARD, PERCENTILE, REFERENCE, ROUTE, SEGMENT, SENT, SNAKE, STATUS, VARIABLE,
+    json_schema,
+};
 use crate::requirements::read::EVERYTHING;
 use crate::requirements::tree::{self, Kind, Node, Scalar, Style};
 use expect_test::expect_file;
@@ -209,6 +212,9 @@ fn matches(pattern: &Value, text: &str) -> bool {
         PERCENTILE => text.strip_prefix('p').is_some_and(|rest| rest.parse::<f64>().is_ok()),
         STATUS => text.parse::<u16>().is_ok_and(|status| (400..600).contains(&status)),
         ROUTE => text.starts_with("GET /"),
+        SENT => text.chars().all(|c| c.is_ascii_alphanumeric() || "_.:/-".contains(c)),
+        HEARD => is_snake(text.split('.').next().unwrap_or_default()),
+        VARIABLE => text.starts_with("${") && text.ends_with('}'),
         "^/" => text.starts_with('/'),
         other => panic!("{other} is no pattern of the schema"),
     }

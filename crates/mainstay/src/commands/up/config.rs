@@ -2,14 +2,18 @@
 
 use super::descriptors::Shares;
 use crate::arguments::up::{Forwarded, LogFormat, Up};
+use crate::failure::{Failure, Outcome};
 use crate::render;
 use ir::architecture::Settings;
+use runtime::adapters::broker::Address;
 use runtime::http::ServerConfig;
 use runtime::http::config::{Drain, Limits, Operator, TlsFiles};
 use runtime::http::cors::Cors;
 use runtime::http::forwarded::{ForwardedHeader, Proxies};
+use runtime::ports::broker::Connect;
 use runtime::telemetry::logs::Format;
 use runtime::webhooks::guard::Guard;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// How often certificate files are looked at.
@@ -26,8 +30,9 @@ pub(super) fn server(
     let seconds = |seconds: u32| Duration::from_secs(u64::from(seconds));
     let body = limits.body_bytes_max.unwrap_or(settings.body_bytes_max);
     let body = usize::try_from(body).unwrap_or(usize::MAX);
+    let import = usize::try_from(limits.import_bytes_max).unwrap_or(usize::MAX);
     let bodies = limits.bodies_bytes_max.map_or_else(
-        || body.saturating_mul(4).max(Limits::default().bodies_bytes_max),
+        || body.max(import).saturating_mul(4).max(Limits::default().bodies_bytes_max),
         |bodies| usize::try_from(bodies).unwrap_or(usize::MAX),
     );
     let request = limits.request_timeout.map_or_else(
@@ -41,6 +46,7 @@ pub(super) fn server(
         workers: limits.threads.map_or(0, usize::from),
         limits: Limits {
             body_bytes_max: body,
+            import_bytes_max: import,
             bodies_bytes_max: bodies,
             connections_max: shares.connections_max,
             request_timeout: request,
@@ -65,6 +71,17 @@ pub(super) fn server(
 /// Where webhooks may go.
 pub(super) fn webhooks(arguments: &Up, production: bool) -> Guard {
     Guard { allowed: arguments.edge.webhooks_allowed.clone(), https_only: production }
+}
+
+/// Where events go, and come from.
+pub(super) fn broker(arguments: &Up) -> Outcome<Option<Arc<dyn Connect>>> {
+    let Some(url) = &arguments.broker.broker else { return Ok(None) };
+    let address = Address::parse(url).map_err(|why| {
+        Failure::new("can't start")
+            .caused_by(why)
+            .hint("`--broker` takes an address such as `nats://127.0.0.1:4222`")
+    })?;
+    Ok(Some(Arc::new(address)))
 }
 
 /// The form of log lines: as asked for, else what suits who reads them.

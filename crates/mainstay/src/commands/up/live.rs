@@ -14,6 +14,7 @@ use ir::architecture::Architecture;
 use ir::migration::Snapshot;
 use runtime::ingress::rest::{Former, Serving};
 use runtime::plan::Plan;
+use runtime::webhooks::inbound::Secrets;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -47,7 +48,9 @@ struct Next {
 impl Next {
     fn serving(&self, stores: &Stores) -> Serving {
         let identify = Arc::clone(&self.callers) as _;
-        Serving { plan: Arc::clone(&self.plan), stores: stores.ports(), identify }
+        let designed = &self.designed;
+        let (secrets, _) = environment::senders(&designed.architecture.model, &designed.home);
+        Serving { plan: Arc::clone(&self.plan), stores: stores.ports(), identify, secrets }
     }
 }
 
@@ -240,13 +243,19 @@ impl Running<'_> {
         }
     }
 
+    /// What senders of webhooks prove themselves by.
+    pub(super) fn secrets(&self) -> Secrets {
+        environment::senders(&self.designed.architecture.model, &self.designed.home).0
+    }
+
     /// The old model goes on, on stores of its own again.
     pub(super) fn back(&mut self, former: Former, failure: Failure) -> Failure {
         match Stores::open(&self.designed.architecture, &self.home, self.shares, &self.replicas) {
             Ok(stores) => {
                 let identify = Arc::clone(&self.callers) as _;
-                let (plan, ports) = (Arc::clone(&self.plan), stores.ports());
-                self.backend.swap(Serving { plan, stores: ports, identify });
+                let (plan, stores_now) = (Arc::clone(&self.plan), stores.ports());
+                let secrets = self.secrets();
+                self.backend.swap(Serving { plan, stores: stores_now, identify, secrets });
                 self.stores = stores;
                 failure
             }

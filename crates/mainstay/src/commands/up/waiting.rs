@@ -58,12 +58,6 @@ fn upkeep(model: &Model) -> Vec<String> {
         })
     };
     let full = |context: &str, name: &ir::Name| format!("{context}.{name}");
-    let cached = resources().filter(|(_, resource)| resource.cache.is_some());
-    say(
-        "caches",
-        cached.map(|(context, resource)| full(context, &resource.name)).collect(),
-        "every read goes to the store",
-    );
     let kept = resources()
         .filter(|(_, resource)| resource.rows.as_ref().is_some_and(|rows| rows.keep.is_some()));
     say(

@@ -10,7 +10,7 @@ use super::read::Value;
 use super::readers::Readers;
 use super::write::{Apply, Fault};
 use super::{audit, shared, system};
-use crate::adapters::sql::events::POSTGRESQL;
+use crate::adapters::sql::events::{POSTGRESQL, operations};
 use crate::ports::clock::{Randomness, SystemRandomness};
 use crate::ports::store::{Bindings, CommitError, Unavailable, Write, WriteSet};
 use std::sync::Arc;
@@ -131,7 +131,8 @@ fn counts_alone(set: &WriteSet) -> bool {
         && set.outbox.is_empty()
         && set.audit.is_empty()
         && set.consumed.is_none()
-        && set.projected.is_none();
+        && set.projected.is_none()
+        && set.operated.is_none();
     bare && set.writes.iter().all(counts)
 }
 
@@ -169,7 +170,7 @@ async fn once(
 /// entries in the audit trail would be there already, or its checkpoint elsewhere.
 fn names_itself(set: &WriteSet) -> bool {
     let inserts = |write: &Write| matches!(write, Write::Insert { .. });
-    let follows = set.consumed.is_some() || set.projected.is_some();
+    let follows = set.consumed.is_some() || set.projected.is_some() || set.operated.is_some();
     follows || set.answer.is_some() || !set.audit.is_empty() || set.writes.iter().any(inserts)
 }
 
@@ -209,6 +210,10 @@ async fn is_done(places: &Places, place: &Place<'_>, set: &WriteSet) -> bool {
 /// none.
 async fn has_followed(readers: &Readers, session: &Session, set: &WriteSet) -> Option<bool> {
     let (asked, position) = match (&set.consumed, &set.projected) {
+        _ if set.operated.is_some() => {
+            let operated = set.operated.as_ref()?;
+            (operations::POSTGRESQL.is_operated(operated), None)
+        }
         (Some(consumed), _) => (POSTGRESQL.is_consumed(&consumed.consumer, consumed.event), None),
         (None, Some(projected)) => {
             let (consumer, source) = (&projected.consumer, &projected.source);

@@ -3,6 +3,7 @@
 use super::base::{Base, Threads};
 use super::error::OpenError;
 use super::events::Listening;
+use super::hearing::Told;
 use super::link::{Parameter, Session};
 use super::presence::fingerprint;
 use super::read::Texts;
@@ -58,6 +59,8 @@ pub(super) struct Places {
     pub(super) config: PostgresConfig,
     /// Those who wait for events.
     pub(super) listening: Listening,
+    /// Those who keep answers.
+    pub(super) hearing: Told,
     /// Tenants whose place is made.
     known: RwLock<BTreeMap<Arc<str>, Known>>,
     /// Counts looks at them.
@@ -167,6 +170,7 @@ impl Places {
                 replicas,
                 config,
                 listening: Listening::default(),
+                hearing: Told::default(),
                 known,
                 looks,
                 making,

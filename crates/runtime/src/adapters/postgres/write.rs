@@ -7,9 +7,9 @@ use super::base::Base;
 use super::cells::{Bound, Bytes};
 use super::error::{is_refusal, misshapen};
 use super::link::{Link, Parameter, Session};
-use super::{audit, system};
+use super::{audit, hearing, system};
 use crate::adapters::sql::dialect::TENANT;
-use crate::adapters::sql::events::{Asked, POSTGRESQL};
+use crate::adapters::sql::events::{Asked, POSTGRESQL, operations};
 use crate::adapters::sql::plan::{self, Action, Context, INSERT_ROWS_MAX, Plan, Slot, TablePlan};
 use crate::adapters::sql::shape::Cell;
 use crate::ports::audit::Entry;
@@ -151,6 +151,17 @@ impl<'a> Apply<'a> {
         for row in &set.outbox {
             work.push(Work::Step(self.publish(row)));
         }
+        if let Some(told) = &set.told {
+            let row = Row { write: 0, resource: ResourceId(0), record: None };
+            let (text, values) = (hearing::TELL.into(), vec![text(told)]);
+            work.push(Work::Step(Step {
+                text,
+                values,
+                row,
+                nothing: Nothing::Fine,
+                several: false,
+            }));
+        }
         // The last: whoever holds the head of a chain waits for nothing but the disk.
         let entries = audit::in_order(&set.audit, self.tenant);
         work.extend(entries.into_iter().map(|entry| Work::Step(self.append(entry))));
@@ -167,6 +178,11 @@ impl<'a> Apply<'a> {
         if let Some(consumed) = &set.consumed {
             add(POSTGRESQL.consume(consumed, &set.tenant), Nothing::Consumed);
             add(POSTGRESQL.let_go(&consumed.consumer, consumed.event), Nothing::Fine);
+        }
+        let operated = set.operated.iter();
+        let operated = operated.flat_map(|one| operations::POSTGRESQL.operate(one));
+        for (at, asked) in operated.enumerate() {
+            add(asked, if at == 0 { Nothing::Fenced } else { Nothing::Fine });
         }
         if let Some(projected) = &set.projected {
             add(POSTGRESQL.project(projected, &set.tenant), Nothing::Fenced);
@@ -190,7 +206,7 @@ impl<'a> Apply<'a> {
     }
 
     fn publish(&self, event: &'a OutboxRow) -> Step<'a> {
-        let resource = self.plan.domain.full_name(event.resource);
+        let resource = event.about.name(&self.plan.domain);
         let values = vec![
             cell(plan::id(event.id)),
             cell(plan::tenant(self.tenant)),
@@ -201,7 +217,7 @@ impl<'a> Apply<'a> {
             text(&event.data),
             event.trace.as_deref().map_or(cell(Cell::Null), text),
         ];
-        let row = Row { write: 0, resource: event.resource, record: None };
+        let row = Row { write: 0, resource: ResourceId(0), record: None };
         Step { text: system::PUBLISH.into(), values, row, nothing: Nothing::Fine, several: false }
     }
 

@@ -12,6 +12,7 @@ use std::sync::Arc;
 
 pub(crate) mod held;
 pub(crate) mod hooks;
+pub(crate) mod operations;
 pub(crate) mod trim;
 
 /// How a dialect names what the statements speak of.

@@ -3,7 +3,7 @@
 use super::error::{misshapen, unavailable};
 use super::layout::{File, Layout};
 use super::link::{Link, bind};
-use super::{audit, events, system};
+use super::{audit, events, operations, system};
 use crate::adapters::sql::plan::{self, Context, Plan, Slot, TablePlan};
 use crate::adapters::sql::shape::Cell;
 use crate::ports::audit::Along;
@@ -56,11 +56,12 @@ pub(super) fn apply(
         return Err(CommitError::AnswerExists);
     }
     events::follow(link, set)?;
+    operations::operate(link, set)?;
     for (at, write) in set.writes.iter().enumerate() {
         apply.write(at, write)?;
     }
     for row in &set.outbox {
-        let resource = apply.plan().domain.full_name(row.resource);
+        let resource = row.about.name(&apply.plan().domain);
         system::publish(link, row, apply.tenant, &resource).map_err(|error| broken(&error))?;
     }
     let along = apply.along.take();

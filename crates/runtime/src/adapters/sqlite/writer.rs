@@ -287,6 +287,7 @@ impl Writer {
             && set.audit.is_empty()
             && set.consumed.is_none()
             && set.projected.is_none()
+            && set.operated.is_none()
     }
 
     fn raise(&self, set: WriteSet, file: &File, now: i64) -> Result<(), Unavailable> {

@@ -3,6 +3,7 @@
 use super::*;
 use crate::adapters::sqlite::{DataDirectory, SqliteStore};
 use crate::ports::store::{ChildChange, Unavailable};
+use crate::ports::transfer::Plain;
 use crate::transfer::{Follow, Followed};
 use std::cell::Cell;
 

@@ -47,8 +47,12 @@ impl Edge {
         request: &mut Request,
         body: &mut Option<Incoming>,
     ) -> Result<Intake, Problem> {
+        let bytes_max = match self.service.takes_rows(request) {
+            true => self.limits.import_bytes_max.max(self.limits.body_bytes_max),
+            false => self.limits.body_bytes_max,
+        };
         if let Some(unread) = body.as_ref() {
-            body::check_length(unread, &self.limits)?;
+            body::check_length(unread, bytes_max)?;
         }
         let slot = self.slot()?;
         let (trace, deadline) = (request.trace.trace_id, request.deadline);
@@ -61,7 +65,8 @@ impl Edge {
         if let Some(body) = body.take() {
             // Until it is known to be whole; what is left of it would be taken for a request.
             arrival.unread = true;
-            let reading = body::Reading { channel, bodies: &self.bodies, limits: &self.limits };
+            let (bodies, limits) = (&self.bodies, &self.limits);
+            let reading = body::Reading { channel, bodies, limits, bytes_max };
             request.body = reading.read(body, &mut held).await?;
             arrival.unread = false;
         }

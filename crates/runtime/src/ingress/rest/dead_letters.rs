@@ -35,7 +35,15 @@ fn admitted(live: &Live, call: &Call) -> Result<Vec<String>, Failure> {
     if plan.domain.tenancy.is_some() && call.tenant.is_none() {
         return Err(Box::new(tenant::unknown(&plan.domain)));
     }
-    let resources = resources(plan, call);
+    let mut resources = resources(plan, call);
+    // What comes from outside is nobody's row: it is for who looks after rows of its context.
+    for receiver in &plan.domain.receivers {
+        let name = plan.domain.sender_name(receiver);
+        let context = name.split_once('.').map(|(context, _)| format!("{context}."));
+        if context.is_some_and(|context| resources.iter().any(|one| one.starts_with(&context))) {
+            resources.push(name);
+        }
+    }
     if resources.is_empty() {
         let detail = "dead letters are for who may read and change every row of a resource";
         return Err(Box::new(Problem::new(kinds::FORBIDDEN).detail(detail)));

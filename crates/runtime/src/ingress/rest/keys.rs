@@ -90,7 +90,7 @@ impl Asked<'_> {
     }
 
     /// Names of the caller's roles: they decide what an answer shows.
-    fn roles(&self) -> Vec<&[u8]> {
+    pub(super) fn roles(&self) -> Vec<&[u8]> {
         let Some(principal) = &self.call.principal else { return Vec::new() };
         let Who::Actor(actor) = principal.who else { return Vec::new() };
         let names = &self.live.engine.plan.domain.actors[actor.index()].roles;

@@ -26,7 +26,7 @@ use std::fmt::Write;
 const SORT_KEYS_MAX: usize = 4;
 
 /// The parameters of a list.
-struct Parameters<'a> {
+pub(super) struct Parameters<'a> {
     wish: Wish<'a>,
     limit: u32,
     cursor: Option<String>,
@@ -38,6 +38,35 @@ struct Parameters<'a> {
     raw: String,
 }
 
+/// A page with all that it takes to show it.
+pub(super) struct Listed<'a> {
+    unit: Unit<'a>,
+    /// The rows.
+    pub(super) page: Page,
+    wish: Wish<'a>,
+    children: Vec<FieldId>,
+    expanded: Rows,
+    /// The cursor behind them, where there are more.
+    pub(super) next: Option<String>,
+    /// The query without cursor, as it came.
+    raw: String,
+}
+
+impl Listed<'_> {
+    /// What is shown of its rows, to who asked.
+    pub(super) fn view<'v>(&'v self, asked: &'v Asked<'_>) -> View<'v> {
+        View {
+            plan: &asked.live.engine.plan,
+            call: Some(asked.call),
+            rows: &self.unit.rows,
+            fields: self.wish.fields.as_deref(),
+            children: Children::Expanded(&self.children),
+            expands: &self.wish.expands,
+            expanded: &self.expanded,
+        }
+    }
+}
+
 impl<'a> Asked<'a> {
     /// `GET /v1/orders`
     pub(super) async fn list(&self) -> Result<Response, Failure> {
@@ -47,8 +76,40 @@ impl<'a> Asked<'a> {
             Some(view) => self.caught_up(view).boxed().await?,
             None => None,
         };
+        let listed = self.listed(resource, None).await?;
+        let (view, next, raw) = (listed.view(self), listed.next.as_deref(), &listed.raw);
+        let body = page_body(&view, resource, &listed.page, next);
+        let tag = http::HeaderValue::from_str(&format!("\"{:016x}\"", tag::hash(&body)));
+        let tag = tag.unwrap_or_else(|_| http::HeaderValue::from_static("\"\""));
+        let mut response = if !self.whole && etag::unchanged(self.request, &tag)? {
+            Response::new(StatusCode::NOT_MODIFIED)
+        } else {
+            Response::json(StatusCode::OK, body)
+        };
+        response.headers.insert(header::ETAG, tag);
+        if let Some(next) = next {
+            let path = self.request.path();
+            let between = if raw.is_empty() { "" } else { "&" };
+            let link = format!("<{path}?{raw}{between}cursor={next}>; rel=\"next\"");
+            response = response.header(header::LINK, &link);
+        }
+        if let Some(waited) = waited {
+            let applied = header::HeaderName::from_static("preference-applied");
+            response = response.header(applied, &waited);
+        }
+        Ok(response)
+    }
+
+    /// A page with all that it takes to show it; of so many rows where somebody else than the
+    /// client says how many.
+    pub(super) async fn listed(
+        &self,
+        resource: ResourceId,
+        rows_max: Option<u32>,
+    ) -> Result<Listed<'a>, Failure> {
         let Parameters { wish, limit, cursor, sort, filters, search, binding, raw } =
             self.list_parameters(resource)?;
+        let limit = rows_max.unwrap_or(limit);
         let after = match cursor {
             None => None,
             Some(cursor) => {
@@ -78,35 +139,7 @@ impl<'a> Asked<'a> {
         } else {
             Rows::default()
         };
-        let view = View {
-            plan: &self.live.engine.plan,
-            call: Some(self.call),
-            rows: &unit.rows,
-            fields: wish.fields.as_deref(),
-            children: Children::Expanded(&children),
-            expands: &wish.expands,
-            expanded: &expanded,
-        };
-        let body = page_body(&view, resource, &page, next.as_deref());
-        let tag = http::HeaderValue::from_str(&format!("\"{:016x}\"", tag::hash(&body)));
-        let tag = tag.unwrap_or_else(|_| http::HeaderValue::from_static("\"\""));
-        let mut response = if etag::unchanged(self.request, &tag)? {
-            Response::new(StatusCode::NOT_MODIFIED)
-        } else {
-            Response::json(StatusCode::OK, body)
-        };
-        response.headers.insert(header::ETAG, tag);
-        if let Some(next) = next {
-            let path = self.request.path();
-            let between = if raw.is_empty() { "" } else { "&" };
-            let link = format!("<{path}?{raw}{between}cursor={next}>; rel=\"next\"");
-            response = response.header(header::LINK, &link);
-        }
-        if let Some(waited) = waited {
-            let applied = header::HeaderName::from_static("preference-applied");
-            response = response.header(applied, &waited);
-        }
-        Ok(response)
+        Ok(Listed { unit, page, wish, children, expanded, next, raw })
     }
 
     /// Children that the answer shows.
@@ -121,11 +154,19 @@ impl<'a> Asked<'a> {
         children
     }
 
-    fn list_parameters(&self, resource: ResourceId) -> Result<Parameters<'a>, Failure> {
+    /// Whose cursors a list takes. Where every caller gets the same pages, one takes another's.
+    fn list_reader(&self) -> &str {
+        match &self.operation.caching {
+            Some(caching) if caching.everyone => "",
+            Some(_) | None => caller_name(self.call),
+        }
+    }
+
+    pub(super) fn list_parameters(&self, resource: ResourceId) -> Result<Parameters<'a>, Failure> {
         let settings = &self.live.engine.plan.settings;
         let mut binding = Binding::new(&self.backend.cursor_key);
         binding.add(self.operation.id.as_bytes());
-        binding.add(caller_name(self.call).as_bytes());
+        binding.add(self.list_reader().as_bytes());
         binding.add(self.call.tenant.as_deref().unwrap_or_default().as_bytes());
         let mut all = Parameters {
             wish: Wish::default(),

@@ -61,7 +61,7 @@ pub(super) fn body_form(request: &Request, patch: bool) -> Result<(), Failure> {
 }
 
 /// The body is not coded, for a decoder could be made to unpack what no limit has seen.
-fn plain(request: &Request) -> Result<(), Failure> {
+pub(super) fn plain(request: &Request) -> Result<(), Failure> {
     let mut codings = request.headers.get_all(header::CONTENT_ENCODING).iter();
     let is_plain = |coding: &HeaderValue| {
         coding.to_str().is_ok_and(|coding| coding.trim().eq_ignore_ascii_case("identity"))
@@ -76,9 +76,18 @@ fn plain(request: &Request) -> Result<(), Failure> {
 
 /// The client wants no representation back (RFC 7240).
 pub(super) fn minimal(request: &Request) -> bool {
+    prefers(request, "return=minimal")
+}
+
+/// The client would rather not wait (RFC 7240).
+pub(super) fn respond_async(request: &Request) -> bool {
+    prefers(request, "respond-async")
+}
+
+fn prefers(request: &Request, wanted: &str) -> bool {
     let preferences = request.headers.get_all("prefer").iter();
     preferences
         .filter_map(|value| value.to_str().ok())
         .flat_map(|value| value.split(','))
-        .any(|preference| preference.trim().eq_ignore_ascii_case("return=minimal"))
+        .any(|preference| preference.trim().eq_ignore_ascii_case(wanted))
 }

@@ -160,7 +160,7 @@ impl<'a> Asked<'a> {
         let tag = Tag::of(record.version, &body);
         etag::still(self.request, tag)?;
         let tag = etag::value(tag);
-        let mut response = if etag::unchanged(self.request, &tag)? {
+        let mut response = if !self.whole && etag::unchanged(self.request, &tag)? {
             Response::new(StatusCode::NOT_MODIFIED)
         } else {
             Response::json(StatusCode::OK, body)

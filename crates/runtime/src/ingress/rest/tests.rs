@@ -3,6 +3,7 @@
 mod access;
 mod basics;
 mod batch;
+mod cached;
 mod children;
 mod conditional;
 mod events;

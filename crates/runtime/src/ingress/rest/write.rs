@@ -134,7 +134,7 @@ impl Asked<'_> {
 
     /// A tenant that has no place of its own yet is made by a caller who proved who it is: else
     /// anybody could have one made for each name that a host can have.
-    async fn known_tenant(&self, resource: ResourceId) -> Result<(), Failure> {
+    pub(super) async fn known_tenant(&self, resource: ResourceId) -> Result<(), Failure> {
         let (call, engine) = (self.call, &self.live.engine);
         let own = call.tenant.is_some() && !engine.plan.domain.resource(resource).shared;
         if call.principal.is_some() || !own || engine.store(resource).knows(&call.tenant).await? {

@@ -5,7 +5,7 @@ use crate::ports::events::{
     Attempt, Claim, Consumed, EventQuery, Eventing, Extent, Held, HeldQuery, Logged, Part, Place,
     Projected, Refused, Remedy, Settled, Span, State, Trim,
 };
-use crate::ports::store::OutboxRow;
+use crate::ports::store::{About, OutboxRow};
 use std::collections::BTreeSet;
 use std::time::Duration;
 
@@ -35,7 +35,7 @@ pub(super) fn event(id: u128, row: u128) -> OutboxRow {
     OutboxRow {
         id,
         event: "thing.changed".to_owned(),
-        resource: THING,
+        about: About::Row(THING),
         row,
         time: NOW,
         data: format!("{{\"id\":{id}}}"),

@@ -1,7 +1,7 @@
 //! Sets of changes: versions, atomicity, answers, groups, counters, restarts.
 
 use super::*;
-use crate::ports::store::{OutboxRow, StoredAnswer};
+use crate::ports::store::{About, OutboxRow, StoredAnswer};
 use std::time::Duration;
 
 fn count_of(bench: &Bench, id: u128) -> Value {
@@ -102,7 +102,7 @@ fn event(id: u128) -> OutboxRow {
     OutboxRow {
         id,
         event: "thing.changed".to_owned(),
-        resource: THING,
+        about: About::Row(THING),
         row: id,
         time: NOW,
         data: "{}".to_owned(),

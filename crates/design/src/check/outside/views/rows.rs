@@ -2,19 +2,29 @@
 
 use super::super::Outside;
 use super::rebuilt::rebuilt;
+use crate::check::e104_window;
 use crate::check::typing::literal;
 use crate::check::typing::literals::PRECISION_MAX;
 use crate::naming;
 use ir::domain::{
     Access, ContextId, Event, EventId, Field, FieldId, Fold, Grant, Kind, Resource, Source, View,
+    Window, Windows,
 };
 use ir::expr::{Aggregate, EventMeta, Expr, ExprKind, FieldRef, Function, Operator, Type};
-use ir::model::{self, FieldType, OnDelete};
+use ir::model::{self, FieldType, OnDelete, WindowKind};
 use ir::source::{Name, Span};
 use ir::value::Value;
 
 /// The last key of a view that folds money of any currency.
 const CURRENCY: &str = "currency";
+
+/// Seconds that an event may be late where the model does not say it.
+pub(crate) const LATE_SECONDS: f64 = 60.0;
+
+/// A whole number that a float holds exactly.
+fn micros(seconds: f64) -> i64 {
+    (seconds * 1e6).round().clamp(0.0, 1e15) as i64
+}
 
 /// A view whose members are typed.
 pub(super) struct Typed<'a> {
@@ -45,25 +55,36 @@ pub(super) fn view(
         let field = rows.field(name, expr, rows.nullable(expr));
         rows.fields.push(field);
     }
+    let window = view.window.as_ref().map(|_| rows.window());
     let values = rows.values(&given);
-    let names: Vec<&str> = key.iter().chain(&given).map(|(name, _)| *name).collect();
-    let members = members(&view.key, &view.set);
+    let window = view.window.as_ref().zip(window).map(|(asked, fields)| {
+        let late = view.late.as_ref().map_or(LATE_SECONDS, |late| late.value);
+        rows.windows(asked, late, fields)
+    });
+    let windows: Vec<&str> = window.iter().flat_map(|_| e104_window::MEMBERS).collect();
+    let own = key.iter().map(|(name, _)| &**name).chain(windows.iter().copied());
+    let names: Vec<&str> = own.chain(given.iter().map(|(name, _)| *name)).collect();
+    let mut members = members(&view.key, &view.set);
+    members.extend(windows);
     let read = read.into_iter().map(|grant| of_row(grant, &members, &names, &rows.fields));
     let read = read.collect();
     let ids = (0..key.len()).map(FieldId::of);
     let keys: Vec<(FieldId, Expr)> = ids.zip(key.into_iter().map(|(_, expr)| expr)).collect();
     let path = view.path.as_ref().map(|path| path.value.clone());
-    let from_names: Vec<String> = view.from.iter().map(|name| format!("`{name}`")).collect();
     Some(View {
         rows: Resource {
             name: view.name.value.clone(),
-            about: format!("Made of {}", from_names.join(", ")),
+            about: format!("Made of {}", events_of(view)),
             context,
             path: path.unwrap_or_else(|| naming::view_path(view.name.as_str())),
             owner: None,
             shared: rows.shared(),
             uniques: vec![ir::domain::Unique {
-                fields: keys.iter().map(|(field, _)| *field).collect(),
+                fields: keys
+                    .iter()
+                    .map(|(field, _)| *field)
+                    .chain(window.iter().flat_map(|window| [window.start, window.end]))
+                    .collect(),
                 when: None,
             }],
             fields: rows.fields,
@@ -74,13 +95,26 @@ pub(super) fn view(
             emits: Vec::new(),
             idempotency_required: false,
             if_match_required: false,
+            cache: None,
         },
         from,
         key: keys,
         folds: rows.folds,
         values,
         fresh_seconds: view.fresh.as_ref().map_or(f64::INFINITY, |fresh| fresh.value),
+        window,
     })
+}
+
+/// The events that a view is made of, as they are written.
+fn events_of(view: &model::View) -> String {
+    let names: Vec<String> = view.from.iter().map(|name| format!("`{name}`")).collect();
+    names.join(", ")
+}
+
+/// The members of a window, with their types.
+pub(super) fn window_members() -> impl Iterator<Item = (&'static str, Type)> {
+    e104_window::MEMBERS.into_iter().zip([Type::Timestamp, Type::Timestamp, Type::Bool])
 }
 
 /// The members in the order of the scope that conditions were typed in.
@@ -114,6 +148,57 @@ struct Rows<'a, 'm> {
 }
 
 impl Rows<'_, '_> {
+    /// The fields of a window: its ends, and whether it is closed.
+    fn window(&mut self) -> [FieldId; 3] {
+        let abouts = [
+            "First moment of the window",
+            "First moment behind the window; of a session, its last event and the pause",
+            "Nothing changes the row any more",
+        ];
+        let mut ids = [FieldId::of(0); 3];
+        for (at, ((name, ty), about)) in window_members().zip(abouts).enumerate() {
+            let kind = match ty {
+                Type::Bool => ExprKind::Literal(Value::Bool(false)),
+                _ => ExprKind::EventMeta(EventMeta::Time),
+            };
+            let field = self.field(name, &Expr { kind, ty }, false);
+            ids[at] = FieldId::of(self.fields.len());
+            self.fields.push(Field { about: about.to_owned(), ..field });
+        }
+        ids
+    }
+
+    /// The windows with the fields behind them, which nobody sees.
+    fn windows(
+        &mut self,
+        asked: &model::Window,
+        late: f64,
+        [start, end, closed]: [FieldId; 3],
+    ) -> Window {
+        let time = Expr { kind: ExprKind::EventMeta(EventMeta::Time), ty: Type::Timestamp };
+        let seen = self.kept("window", Aggregate::Max, Some(&time), &Type::Timestamp);
+        let ExprKind::Field(FieldRef::Field(seen)) = seen.kind else {
+            unreachable!("what is kept is a field")
+        };
+        let size_micros = micros(asked.size.value);
+        let windows = match &asked.kind {
+            WindowKind::Tumbling => Windows::Tumbling { size_micros },
+            WindowKind::Sliding(every) => {
+                Windows::Sliding { size_micros, every_micros: micros(every.value) }
+            }
+            WindowKind::Session => Windows::Session { gap_micros: size_micros },
+        };
+        let group = matches!(windows, Windows::Session { .. }).then(|| {
+            let id = FieldId::of(self.fields.len());
+            let kind = ExprKind::EventMeta(EventMeta::Id);
+            let name = self.unused("window_group".to_owned());
+            let field = self.field(&name, &Expr { kind, ty: Type::Uuid }, false);
+            self.fields.push(Field { secret: true, filterable: false, ..field });
+            id
+        });
+        Window { windows, late_micros: micros(late), start, end, closed, seen, group }
+    }
+
     /// The currency of money of any currency that is folded: amounts of unlike currencies have no
     /// sum, so that each currency has a row of its own.
     fn currency(&self, key: &[(&str, Expr)], values: &[(&str, Expr)]) -> Option<(String, Expr)> {
@@ -219,7 +304,11 @@ impl Rows<'_, '_> {
             Aggregate::Max => "max",
             Aggregate::Avg => "avg",
         };
-        let wished = format!("{name}_{word}");
+        self.unused(format!("{name}_{word}"))
+    }
+
+    /// That name, or one like it.
+    fn unused(&self, wished: String) -> String {
         let mut free = wished.clone();
         let mut number = 2;
         while self.fields.iter().any(|field| field.name == free) {

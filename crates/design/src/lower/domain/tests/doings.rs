@@ -207,3 +207,57 @@ fn a_value_that_reads_an_event_outside_of_a_fold_is_told() {
     "#]],
     );
 }
+
+#[test]
+fn a_window_parts_the_rows_of_a_key_and_has_fields_of_its_own() {
+    let model = selling(
+        "      Sold:
+        from: order.sold
+        key: { sku: event.sku }
+        set: { sold: count(), last: max(event.time), mean: avg(event.count) }
+        window: 30 min session
+        allow: { read: [customer, staff when closed && sold > 1] }
+      Busy:
+        from: order.sold
+        key: {}
+        set: { sold: count() }
+        window: 10 min sliding 1 min
+        late: 5 s
+        allow: { read: staff }
+",
+    );
+    let domain = lowered(&model);
+    expect![[r#"
+        of order.sold within inf
+        sales.Sold /sold
+          sku: String ..20 computed event.sku
+          window_start: Timestamp computed event.time
+          window_end: Timestamp computed event.time
+          closed: Bool computed false
+          sold: Int computed count()
+          last: Timestamp computed max(event.time)
+          mean: Decimal { precision: 18, scale: 6 } computed (mean_sum / sold)
+          mean_sum: Int computed sum(event.count) secret unfiltered
+          window_group: Uuid computed event.id_of_event secret unfiltered
+          unique [sku window_start window_end]
+          read: `customer` customer, `staff when closed && sold > 1` staff when (closed && (sold > 1))
+          key sku = event.sku
+          fold sold = Count()
+          fold last = Max(event.time)
+          fold mean_sum = Sum(event.count)
+          value mean = (mean_sum / sold)
+          Session { gap_micros: 1800000000 } late 60000000: window_start window_end closed last window_group
+        view of order.sold within inf
+        sales.Busy /busy
+          window_start: Timestamp computed event.time
+          window_end: Timestamp computed event.time
+          closed: Bool computed false
+          sold: Int computed count()
+          window_max: Timestamp computed max(event.time) secret unfiltered
+          unique [window_start window_end]
+          read: `staff` staff
+          fold sold = Count()
+          fold window_max = Max(event.time)
+          Sliding { size_micros: 600000000, every_micros: 60000000 } late 5000000: window_start window_end closed window_max
+    "#]].assert_eq(dump(&domain).split_once("\nview ").expect("views").1);
+}

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::ports::events::Logged;
-use crate::ports::store::OutboxRow;
+use crate::ports::store::{About, OutboxRow};
 use std::time::Duration;
 use tokio::runtime::Runtime;
 
@@ -16,7 +16,7 @@ async fn publish(store: &PostgresStore, id: u128) {
     let event = OutboxRow {
         id,
         event: "thing.changed".to_owned(),
-        resource: THING,
+        about: About::Row(THING),
         row: id,
         time: 0,
         data: "{}".to_owned(),

@@ -9,6 +9,14 @@ use std::sync::Arc;
 const ANSWERS: &str = "DELETE FROM \"mainstay\".\"idempotency\" WHERE EXISTS (SELECT 1 FROM \
                        unnest($1::text[]) AS id WHERE position(convert_to(id, 'UTF8') IN \
                        \"body\") > 0 OR position(id IN \"headers\"::text) > 0)";
+/// What an export made is whole or gone: one that holds one of these rows goes as an operation.
+const EXPORTS: &str = "DELETE FROM \"mainstay\".\"operations\" WHERE \"id\" IN (SELECT \
+                       c.\"operation\" FROM \"mainstay\".\"operation_chunks\" c WHERE c.\"part\" \
+                       = 'result' AND EXISTS (SELECT 1 FROM unnest($1::text[]) AS id WHERE \
+                       position(id IN c.\"data\") > 0))";
+/// And then all that was kept of it.
+const PIECES: &str = "DELETE FROM \"mainstay\".\"operation_chunks\" c WHERE NOT EXISTS (SELECT 1 \
+                      FROM \"mainstay\".\"operations\" o WHERE o.\"id\" = c.\"operation\")";
 const EVENTS: &str = "UPDATE \"mainstay\".\"outbox\" SET \"data\" = (\"data\"::jsonb - \
                       $1::text[])::json WHERE \"resource\" = $2 AND \"row_id\"::text = \
                       ANY($3::text[]) AND \"data\"::jsonb ?| $1::text[]";
@@ -33,6 +41,9 @@ impl PostgresTransfer {
                         let ids = hex(rows);
                         let answers = link.execute(ANSWERS, &[&ids]).await;
                         forgotten.answers += answers.map_err(failed)?;
+                        if link.execute(EXPORTS, &[&ids]).await.map_err(failed)? > 0 {
+                            link.execute(PIECES, &[]).await.map_err(failed)?;
+                        }
                         let values: [&(dyn tokio_postgres::types::ToSql + Sync); 3] =
                             [&trace.members, &trace.resource, &ids];
                         let events = link.execute(EVENTS, &values).await;

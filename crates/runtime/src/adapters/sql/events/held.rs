@@ -44,7 +44,8 @@ impl Tables {
         Asked::with(text, cells)
     }
 
-    /// Holds an event, or changes what is known of it.
+    /// Holds an event, or changes what is known of it. What a broker delivers again, behind its own
+    /// first delivery, changes nothing.
     pub(crate) fn hold<'q>(self, part: &'q Part, held: &'q Held) -> Asked<'q> {
         let (Self { deliveries, .. }, s) = (self, self.sign);
         let values: Vec<_> = (1..=19).map(|at| format!("{s}{at}")).collect();
@@ -57,7 +58,8 @@ impl Tables {
             "INSERT INTO {deliveries} (\"id\", \"consumer\", \"source\", \"part\", \"position\", \
              \"event_id\", \"tenant\", \"event\", \"resource\", \"row_id\", \"time\", \"data\", \
              \"trace\", \"state\", \"attempts\", \"due\", \"since\", \"errors\", \"edited\") \
-             VALUES ({}) ON CONFLICT (\"id\") DO UPDATE SET {}",
+             VALUES ({}) ON CONFLICT (\"id\") DO UPDATE SET {} WHERE excluded.\"state\" <> \
+             'behind' OR excluded.\"position\" = {deliveries}.\"position\"",
             values.join(", "),
             set.join(", ")
         );

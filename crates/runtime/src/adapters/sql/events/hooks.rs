@@ -257,7 +257,7 @@ pub(crate) fn attempt(cells: &mut Cells<'_>) -> Option<Attempt> {
 
 impl Cells<'_> {
     /// A number, or none where the cell is empty.
-    fn maybe(&mut self) -> Option<Option<i64>> {
+    pub(super) fn maybe(&mut self) -> Option<Option<i64>> {
         use crate::adapters::sql::shape::Stored;
         match self.0.next()? {
             Stored::Int(n) => Some(Some(n)),

@@ -4,7 +4,7 @@ use super::*;
 use crate::adapters::sqlite::SqliteStore;
 use crate::fixture::store::{config, domain, schema};
 use crate::ports::clock::Clock;
-use crate::ports::store::{OutboxRow, StoredAnswer, Unavailable};
+use crate::ports::store::{About, OutboxRow, StoredAnswer, Unavailable};
 use ir::expr::{Expr, ExprKind, Operator, Type};
 use std::borrow::Cow;
 use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
@@ -123,7 +123,7 @@ fn events_are_written_with_the_change_or_not_at_all() {
     let event = |id| OutboxRow {
         id,
         event: "thing.made".to_owned(),
-        resource: THING,
+        about: About::Row(THING),
         row: 1,
         time: 5,
         data: "{}".to_owned(),

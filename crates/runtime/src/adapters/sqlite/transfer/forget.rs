@@ -13,6 +13,14 @@ const ANSWERS: &str = "DELETE FROM \"mainstay_idempotency\" WHERE EXISTS (SELECT
                        json_each(?1) WHERE instr(\"body\", CAST(value AS BLOB)) > 0 OR \
                        instr(\"headers\", value) > 0)";
 
+/// What an export made is whole or gone: one that holds one of these rows goes as an operation.
+const EXPORTS: &str = "DELETE FROM \"mainstay_operations\" WHERE \"id\" IN (SELECT c.\"operation\" \
+                       FROM \"mainstay_operation_chunks\" c WHERE c.\"part\" = 'result' AND \
+                       EXISTS (SELECT 1 FROM json_each(?1) WHERE instr(c.\"data\", value) > 0))";
+/// And then all that was kept of it.
+const PIECES: &str = "DELETE FROM \"mainstay_operation_chunks\" WHERE \"operation\" NOT IN \
+                      (SELECT \"id\" FROM \"mainstay_operations\")";
+
 impl SqliteTransfer {
     /// Of all files: which of them a row was in is not asked.
     pub(super) fn forget_all(&self, traces: &[Trace]) -> Transferred<Forgotten> {
@@ -39,6 +47,9 @@ impl SqliteTransfer {
                         let ids = hex(rows).join("\",\"");
                         let ids = format!("[\"{ids}\"]");
                         forgotten.answers += link.statement(ANSWERS)?.execute([&ids])? as u64;
+                        if link.statement(EXPORTS)?.execute([&ids])? > 0 {
+                            link.statement(PIECES)?.execute([])?;
+                        }
                         if !paths.is_empty() {
                             let values = [&ids, &trace.resource];
                             let blank = |text: &str| link.statement(text)?.execute(values);

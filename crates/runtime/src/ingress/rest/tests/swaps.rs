@@ -12,6 +12,7 @@ use crate::ports::store::{
 };
 use crate::record::Record;
 use crate::telemetry::metrics::Metrics;
+use crate::webhooks::inbound::Secrets;
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use http::{HeaderValue, Method, Uri};
@@ -107,7 +108,8 @@ impl Store for Slow {
 
 fn serving(store: &Arc<Slow>) -> Serving {
     let store = Arc::clone(store) as Arc<dyn Store>;
-    Serving { plan: Arc::new(plan(&shop())), stores: vec![store], identify: Arc::new(Names) }
+    let (plan, secrets) = (Arc::new(plan(&shop())), Secrets::default());
+    Serving { plan, stores: vec![store], identify: Arc::new(Names), secrets }
 }
 
 fn backend(store: &Arc<Slow>) -> Arc<Backend> {
@@ -117,6 +119,7 @@ fn backend(store: &Arc<Slow>) -> Arc<Backend> {
         cursor_key: [7; 32],
         metrics: Arc::new(Metrics::default()),
         webhooks: Default::default(),
+        broker: None,
     };
     Arc::new(Backend::new(serving(store), around))
 }

@@ -16,6 +16,7 @@ use crate::ports::store::{
 use crate::problem::{Problem, kinds};
 use crate::record::Record;
 use crate::telemetry::metrics::Metrics;
+use crate::webhooks::inbound::Secrets;
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use http::{HeaderName, HeaderValue};
@@ -296,9 +297,11 @@ impl World {
             cursor_key: [7; 32],
             metrics: Arc::new(Metrics::default()),
             webhooks: Default::default(),
+            broker: None,
         };
         let (plan, identify) = (Arc::new(plan), Arc::new(Names));
-        let serving = Serving { plan, stores: vec![store.clone()], identify };
+        let serving =
+            Serving { plan, stores: vec![store.clone()], identify, secrets: Secrets::default() };
         let backend = Backend::new(serving, around);
         Self { rest: Rest::new(Arc::new(backend)), store, clock, place }
     }

@@ -54,6 +54,11 @@ fn of_view(domain: &Domain, id: ResourceId, view: &View, out: &mut String) {
     for (field, expr) in &view.values {
         let _ = writeln!(out, "  value {} = {}", name(*field), show.expr(expr));
     }
+    if let Some(Window { windows, late_micros, start, end, closed, seen, group }) = &view.window {
+        let fields = [start, end, closed, seen].into_iter().chain(group);
+        let names: Vec<&str> = fields.map(|field| &**name(*field)).collect();
+        let _ = writeln!(out, "  {windows:?} late {late_micros}: {}", names.join(" "));
+    }
 }
 
 fn of_reaction(domain: &Domain, reaction: &Reaction, out: &mut String) {
@@ -94,7 +99,7 @@ fn of_reaction(domain: &Domain, reaction: &Reaction, out: &mut String) {
 }
 
 fn of_schedule(domain: &Domain, schedule: &Schedule, out: &mut String) {
-    let Schedule { name, times, resource, condition, path, of, id, command, inputs } = schedule;
+    let Schedule { name, times, resource, condition, path, of, id, command, inputs, .. } = schedule;
     let show = Show { domain, row: *resource, input: &[], got: &[] };
     let when = show.when(condition.as_ref());
     let _ = write!(out, "schedule {name} {times:?} {}{when}: ", domain.full_name(*resource));
@@ -108,7 +113,11 @@ fn of_schedule(domain: &Domain, schedule: &Schedule, out: &mut String) {
     }
     let id = id.as_ref().map_or_else(String::new, |id| format!(" {}", show.expr(id)));
     let inputs = given(show, inputs, domain, *of, *command);
-    let _ = writeln!(out, "{}{id}{inputs}", called(domain, *of, *command));
+    let policy = match (schedule.catch_up, schedule.overlap) {
+        (CatchUp::One, Overlap::Skip) => String::new(),
+        (catch_up, overlap) => format!(" {catch_up:?} {overlap:?}"),
+    };
+    let _ = writeln!(out, "{}{id}{inputs}{policy}", called(domain, *of, *command));
 }
 
 fn called(domain: &Domain, resource: ResourceId, command: CommandId) -> String {
