@@ -42,6 +42,8 @@ def refused_with_a_reason(context, response, case):
     positive = case.meta is not None and case.meta.generation.mode.is_positive
     if not positive or response.status_code not in (400, 412, 422):
         return
+    if case.path.endswith("/import"):
+        return  # Lines of rows are a text to a schema: what they hold it does not say.
     problem = response.json()
     errors = problem.get("errors", [])
     if any(error.get("pointer", "").startswith("/operations/") for error in errors):

@@ -2,7 +2,7 @@
 
 use super::Writing;
 use super::answers::Answers;
-use super::operations::{Said, TAG, accepted, node};
+use super::operations::{Said, TAG, accepted, key, node};
 use super::schemas::inputs;
 use crate::tree::{Node, map};
 use ir::contract::problems::{
@@ -38,11 +38,7 @@ fn post(writing: &Writing<'_>, answers: &mut Answers, like: &Operation, job: &Jo
         job.attempts_max,
         names.collect::<Vec<_>>().join(", ")
     ));
-    let key = match resource.idempotency_required {
-        true => "idempotencyKeyRequired",
-        false => "idempotencyKey",
-    };
-    let parameters = vec![map([("$ref", format!("#/components/parameters/{key}").into())])];
+    let parameters = vec![key(resource)];
     let mut id = String::from("ask");
     for word in job.path.split('-').filter(|word| !word.is_empty()) {
         let (first, rest) = word.split_at(1);

@@ -8,11 +8,12 @@ use super::scalar::reference;
 use crate::example;
 use crate::tree::{Node, list, map};
 use ir::contract::problems::{
-    FORBIDDEN, GUARD_FAILED, KEY_REUSED, KEY_RUNNING, MALFORMED_BODY, NOT_FOUND, TOO_MANY_REQUESTS,
-    UNKNOWN_MEMBER, UNSUPPORTED_MEDIA_TYPE,
+    FORBIDDEN, GUARD_FAILED, KEY_REQUIRED, KEY_REUSED, KEY_RUNNING, MALFORMED_BODY, NOT_FOUND,
+    TOO_MANY_REQUESTS, UNKNOWN_MEMBER, UNSUPPORTED_MEDIA_TYPE,
 };
 use ir::contract::problems::{INVALID_CURSOR, INVALID_VALUE};
 use ir::contract::{Operation, OperationKind, Problem};
+use ir::domain::Resource;
 
 /// The tag of what is asked of operations.
 pub(super) const TAG: &str = "Operations";
@@ -92,6 +93,15 @@ pub(super) fn node(
     node.with("responses", responses)
 }
 
+/// The key that makes asking twice the same as asking once, as the resource demands it.
+pub(super) fn key(resource: &Resource) -> Node {
+    let name = match resource.idempotency_required {
+        true => "idempotencyKeyRequired",
+        false => "idempotencyKey",
+    };
+    map([("$ref", format!("#/components/parameters/{name}").into())])
+}
+
 const IMPORT: &str = "The rows are kept before the answer is given, then made one after the other \
     with the rights of the caller, beside other calls. A row that is refused stops no other: \
     `links.rows` of the operation says what became of each. A line is one row as the body of \
@@ -103,14 +113,8 @@ fn import(writing: &Writing<'_>, answers: &mut Answers, create: &Operation) -> N
     let resource = writing.resource(id);
     let one = writing.names.one(id);
     let truth = map([("type", "boolean".into()), ("default", false.into())]);
-    let key = match resource.idempotency_required {
-        true => "idempotencyKeyRequired",
-        false => "idempotencyKey",
-    };
-    let parameters = vec![
-        query("atomic", "All rows or none, of at most 1000", truth),
-        map([("$ref", format!("#/components/parameters/{key}").into())]),
-    ];
+    let parameters =
+        vec![query("atomic", "All rows or none, of at most 1000", truth), key(resource)];
     let said = Said {
         id: format!("import{one}"),
         summary: format!("Create many of `{}`", resource.path),
@@ -162,14 +166,17 @@ fn export(writing: &Writing<'_>, answers: &mut Answers, lists: &Operation) -> No
         _ => Vec::new(),
     };
     parameters.retain(|node| !is(node, &paged) && !is(node, &[match_none]));
-    parameters.push(map([("$ref", "#/components/parameters/idempotencyKey".into())]));
+    parameters.push(key(resource));
     let said = Said {
         id: lists.id.replacen("list", "export", 1),
         summary: format!("Export `{}`", resource.path),
         about: EXPORT,
         tag: many,
     };
-    let with = [FORBIDDEN, TOO_MANY_REQUESTS, MALFORMED_BODY, KEY_RUNNING, KEY_REUSED];
+    let mut with = vec![FORBIDDEN, TOO_MANY_REQUESTS, MALFORMED_BODY, KEY_RUNNING, KEY_REUSED];
+    if resource.idempotency_required {
+        with.push(KEY_REQUIRED);
+    }
     let of = (lists, &[INVALID_CURSOR][..], with.as_slice());
     node(writing, answers, of, said, parameters, ("202", accepted()))
 }

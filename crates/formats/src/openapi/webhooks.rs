@@ -208,7 +208,7 @@ fn attempts(writing: &Writing<'_>) -> Said {
         ],
         body: None,
         answer: ("200", "A page", Some("WebhookAttemptPage")),
-        problems: &[],
+        problems: &[problems::NOT_FOUND],
     }
 }
 
