@@ -333,6 +333,7 @@ pub(crate) fn tasks() -> Architecture {
             resources: vec![task(), step()],
             events: Vec::new(),
             receivers: Vec::new(),
+            integrations: Vec::new(),
             reactions: Vec::new(),
             views: Vec::new(),
             schedules: Vec::new(),

@@ -5,10 +5,14 @@
 //! their resource. They are stable for one architecture only.
 
 mod doings;
+mod integrations;
 
 pub use doings::{
     CatchUp, Effect, Event, EventMember, Fold, Inbound, Job, Overlap, Priority, Reaction, Receiver,
-    Schedule, Times, View, Window, Windows, wire_type,
+    Schedule, Target, Times, View, Window, Windows, wire_type,
+};
+pub use integrations::{
+    Integration, Lookup, Parameter, RemoteCall, RemoteId, RemoteOperation, Repeatable, Returned,
 };
 
 use crate::expr::Expr;
@@ -75,6 +79,9 @@ pub struct Domain {
     /// Webhooks of systems outside that are received, in order.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub receivers: Vec<Receiver>,
+    /// Systems outside, in order.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub integrations: Vec<Integration>,
     /// Reactions by context, in order.
     pub reactions: Vec<Reaction>,
     /// Views of all contexts in order.
@@ -398,6 +405,27 @@ impl Domain {
     /// The view whose rows have that id.
     pub fn view_of(&self, rows: ResourceId) -> Option<&View> {
         self.views.get(rows.index().checked_sub(self.resources.len())?)
+    }
+
+    /// An operation of a system outside.
+    pub fn remote(&self, id: RemoteId) -> &RemoteOperation {
+        &self.integrations[id.integration].operations[id.operation]
+    }
+
+    /// As the model calls it: `payments.charge`.
+    pub fn remote_name(&self, id: RemoteId) -> String {
+        format!("{}.{}", self.integrations[id.integration].name, self.remote(id).name)
+    }
+
+    /// What a job calls, as the model names it: `Order.bill`, `payments.charge`.
+    pub fn target_name(&self, job: &Job) -> String {
+        match &job.target {
+            Target::Command { command, .. } => {
+                let resource = self.resource(job.resource);
+                format!("{}.{}", resource.name, resource.commands[command.index()].name)
+            }
+            Target::Operation(call) => self.remote_name(call.of),
+        }
     }
 
     /// The event of an id.

@@ -1,7 +1,9 @@
 //! What a model takes from outside: environment variables and secret files.
 
-use ir::Name;
 use ir::model::{Model, Text, Variable};
+use ir::{Name, Span};
+use runtime::engine::backend::Credentials;
+use runtime::integrations::Remotes;
 use runtime::webhooks::inbound::Secrets;
 use std::path::Path;
 
@@ -61,13 +63,59 @@ pub(crate) fn missing(model: &Model, home: &Path) -> Vec<Missing> {
             });
         }
     }
-    missing.extend(senders(model, home).1);
+    missing.extend(credentials(model, home).1);
     missing
+}
+
+/// What the environment says of systems outside; and what of it can't be used, named by its place
+/// in the model.
+pub(crate) fn credentials(model: &Model, home: &Path) -> (Credentials, Vec<Missing>) {
+    let (secrets, mut wrong) = senders(model, home);
+    let mut remotes = Remotes::default();
+    for integration in &model.integrations {
+        let name = integration.name.as_str();
+        let texts = filled(&integration.http.value, home).and_then(|url| {
+            let auth = integration.auth.as_ref();
+            Ok((url, auth.map(|auth| filled(&auth.value, home)).transpose()?))
+        });
+        match texts {
+            // A variable that is not there is told with all others.
+            Err(because) => remotes.lacks(name, &because),
+            Ok((url, auth)) => {
+                if let Err(because) = remotes.add(name, &url, auth.as_deref()) {
+                    wrong.push(Missing {
+                        variable: integration.http.value.clone(),
+                        used_by: format!("integrations.{name}"),
+                        because,
+                    });
+                }
+            }
+        }
+    }
+    (Credentials { secrets, remotes }, wrong)
+}
+
+/// A text with what its variables stand for.
+///
+/// # Errors
+/// The first variable that is not there, by its name, and why.
+fn filled(text: &str, home: &Path) -> Result<String, String> {
+    let (mut out, mut rest) = (String::new(), text);
+    while let Some((before, behind)) = rest.split_once("${") {
+        let Some((body, after)) = behind.split_once('}') else { break };
+        out.push_str(before);
+        let variable = variable(body, Span::default());
+        let value = value(&variable, home);
+        out.push_str(&value.map_err(|because| format!("`${{{body}}}`: {because}"))?);
+        rest = after;
+    }
+    out.push_str(rest);
+    Ok(out)
 }
 
 /// What senders of webhooks prove themselves by, where the environment has it; and what of it can't
 /// be used, named by its place in the model.
-pub(crate) fn senders(model: &Model, home: &Path) -> (Secrets, Vec<Missing>) {
+fn senders(model: &Model, home: &Path) -> (Secrets, Vec<Missing>) {
     let (mut secrets, mut wrong) = (Secrets::default(), Vec::new());
     for integration in &model.integrations {
         let Some(webhooks) = &integration.webhooks else { continue };
@@ -95,11 +143,16 @@ pub(crate) fn senders(model: &Model, home: &Path) -> (Secrets, Vec<Missing>) {
 /// The variable that a secret is: the model takes nothing else for one.
 fn variable_of(secret: &Text) -> Option<Variable> {
     let body = secret.value.strip_prefix("${")?.strip_suffix('}')?;
+    Some(variable(body, secret.span))
+}
+
+/// The variable of what stands between `${` and `}`.
+fn variable(body: &str, span: Span) -> Variable {
     let (file, name) = match body.strip_prefix("file:") {
         Some(path) => (true, path.trim()),
         None => (false, body),
     };
-    Some(Variable { name: Name::new(name.to_owned(), secret.span), file, used_by: String::new() })
+    Variable { name: Name::new(name.to_owned(), span), file, used_by: String::new() }
 }
 
 #[cfg(test)]

@@ -120,6 +120,7 @@ fn domain() -> Domain {
         resources: vec![product(), order(), line(), coupon(), room(), booking(), review::review()],
         events: events(),
         receivers: Vec::new(),
+        integrations: Vec::new(),
         reactions: Vec::new(),
         views: vec![view::sales_by_day()],
         schedules: Vec::new(),

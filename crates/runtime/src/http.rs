@@ -6,6 +6,7 @@
 
 mod bodies;
 mod body;
+pub(crate) mod client;
 pub mod compression;
 pub mod config;
 mod connection;

@@ -10,6 +10,7 @@ pub(crate) mod fixture;
 pub mod http;
 pub mod identity;
 pub mod ingress;
+pub mod integrations;
 mod json;
 pub(crate) mod operate;
 pub mod plan;

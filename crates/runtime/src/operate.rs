@@ -21,6 +21,7 @@ pub(crate) use job::given;
 use crate::consume::turn::Turn;
 use crate::engine::Failure;
 use crate::engine::backend::Live;
+use crate::integrations::Outgoing;
 use crate::plan::Plan;
 use crate::ports::events::Place;
 use crate::ports::operations::{
@@ -134,6 +135,8 @@ enum Step {
     Waits,
     /// Somebody else has it, or cancelled it.
     Lost,
+    /// A system outside is to be called.
+    Call(Box<Outgoing>),
 }
 
 /// Why a step was not done.
@@ -319,9 +322,31 @@ async fn work(turn: Turn, service: usize, mut operation: Operation) {
             Err(Stop::Never(failure)) => bench.give_up(service, &mut operation, &failure).await,
             other => other,
         };
-        drop(live);
+        let step = match step {
+            Ok(Step::Call(outgoing)) => {
+                let integrations = Arc::clone(&live.integrations);
+                // Nobody waits for the former plan while somebody outside works.
+                drop(live);
+                let answer = integrations.call(&outgoing, turn.now()).await;
+                // It goes on even where the task is to end: what came of a call is worth a write.
+                let Some(live) = turn.at_hand().await else { return };
+                let bench = Bench { turn: &turn, live: &live };
+                let name = integrations.name(&outgoing);
+                match bench.answered(&mut operation, &name, answer).await {
+                    Err(Stop::Never(failure)) => {
+                        bench.give_up(service, &mut operation, &failure).await
+                    }
+                    other => other,
+                }
+            }
+            other => {
+                drop(live);
+                other
+            }
+        };
         match step {
-            Ok(Step::More) => {}
+            // What is called is called above.
+            Ok(Step::More | Step::Call(_)) => {}
             Ok(Step::Waits | Step::Lost) | Err(Stop::Never(_)) => return,
             Ok(Step::Over) => return over(&turn, &operation),
             Err(Stop::Later(why)) => {

@@ -22,7 +22,7 @@ use consumers::{Consumer, Consumers};
 use ir::Valid;
 use ir::architecture::{Architecture, Settings};
 use ir::contract::{Contract, Operation, OperationKind};
-use ir::domain::{ContextId, Domain, ResourceId};
+use ir::domain::{ContextId, Domain, ResourceId, Target};
 use list::{Expand, Filters};
 use regex::Regex;
 use resource::{FieldPlan, ResourcePlan};
@@ -67,7 +67,7 @@ pub struct Plan {
 pub(crate) struct JobPlan {
     /// Its inputs.
     pub(crate) input: Vec<FieldPlan>,
-    /// Index of the operation that is its command.
+    /// Index of the operation that is its command; for a call outside, of one of its resource.
     pub(crate) operation: usize,
 }
 
@@ -165,12 +165,15 @@ impl OperationPlan {
 
 fn jobs(domain: &Domain, contract: &Contract) -> Vec<JobPlan> {
     let of = |job: &ir::domain::Job| {
-        let kind = OperationKind::Command(job.command);
+        let is_it = |kind: OperationKind| match &job.target {
+            Target::Command { command, .. } => kind == OperationKind::Command(*command),
+            Target::Operation(_) => true,
+        };
         let mut all = contract.operations.iter();
         JobPlan {
             input: job.input.iter().map(FieldPlan::of).collect(),
             operation: all
-                .position(|one| one.resource == Some(job.resource) && one.kind == kind)
+                .position(|one| one.resource == Some(job.resource) && is_it(one.kind))
                 .unwrap_or(0),
         }
     };

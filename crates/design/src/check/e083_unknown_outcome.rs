@@ -1,5 +1,6 @@
 //! # E083 call whose outcome may stay unknown
-//! A step calls an operation that changes something, is not idempotent and has no `lookup`.
+//! A step, a reaction or a job calls an operation that changes something, is not idempotent and has
+//! no `lookup`.
 //!
 //! **Why**: when the answer is lost (a timeout, a crash) nobody knows whether it was done. Trying
 //! again may do it twice, giving up may leave it done.
@@ -8,16 +9,16 @@
 //! ```yaml
 //! charge: { post: /charges, body: { amount: money } }
 //! ```
-//! Right: a key that the other side honours, or a way to ask.
+//! Right: a key that the other side honours (or twice does no harm), or a way to ask.
 //! ```yaml
 //! charge: { post: /charges, body: { amount: money }, idempotent: true }
 //! charge: { post: /charges, body: { amount: money, reference: string },
 //!           lookup: { get: "/charges?reference={reference}" } }
 //! ```
 
-use super::outside::path_segments;
+use super::outside::{path_segments, repeats};
 use super::resolve::Resolved;
-use ir::model::{Integration, IntegrationOperation, Step};
+use ir::model::{Effect, Integration, IntegrationOperation, Step};
 use ir::source::Name;
 use ir::{Code, Diagnostic};
 
@@ -30,11 +31,45 @@ pub(crate) fn check(resolved: &Resolved<'_>, found: &mut Vec<Diagnostic>) {
             lookup(integration, operation, found);
         }
     }
+    for (call, who) in again(resolved) {
+        let Some((integration, operation)) = operation(resolved, call) else { continue };
+        if is_safe(operation) {
+            continue;
+        }
+        let name = format!("{}.{}", integration.name, operation.name);
+        let message = format!("{who} tries `{name}` again");
+        let fault = Diagnostic::error(CODE, call.span, message)
+            .why("if only the answer was lost, it is done twice");
+        found.push(fault.also(operation.name.span, "declared here").help(HELP));
+    }
     for workflow in &resolved.world.model.workflows {
         for step in &workflow.steps {
             of_step(resolved, workflow.name.as_str(), step, found);
         }
     }
+}
+
+const HELP: &str = "if the other side honours a key, or twice does no harm: `idempotent: true`; \
+                    if it can be asked: `lookup: { get: … }`";
+
+/// Calls that are tried again without a word of the model: those of reactions and jobs.
+fn again<'m>(resolved: &Resolved<'m>) -> impl Iterator<Item = (&'m Name, String)> {
+    let model = resolved.world.model;
+    let reactions = model.contexts.iter().flat_map(|context| {
+        context.reacts.iter().filter_map(move |reaction| match &reaction.effect {
+            Effect::Do(name) => {
+                let who = format!("the reaction to `{}` in `{}`", reaction.event, context.name);
+                Some((name, who))
+            }
+            Effect::Create(_) | Effect::Update(_) => None,
+        })
+    });
+    let jobs = model.jobs.iter().filter(|job| job.retry.as_ref().is_none_or(|most| most.value > 1));
+    reactions.chain(jobs.map(|job| (&job.run, format!("the job `{}`", job.name))))
+}
+
+fn is_safe(operation: &IntegrationOperation) -> bool {
+    repeats(operation) || operation.idempotent.is_some() || operation.lookup.is_some()
 }
 
 fn of_step(resolved: &Resolved<'_>, workflow: &str, step: &Step, found: &mut Vec<Diagnostic>) {
@@ -43,10 +78,7 @@ fn of_step(resolved: &Resolved<'_>, workflow: &str, step: &Step, found: &mut Vec
     }
     for call in step.run.iter().chain(&step.undo) {
         let Some((integration, operation)) = operation(resolved, call) else { continue };
-        let safe = matches!(operation.method.as_str(), "get" | "head" | "put" | "delete")
-            || operation.idempotent.is_some()
-            || operation.lookup.is_some();
-        if safe {
+        if is_safe(operation) {
             continue;
         }
         let name = format!("{}.{}", integration.name, operation.name);
@@ -65,10 +97,7 @@ fn of_step(resolved: &Resolved<'_>, workflow: &str, step: &Step, found: &mut Vec
             None => Diagnostic::warning(CODE, call.span, message)
                 .why("after a timeout or a crash nobody knows whether it was done"),
         };
-        found.push(fault.also(operation.name.span, "declared here").help(
-            "if the other side honours a key: `idempotent: true`; \
-             if it can be asked: `lookup: { get: … }`",
-        ));
+        found.push(fault.also(operation.name.span, "declared here").help(HELP));
     }
 }
 
@@ -106,6 +135,56 @@ fn operation<'m>(
 mod tests {
     use crate::check::testing::check;
     use expect_test::expect;
+
+    #[test]
+    fn a_reaction_and_a_job_that_try_a_call_again() {
+        let model = "
+system: test
+actors: { user: oidc }
+contexts:
+  sales:
+    resources:
+      Order: { fields: { name: string }, emit: [created, deleted], allow: { read: user, write: user } }
+  told:
+    reacts: { order.created: { do: post.letter }, order.deleted: { do: post.known } }
+integrations:
+  post:
+    http: https://post.example
+    operations:
+      letter: { post: /letters }
+      known: { post: /known, idempotent: true }
+jobs:
+  once: { do: post.letter, by: user, retry: 1 }
+  often: { do: post.letter, by: user }
+  known: { do: post.known, by: user }
+";
+        check(
+            model,
+            expect![[r#"
+            error[E083]: the reaction to `order.created` in `told` tries `post.letter` again
+              --> mainstay.yaml:8:36
+               |
+             8 |     reacts: { order.created: { do: post.letter }, order.deleted: { do: post.known } }
+               |                                    ^^^^^^^^^^^
+            ...
+            13 |       letter: { post: /letters }
+               |       ------ declared here
+               = why: if only the answer was lost, it is done twice
+               = help: if the other side honours a key: `idempotent: true`; if it can be asked: `lookup: { get: … }`
+
+            error[E083]: the job `often` tries `post.letter` again
+              --> mainstay.yaml:17:16
+               |
+            13 |       letter: { post: /letters }
+               |       ------ declared here
+            ...
+            17 |   often: { do: post.letter, by: user }
+               |                ^^^^^^^^^^^
+               = why: if only the answer was lost, it is done twice
+               = help: if the other side honours a key: `idempotent: true`; if it can be asked: `lookup: { get: … }`
+        "#]],
+        );
+    }
 
     #[test]
     fn a_call_that_is_tried_again_and_one_that_is_not() {

@@ -1,9 +1,9 @@
 //! # E111 job that can't be asked for or run
-//! A job calls an operation of an integration, which does not run yet, or has attempts or a
-//! concurrency out of bounds; its `by` is empty, lists `anyone`, or has a condition; an input is
-//! secret.
+//! A job has attempts or a concurrency out of bounds; it calls a command and does not say of which
+//! row, or calls a system outside and names a row; its `by` is empty, lists `anyone`, or has a
+//! condition; an input is secret.
 //!
-//! **Why**: a job runs one command beside the requests, as often as it is tried. Who asked owns the
+//! **Why**: a job does one call beside the requests, as often as it is tried. Who asked owns the
 //! operation, so somebody must be known; no row is looked at when it is asked for, so a condition
 //! has nothing to speak of; what was given is kept for days as it came.
 //!
@@ -11,11 +11,13 @@
 //! ```yaml
 //! jobs: { bill: { do: payments.charge, for: order, by: anyone, retry: 100 } }
 //! ```
-//! Right:
+//! Right: a command of a row, or an operation with what it takes.
 //! ```yaml
 //! jobs: { bill: { input: { order: ordering.Order }, do: Order.bill, for: order, by: staff } }
+//! jobs: { pay: { input: { sum: money }, do: payments.charge, with: { amount: sum }, by: staff } }
 //! ```
 
+use ir::expr::Expression;
 use ir::model::Job;
 use ir::source::Spanned;
 use ir::{Code, Diagnostic};
@@ -77,12 +79,27 @@ pub(crate) fn callers(job: &Job, found: &mut Vec<Diagnostic>) {
     }
 }
 
-/// A job that calls an integration.
-pub(crate) fn operation(job: &Job) -> Diagnostic {
-    let message = format!("the job `{}` calls `{}`, which is no command", job.name, job.run);
-    Diagnostic::error(CODE, job.run.span, message)
-        .why("calls of integrations do not run yet")
-        .help("name a command: `do: Order.bill`")
+/// The row that a command is of; tells where none is named.
+pub(crate) fn row<'j>(job: &'j Job, found: &mut Vec<Diagnostic>) -> Option<&'j Expression> {
+    if job.row.is_none() {
+        let message = format!("the job `{}` does not say of which row `{}` is", job.name, job.run);
+        let fault = Diagnostic::error(CODE, job.run.span, message);
+        found.push(fault.help("give it the row: `input: { order: sales.Order }, for: order`"));
+    }
+    job.row.as_ref()
+}
+
+/// Tells a row where the call is of none.
+pub(crate) fn no_row(job: &Job, found: &mut Vec<Diagnostic>) {
+    let Some(row) = &job.row else { return };
+    let message =
+        format!("`for` of the job `{}` names a row, but `{}` is called outside", job.name, job.run);
+    let fault = Diagnostic::error(CODE, row.span, message);
+    found.push(
+        fault
+            .why("an operation of an integration is of no row")
+            .help("leave out `for`; give what it takes by `with`"),
+    );
 }
 
 #[cfg(test)]
@@ -105,7 +122,7 @@ contexts:
           drop: {{ state: sent -> draft, by: user }}
         allow: {{ read: user, write: user }}
 integrations:
-  mail: {{ http: \"https://mail.example\", operations: {{ send: {{ post: /letters }} }} }}
+  mail: {{ http: \"https://mail.example\", operations: {{ send: {{ post: /letters }}, note: {{ put: /notes, body: {{ to: string }} }} }} }}
 jobs:
   {job}
 "
@@ -137,7 +154,32 @@ jobs:
             "#]],
         );
         job(
-            "send: { do: mail.send, for: id, by: staff }",
+            "send: { do: mail.sned, with: { to: x }, by: staff }",
+            expect![[r#"
+                error[E040]: unknown operation `sned` of `mail` in `do` of `send`
+                  --> mainstay.yaml:15:20
+                   |
+                15 |   send: { do: mail.sned, with: { to: x }, by: staff }
+                   |                    ^^^^
+                   = help: did you mean `send`?
+                15 +   send: { do: mail.send, with: { to: x }, by: staff }
+            "#]],
+        );
+        job(
+            "mail: { input: { to: string }, do: mail.note, with: { to: to }, by: staff }\n  \
+             send: { input: { order: sales.Order }, do: Order.send, with: { copies: 1 }, by: staff }",
+            expect![[r#"
+                error[E111]: the job `send` does not say of which row `Order.send` is
+                  --> mainstay.yaml:16:46
+                   |
+                16 |   send: { input: { order: sales.Order }, do: Order.send, with: { copies: 1 }, by: staff }
+                   |                                              ^^^^^^^^^^
+                   = help: give it the row: `input: { order: sales.Order }, for: order`
+            "#]],
+        );
+        job(
+            "send: { input: { order: sales.Order }, do: mail.note, for: order, \
+             with: { to: order }, by: staff }",
             expect![[r#"
                 warning[E072]: nothing calls `Order.send`
                  --> mainstay.yaml:9:11
@@ -147,13 +189,13 @@ jobs:
                   = why: only `system` may, and no workflow, schedule, job or reaction does: `draft -> sent` never happens
                   = help: call it from a workflow, or add an actor to `by`
 
-                error[E111]: the job `send` calls `mail.send`, which is no command
-                  --> mainstay.yaml:15:15
+                error[E111]: `for` of the job `send` names a row, but `mail.note` is called outside
+                  --> mainstay.yaml:15:62
                    |
-                15 |   send: { do: mail.send, for: id, by: staff }
-                   |               ^^^^^^^^^
-                   = why: calls of integrations do not run yet
-                   = help: name a command: `do: Order.bill`
+                15 | …der: sales.Order }, do: mail.note, for: order, with: { to: order }, by: staff }
+                   |                                          ^^^^^
+                   = why: an operation of an integration is of no row
+                   = help: leave out `for`; give what it takes by `with`
             "#]],
         );
     }

@@ -5,6 +5,7 @@
 mod calls;
 mod events;
 mod inbound;
+mod integrations;
 mod jobs;
 mod journeys;
 mod reactions;
@@ -22,6 +23,7 @@ use std::collections::BTreeSet;
 pub(crate) use calls::{Callee, callee, path_segments};
 pub(crate) use events::{Events, find_events, typed as typed_events};
 pub(crate) use inbound::{full_name, receivers, sent, type_of};
+pub(crate) use integrations::{integrations, repeats};
 pub(crate) use journeys::journey_actor;
 pub(crate) use views::LATE_SECONDS;
 

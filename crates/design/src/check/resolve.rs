@@ -7,7 +7,7 @@ mod commands;
 mod fields;
 mod resources;
 
-use super::outside::{Doings, Events, find_events, receivers, typed_events};
+use super::outside::{Doings, Events, find_events, integrations, receivers, typed_events};
 use super::world::World;
 use ir::Diagnostic;
 use ir::domain::{Actor, CommandId, Context, ContextId, Domain, Resource, ResourceId, Tenancy};
@@ -60,6 +60,7 @@ pub(crate) fn resolve<'m>(model: &'m Model, found: &mut Vec<Diagnostic>) -> Reso
         resources,
         events: Vec::new(),
         receivers: receivers(&world),
+        integrations: integrations(&world, found),
         reactions: Vec::new(),
         views: Vec::new(),
         schedules: Vec::new(),

@@ -221,14 +221,19 @@ impl<'m> World<'m> {
     /// The command that `Order.place` or `ordering.Order.place` names, where there is one.
     pub(crate) fn command_quietly(&self, name: &str) -> Option<(ResourceId, CommandId)> {
         let (resource, command) = name.rsplit_once('.')?;
-        let id = match resource.rsplit_once('.') {
-            Some((context, bare)) => self.in_context(*self.contexts.get(context)?, bare)?,
-            None => match self.everywhere.get(resource).map(Vec::as_slice) {
-                Some([one]) => *one,
-                _ => return None,
-            },
-        };
+        let id = self.resource_quietly(resource)?;
         self.entry(id).commands.get(command).map(|command| (id, *command))
+    }
+
+    /// The resource that `Order` or `ordering.Order` names, where there is one.
+    pub(crate) fn resource_quietly(&self, name: &str) -> Option<ResourceId> {
+        match name.rsplit_once('.') {
+            Some((context, bare)) => self.in_context(*self.contexts.get(context)?, bare),
+            None => match self.everywhere.get(name).map(Vec::as_slice) {
+                Some([one]) => Some(*one),
+                _ => None,
+            },
+        }
     }
 
     /// Names of all resources.

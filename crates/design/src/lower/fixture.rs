@@ -260,6 +260,7 @@ pub(crate) fn shop() -> (Model, Domain) {
         resources: vec![product(), order(), order_line()],
         events: Vec::new(),
         receivers: Vec::new(),
+        integrations: Vec::new(),
         reactions: Vec::new(),
         views: Vec::new(),
         schedules: Vec::new(),

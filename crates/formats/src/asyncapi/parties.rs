@@ -84,9 +84,7 @@ fn done(domain: &Domain, reaction: &Reaction) -> String {
             let command = &domain.resource(*resource).commands[command.index()].name;
             format!("does `{}.{command}`", domain.full_name(*resource))
         }
-        Effect::Operation { integration, operation, .. } => {
-            format!("calls `{integration}.{operation}`")
-        }
+        Effect::Operation(call) => format!("calls `{}`", domain.remote_name(call.of)),
     };
     match reaction.when {
         Some(_) => format!("{does} where its condition holds"),

@@ -6,7 +6,7 @@ use crate::example::{Examples, Form};
 use crate::tree::Node;
 use ir::architecture::Architecture;
 use ir::contract::{Operation, OperationKind};
-use ir::domain::{Caller, Grant, ResourceId};
+use ir::domain::{Caller, Grant, ResourceId, Target};
 
 pub(super) fn write(page: &mut Page, architecture: &Architecture) {
     page.heading(2, "API design");
@@ -61,19 +61,24 @@ fn jobs(page: &mut Page, architecture: &Architecture) {
         return;
     }
     page.heading(3, "Jobs");
-    page.text(
-        "Each is kept before it is answered `202` with the `Location` of its operation, then calls \
-         its command as `system`, once in effect: what the command changes and that it is done are \
-         committed together. What is refused for good fails at once, whatever else is tried again \
-         after growing pauses.",
-    );
+    let mut text =
+        "Each is kept before it is answered `202` with the `Location` of its operation, \
+        then calls its command as `system`, once in effect: what the command changes and that it \
+        is done are committed together. What is refused for good fails at once, whatever else is \
+        tried again after growing pauses."
+            .to_owned();
+    if domain.jobs.iter().any(|job| matches!(job.target, Target::Operation(_))) {
+        text.push_str(
+            " A system outside is called with the id of the operation as idempotency key, the same \
+             at each attempt; one that takes none is asked first what came of the call before.",
+        );
+    }
+    page.text(text);
     let rows = domain.jobs.iter().map(|job| {
-        let resource = domain.resource(job.resource);
-        let command = &resource.commands[job.command.index()];
         let by: Vec<String> = job.by.iter().map(|grant| format!("`{}`", grant.text)).collect();
         vec![
             format!("`POST {}`", job.address()),
-            format!("`{}.{}`", resource.name, command.name),
+            format!("`{}`", domain.target_name(job)),
             by.join(", "),
             format!("{:?}", job.priority).to_lowercase(),
             job.attempts_max.to_string(),

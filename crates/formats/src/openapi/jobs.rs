@@ -24,17 +24,15 @@ pub(super) fn paths(
 
 fn post(writing: &Writing<'_>, answers: &mut Answers, like: &Operation, job: &Job) -> Node {
     let resource = writing.resource(job.resource);
-    let command = &resource.commands[job.command.index()];
     let names = job.by.iter().map(|grant| format!("`{}`", grant.text));
     let mut about = match job.about.is_empty() {
         true => String::new(),
         false => format!("{}\n\n", job.about),
     };
     about.push_str(&format!(
-        "Calls `{}.{}` once in effect, beside the requests, in up to {} attempts; what is refused \
+        "Calls `{}` once in effect, beside the requests, in up to {} attempts; what is refused \
          for good is not tried again. Asked for by {}.",
-        resource.name,
-        command.name,
+        writing.architecture.domain.target_name(job),
         job.attempts_max,
         names.collect::<Vec<_>>().join(", ")
     ));
@@ -57,7 +55,7 @@ fn post(writing: &Writing<'_>, answers: &mut Answers, like: &Operation, job: &Jo
         KEY_RUNNING,
         KEY_REUSED,
     ];
-    // What the command refuses stands in the operation.
+    // What is refused later stands in the operation.
     let without: Vec<Problem> = ir::contract::problems::ALL
         .iter()
         .filter(|problem| matches!(problem.status, 409 | 422))

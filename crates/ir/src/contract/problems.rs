@@ -77,6 +77,9 @@ problems! {
         "The row cannot be deleted while others refer to it. Delete or change those first.";
     WORKFLOW_RUNNING "workflow-running" 409 "A workflow is running on this row"
         "The command waits its turn until the workflow has ended. Try again later.";
+    OUTSIDE_REFUSED "outside-refused" 409 "A system outside refused"
+        "A system outside answered what the model calls a refusal: `detail` names it. The same is \
+         refused again.";
     KEY_RUNNING "key-running" 409 "The first call with this key is still running"
         "A call with the same `Idempotency-Key` has not ended. Repeat it after `Retry-After`.";
     VERSION_MISMATCH "version-mismatch" 412 "The row has changed"
@@ -112,6 +115,9 @@ problems! {
         "A fault of the server; `trace_id` finds it in the logs. Nothing was changed.";
     NOT_IMPLEMENTED "not-implemented" 501 "The server does not run this"
         "The method is unknown, or this part of the model is not run here.";
+    OUTSIDE_FAILED "outside-failed" 502 "A system outside did not do what it was asked"
+        "It was not reached, did not answer in time, or answered what was not expected: `detail` \
+         says which.";
     UNAVAILABLE "unavailable" 503 "The server cannot answer now"
         "The server is full, is stopping or lacks something it needs. Repeat after `Retry-After`.";
     DEADLINE_EXCEEDED "deadline-exceeded" 504 "The answer took too long"

@@ -1,7 +1,9 @@
 //! What happens beside plain rows, resolved and typed: events, what follows from them, views made
 //! of them, recurring work, work that is asked for.
 
-use super::{ActorId, CommandId, ContextId, EventId, Field, FieldId, Grant, Resource, ResourceId};
+use super::{
+    ActorId, CommandId, ContextId, EventId, Field, FieldId, Grant, RemoteCall, Resource, ResourceId,
+};
 use crate::expr::{Aggregate, Expr, FieldRef, Type};
 use crate::model::Scheme;
 use crate::value::Value;
@@ -134,14 +136,7 @@ pub enum Effect {
         inputs: Vec<(usize, Expr)>,
     },
     /// Calls a system outside.
-    Operation {
-        /// Name of the integration.
-        integration: String,
-        /// Name of the operation.
-        operation: String,
-        /// Members given.
-        with: Vec<(String, Expr)>,
-    },
+    Operation(RemoteCall),
 }
 
 /// A read model: rows made of events.
@@ -281,7 +276,8 @@ pub enum Times {
     Cron(String),
 }
 
-/// Work that is asked for, and done as `system` beside the requests: one command of one row.
+/// Work that is asked for, and done as `system` beside the requests: one command of one row, or one
+/// call of a system outside.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Job {
     /// Name.
@@ -292,14 +288,10 @@ pub struct Job {
     pub about: String,
     /// What who asks gives.
     pub input: Vec<Field>,
-    /// The root that the command is of.
+    /// The root that the command is of; for a call outside, the one whose store keeps the job.
     pub resource: ResourceId,
-    /// The command.
-    pub command: CommandId,
-    /// Which row, in the scope of the job's inputs.
-    pub row: Expr,
-    /// Inputs of the command, by their index, in the same scope.
-    pub inputs: Vec<(usize, Expr)>,
+    /// What is called; expressions are in the scope of the job's inputs.
+    pub target: Target,
     /// Who may ask; none has a condition.
     pub by: Vec<Grant>,
     /// What comes first.
@@ -310,6 +302,23 @@ pub struct Job {
     pub concurrency: Option<u32>,
     /// Its former name: what was asked for under it is done under this one.
     pub was: Option<String>,
+}
+
+/// What a job calls.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Target {
+    /// A command of the job's resource.
+    Command {
+        /// The command.
+        command: CommandId,
+        /// Which row.
+        row: Expr,
+        /// Inputs of the command, by their index.
+        inputs: Vec<(usize, Expr)>,
+    },
+    /// A system outside.
+    Operation(RemoteCall),
 }
 
 impl Job {

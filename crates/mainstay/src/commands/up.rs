@@ -236,8 +236,8 @@ impl<'a> Running<'a> {
         let plan = Arc::new(runtime::plan::plan(architecture));
         stores.register(&plan)?;
         let (ports, identify) = (stores.ports(), Arc::clone(&callers) as _);
-        let (secrets, _) = environment::senders(&architecture.model, &designed.home);
-        let serving = Serving { plan: Arc::clone(&plan), stores: ports, identify, secrets };
+        let (credentials, _) = environment::credentials(&architecture.model, &designed.home);
+        let serving = Serving { plan: Arc::clone(&plan), stores: ports, identify, credentials };
         let backend = Arc::new(Backend::new(serving, around));
         let api: Arc<dyn Service> = Arc::new(Rest::new(Arc::clone(&backend)));
         let site = Arc::new(Site::new(architecture, plan.fingerprint(), api));

@@ -360,14 +360,14 @@ fn the_examples_of_the_notation_are_a_model_without_faults() {
             exit 1
             -- stdout
             error[E033]: unknown context `ordering` in `webhooks.into` of `payments`
-             --> DIR/part6.yaml:8:13
+             --> DIR/part7.yaml:8:13
               |
             8 |       into: ordering
               |             ^^^^^^^^
               = help: known here: `desk`, `lending`, `signs`, `stock`
 
             warning[E110]: nobody reacts to `payments.charge.succeeded`
-              --> DIR/part6.yaml:10:9
+              --> DIR/part7.yaml:10:9
                |
             10 |         charge.succeeded: { data: { order: uuid from /data/object/metadata/order, amount: int } …
                |         ^^^^^^^^^^^^^^^^

@@ -21,6 +21,7 @@ mod fuzz;
 mod golden;
 mod harness;
 mod house;
+mod integrations;
 mod jobs;
 mod leaving;
 mod links;
@@ -37,6 +38,7 @@ mod operations;
 mod postgresql;
 mod published;
 mod races;
+mod receiver;
 mod references;
 #[cfg(unix)]
 mod replicas;

@@ -43,6 +43,9 @@ on_postgresql! {
     clinic:
         a_doctor_is_never_booked_twice_at_one_time,
         a_doctor_may_only_refer_to_appointments_that_they_may_see,;
+    integrations:
+        a_call_that_fails_is_made_again_by_the_same_key,
+        a_call_that_kill_9_cuts_is_made_again_by_its_key_and_never_where_it_has_none,;
     links:
         a_short_address_redirects_anyone_and_is_counted,
         patterns_lengths_urls_and_counters_are_kept,;

@@ -2,15 +2,14 @@
 
 use crate::events::{ALICE, MANAGER, paid};
 use crate::harness::{Folder, Server, until};
+use crate::receiver::{Got, Receiver, Reply};
 use crate::scenes::{Scene, pointers, product, text};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
-use std::collections::{BTreeMap, BTreeSet};
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::collections::BTreeSet;
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 const PARTNER: &str = "partner acme p1";
@@ -18,125 +17,29 @@ const OTHER: &str = "partner acme p2";
 const STRANGER: &str = "partner globex p1";
 const ALLOWED: [&str; 2] = ["--webhook-allow", "127.0.0.0/8"];
 
-/// What a receiver got.
-#[derive(Debug, Clone)]
-struct Got {
-    headers: BTreeMap<String, String>,
-    body: Vec<u8>,
+/// True where one of the signatures is that of a secret, worked out by the specification alone.
+fn is_signed_by(got: &Got, secret: &str) -> bool {
+    let secret = secret.strip_prefix("whsec_").expect("a secret");
+    let key = STANDARD.decode(secret).expect("base64");
+    assert_eq!(key.len(), 32);
+    let key = ring::hmac::Key::new(ring::hmac::HMAC_SHA256, &key);
+    let (id, at) = (got.header("webhook-id"), got.header("webhook-timestamp"));
+    let signed = [id.as_bytes(), b".", at.as_bytes(), b".", &got.body].concat();
+    let signatures = got.header("webhook-signature").split(' ');
+    signatures.filter_map(|one| one.strip_prefix("v1,")).any(|one| {
+        let tag = STANDARD.decode(one).expect("base64");
+        ring::hmac::verify(&key, &signed, &tag).is_ok()
+    })
 }
 
-impl Got {
-    fn header(&self, name: &str) -> &str {
-        self.headers.get(name).map_or("", String::as_str)
-    }
-
-    fn json(&self) -> Value {
-        serde_json::from_slice(&self.body).expect("JSON")
-    }
-
-    /// True where one of the signatures is that of a secret, worked out by the specification alone.
-    fn is_signed_by(&self, secret: &str) -> bool {
-        let secret = secret.strip_prefix("whsec_").expect("a secret");
-        let key = STANDARD.decode(secret).expect("base64");
-        assert_eq!(key.len(), 32);
-        let key = ring::hmac::Key::new(ring::hmac::HMAC_SHA256, &key);
-        let (id, at) = (self.header("webhook-id"), self.header("webhook-timestamp"));
-        let signed = [id.as_bytes(), b".", at.as_bytes(), b".", &self.body].concat();
-        let signatures = self.header("webhook-signature").split(' ');
-        signatures.filter_map(|one| one.strip_prefix("v1,")).any(|one| {
-            let tag = STANDARD.decode(one).expect("base64");
-            ring::hmac::verify(&key, &signed, &tag).is_ok()
-        })
-    }
+/// Where a receiver takes webhooks.
+fn hooks(receiver: &Receiver) -> String {
+    format!("{}/hooks", receiver.base)
 }
 
-/// What a receiver does with the delivery of a number.
-#[derive(Debug, Clone, Copy)]
-enum Reply {
-    Status(u16),
-    /// Answers nothing, for as long as the test runs.
-    Hang,
-}
-
-/// A receiver on a port of its own.
-struct Receiver {
-    url: String,
-    got: Arc<Mutex<Vec<Got>>>,
-}
-
-impl Receiver {
-    fn start(reply: impl Fn(usize) -> Reply + Send + Sync + 'static) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
-        let url = format!("http://{}/hooks", listener.local_addr().expect("an address"));
-        let got: Arc<Mutex<Vec<Got>>> = Arc::default();
-        let (kept, reply) = (Arc::clone(&got), Arc::new(reply));
-        std::thread::spawn(move || {
-            for stream in listener.incoming().map_while(Result::ok) {
-                let (kept, reply) = (Arc::clone(&kept), Arc::clone(&reply));
-                std::thread::spawn(move || take(stream, &kept, &*reply));
-            }
-        });
-        Self { url, got }
-    }
-
-    fn good() -> Self {
-        Self::start(|_| Reply::Status(204))
-    }
-
-    fn got(&self) -> Vec<Got> {
-        self.got.lock().expect("whole").clone()
-    }
-
-    /// The orders that were told of.
-    fn orders(&self) -> BTreeSet<String> {
-        self.got().iter().map(|got| text(&got.json()["data"], "id")).collect()
-    }
-
-    #[track_caller]
-    fn await_count(&self, count: usize) -> Vec<Got> {
-        until(|| format!("{:?}", self.got()), || self.got().len() >= count);
-        self.got()
-    }
-}
-
-fn take(stream: TcpStream, kept: &Mutex<Vec<Got>>, reply: &dyn Fn(usize) -> Reply) {
-    let mut reader = BufReader::new(stream.try_clone().expect("a stream"));
-    let mut line = String::new();
-    reader.read_line(&mut line).unwrap_or_default();
-    let mut headers = BTreeMap::new();
-    loop {
-        let mut line = String::new();
-        reader.read_line(&mut line).unwrap_or_default();
-        match line.trim_end().split_once(": ") {
-            Some((name, value)) => headers.insert(name.to_ascii_lowercase(), value.to_owned()),
-            None if line == "\r\n" => break,
-            // It was cut: whoever sent it is gone.
-            None => return,
-        };
-    }
-    let length = headers.get("content-length").and_then(|length| length.parse().ok());
-    let mut body = vec![0; length.unwrap_or(0)];
-    if reader.read_exact(&mut body).is_err() {
-        return;
-    }
-    let number = {
-        let mut kept = kept.lock().expect("whole");
-        kept.push(Got { headers, body });
-        kept.len()
-    };
-    match reply(number) {
-        Reply::Hang => std::thread::sleep(Duration::from_secs(600)),
-        Reply::Status(status) => {
-            let mut stream = stream;
-            let head = format!(
-                "HTTP/1.1 {status} So\r\nlocation: http://127.0.0.1:1/\r\ncontent-length: 4\r\n\
-                 connection: close\r\n\r\n"
-            );
-            let body = if status == 204 { "" } else { "what" };
-            let head = if status == 204 { head.replace("content-length: 4\r\n", "") } else { head };
-            let _gone = stream.write_all(format!("{head}{body}").as_bytes());
-        }
-    }
+/// The orders that a receiver was told of.
+fn told_of(receiver: &Receiver) -> BTreeSet<String> {
+    receiver.got().iter().map(|got| text(&got.json()["data"], "id")).collect()
 }
 
 fn shop() -> (Scene, String) {
@@ -167,16 +70,16 @@ pub(crate) fn an_event_is_delivered_signed_to_the_endpoints_of_its_tenant() {
     let made = shop.post(
         PARTNER,
         "/v1/webhooks",
-        json!({"url": receiver.url, "events": ["order.paid.v1"], "description": "books"}),
+        json!({"url": hooks(&receiver), "events": ["order.paid.v1"], "description": "books"}),
     );
     let endpoint = made.expect(201);
     assert_eq!(made.header("location"), path(&endpoint));
     let secret = text(&endpoint, "secret");
-    register(&shop, STRANGER, &elsewhere.url);
+    register(&shop, STRANGER, &hooks(&elsewhere));
     let order = paid(&shop, ALICE, &product);
     let got = receiver.await_count(1)[0].clone();
-    assert!(got.is_signed_by(&secret), "{got:?}");
-    assert!(!got.is_signed_by(&format!("whsec_{}", STANDARD.encode([0; 32]))));
+    assert!(is_signed_by(&got, &secret), "{got:?}");
+    assert!(!is_signed_by(&got, &format!("whsec_{}", STANDARD.encode([0; 32]))));
     assert_eq!(got.header("content-type"), "application/cloudevents+json");
     assert_eq!(got.header("traceparent").len(), 55);
     let event = got.json();
@@ -218,7 +121,7 @@ pub(crate) fn an_event_is_delivered_signed_to_the_endpoints_of_its_tenant() {
 pub(crate) fn a_key_is_rotated_while_the_one_before_still_signs() {
     let (shop, _) = shop();
     let receiver = Receiver::good();
-    let endpoint = register(&shop, PARTNER, &receiver.url);
+    let endpoint = register(&shop, PARTNER, &hooks(&receiver));
     let rotated = shop.command(PARTNER, &format!("{}/rotate", path(&endpoint))).expect(200);
     let (old, new) = (text(&endpoint, "secret"), text(&rotated, "secret"));
     assert_ne!(old, new);
@@ -227,10 +130,10 @@ pub(crate) fn a_key_is_rotated_while_the_one_before_still_signs() {
     assert_eq!((&test["delivered"], &test["status"]), (&json!(true), &json!(204)));
     let got = receiver.await_count(1)[0].clone();
     assert_eq!(got.header("webhook-signature").split(' ').count(), 2);
-    assert!(got.is_signed_by(&old) && got.is_signed_by(&new));
+    assert!(is_signed_by(&got, &old) && is_signed_by(&got, &new));
     assert_eq!(got.json()["type"], "webhook.test.v1");
     // Who asks for it verifies by a public key.
-    let body = json!({"url": receiver.url, "events": ["order.paid"], "signing": "ed25519"});
+    let body = json!({"url": hooks(&receiver), "events": ["order.paid"], "signing": "ed25519"});
     let open = shop.post(PARTNER, "/v1/webhooks", body).expect(201);
     assert!(open.get("secret").is_none(), "{open}");
     shop.command(PARTNER, &format!("{}/test", path(&open))).expect(200);
@@ -247,9 +150,10 @@ pub(crate) fn a_key_is_rotated_while_the_one_before_still_signs() {
 #[test]
 pub(crate) fn what_fails_is_tried_again_and_can_be_replayed() {
     let (shop, product) = shop();
-    let receiver =
-        Receiver::start(|number| Reply::Status([500, 302].get(number - 1).copied().unwrap_or(200)));
-    let endpoint = register(&shop, PARTNER, &receiver.url);
+    let receiver = Receiver::start(|_, number| {
+        Reply::Status([500, 302].get(number - 1).copied().unwrap_or(200))
+    });
+    let endpoint = register(&shop, PARTNER, &hooks(&receiver));
     let order = paid(&shop, ALICE, &product);
     receiver.await_count(1);
     let tried = || attempts(&shop, &endpoint);
@@ -271,7 +175,7 @@ pub(crate) fn what_fails_is_tried_again_and_can_be_replayed() {
     let event = got[0].header("webhook-id");
     let later = paid(&shop, ALICE, &product);
     receiver.await_count(3);
-    assert_eq!(receiver.orders(), BTreeSet::from([order, later]));
+    assert_eq!(told_of(&receiver), BTreeSet::from([order, later]));
     let replay = |body: Value| shop.post(PARTNER, &format!("{}/replay", path(&endpoint)), body);
     assert_eq!(replay(json!({"event": event})).expect(202)["replayed"], 1);
     let both = replay(json!({"since": "2020-01-01T00:00:00Z"})).expect(202);
@@ -292,8 +196,8 @@ pub(crate) fn what_fails_is_tried_again_and_can_be_replayed() {
 #[test]
 pub(crate) fn an_endpoint_that_wants_nothing_more_is_disabled_and_can_come_back() {
     let (shop, product) = shop();
-    let receiver = Receiver::start(|number| Reply::Status(if number == 1 { 410 } else { 200 }));
-    let endpoint = register(&shop, PARTNER, &receiver.url);
+    let receiver = Receiver::start(|_, number| Reply::Status(if number == 1 { 410 } else { 200 }));
+    let endpoint = register(&shop, PARTNER, &hooks(&receiver));
     paid(&shop, ALICE, &product);
     let shown = || shop.get(PARTNER, &path(&endpoint)).expect(200);
     until(shown, || shown()["state"] == "disabled");
@@ -309,14 +213,14 @@ pub(crate) fn an_endpoint_that_wants_nothing_more_is_disabled_and_can_come_back(
     let back = shop.patch(PARTNER, &path(&endpoint), json!({"disabled": false})).expect(200);
     assert_eq!(back["state"], "active");
     assert!(back.get("reason").is_none());
-    until(|| format!("{:?}", receiver.orders()), || receiver.orders().contains(&missed));
+    until(|| format!("{:?}", told_of(&receiver)), || told_of(&receiver).contains(&missed));
 }
 
 #[test]
 pub(crate) fn what_leads_inside_is_refused_when_registered_and_when_delivered() {
     let (mut shop, product) = shop();
     let receiver = Receiver::good();
-    let endpoint = register(&shop, PARTNER, &receiver.url);
+    let endpoint = register(&shop, PARTNER, &hooks(&receiver));
     let refused = |shop: &Scene, url: &str| {
         let body = json!({"url": url, "events": ["order.paid"]});
         let problem = shop.post(PARTNER, "/v1/webhooks", body).expect(422);
@@ -329,8 +233,8 @@ pub(crate) fn what_leads_inside_is_refused_when_registered_and_when_delivered() 
     // Without leave it is called no more, whatever was registered before.
     assert_eq!(shop.server.stop(), 0);
     shop.server = Server::start("examples/shop", &shop.folder.0.join("data"), &[]);
-    let local = receiver.url.replace("127.0.0.1", "localhost");
-    for url in [&receiver.url, &local, "http://2130706433/", "http://0x7f.1/", "http://[::]/"] {
+    let local = hooks(&receiver).replace("127.0.0.1", "localhost");
+    for url in [&hooks(&receiver), &local, "http://2130706433/", "http://0x7f.1/", "http://[::]/"] {
         refused(&shop, url);
     }
     let test = shop.command(PARTNER, &format!("{}/test", path(&endpoint))).expect(200);
@@ -388,12 +292,12 @@ pub(crate) fn a_body_of_an_endpoint_is_read_strictly() {
 #[test]
 pub(crate) fn a_receiver_that_hangs_holds_up_nobody_else() {
     let (shop, product) = shop();
-    let (hanging, good) = (Receiver::start(|_| Reply::Hang), Receiver::good());
-    register(&shop, PARTNER, &hanging.url);
-    register(&shop, PARTNER, &good.url);
+    let (hanging, good) = (Receiver::start(|_, _| Reply::Hang), Receiver::good());
+    register(&shop, PARTNER, &hooks(&hanging));
+    register(&shop, PARTNER, &hooks(&good));
     let orders: BTreeSet<String> = (0..12).map(|_| paid(&shop, ALICE, &product)).collect();
     let begun = std::time::Instant::now();
-    until(|| format!("{:?}", good.orders()), || good.orders() == orders);
+    until(|| format!("{:?}", told_of(&good)), || told_of(&good) == orders);
     assert!(begun.elapsed() < Duration::from_secs(15), "nobody waited for the one that hangs");
     assert_eq!(hanging.await_count(4).len(), 4, "it holds its own places alone");
     assert_eq!(shop.get(MANAGER, "/v1/orders").status, 200);
@@ -408,7 +312,7 @@ fn kills() -> usize {
 pub(crate) fn after_kill_9_under_load_every_event_has_arrived() {
     let (mut shop, product) = shop();
     let receiver = Receiver::good();
-    let endpoint = register(&shop, PARTNER, &receiver.url);
+    let endpoint = register(&shop, PARTNER, &hooks(&receiver));
     let done: Mutex<Vec<String>> = Mutex::default();
     for kill in 0..kills() {
         let stop = AtomicBool::new(false);
@@ -425,10 +329,10 @@ pub(crate) fn after_kill_9_under_load_every_event_has_arrived() {
         shop.server = Server::start("examples/shop", &shop.folder.0.join("data"), &ALLOWED);
     }
     let acknowledged: BTreeSet<String> = done.into_inner().expect("whole").into_iter().collect();
-    let left = || acknowledged.difference(&receiver.orders()).count();
+    let left = || acknowledged.difference(&told_of(&receiver)).count();
     until(|| format!("{} of {} are left", left(), acknowledged.len()), || left() == 0);
     let secret = text(&endpoint, "secret");
-    assert!(receiver.got().iter().all(|got| got.is_signed_by(&secret)));
+    assert!(receiver.got().iter().all(|got| is_signed_by(got, &secret)));
 }
 
 /// A model whose tenants have a place each; of a note its writer hears, of its price staff alone.
@@ -459,7 +363,7 @@ pub(crate) fn tenants_with_places_of_their_own_are_told_what_their_owners_may_kn
     let desk = Scene::with(&model, folder, &ALLOWED);
     let [own, others, apart, partner] = [(); 4].map(|()| Receiver::good());
     let register = |caller: &str, receiver: &Receiver| {
-        let body = json!({"url": receiver.url, "events": ["note.told"]});
+        let body = json!({"url": hooks(receiver), "events": ["note.told"]});
         desk.post(caller, "/v1/webhooks", body).expect(201)
     };
     // Nobody has written anything of either tenant.

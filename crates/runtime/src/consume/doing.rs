@@ -6,6 +6,7 @@ use super::part::STORE_PAUSE;
 use super::turn::Turn;
 use crate::engine::Failure;
 use crate::engine::backend::Live;
+use crate::integrations::{Answer, Missed};
 use crate::ports::events::Logged;
 use crate::problem::kinds;
 use futures::future::BoxFuture;
@@ -83,6 +84,9 @@ impl Doing for Reactions {
         held: bool,
     ) -> BoxFuture<'static, Outcome> {
         Box::pin(async move {
+            if let Err(outcome) = called(&turn, job.consumer, &event).await {
+                return outcome;
+            }
             loop {
                 let Some(live) = turn.at_hand().await else { return Outcome::Gone };
                 let done = live.engine.consume(job.consumer, job.state, &event, held).await;
@@ -97,6 +101,30 @@ impl Doing for Reactions {
             }
         })
     }
+}
+
+/// Calls outside what a reaction to an event calls there. Where it dies behind that, the same is
+/// called once more, by the same key.
+async fn called(turn: &Turn, consumer: usize, event: &Logged) -> Result<(), Outcome> {
+    let Some(live) = turn.at_hand().await else { return Err(Outcome::Gone) };
+    let integrations = Arc::clone(&live.integrations);
+    let outgoing = live.engine.outgoing(consumer, event, &integrations);
+    drop(live);
+    let outgoing = outgoing.map_err(|failure| Outcome::Failed(fault(&failure)))?;
+    let Some(outgoing) = outgoing else { return Ok(()) };
+    let (problem, detail, failure) = match integrations.call(&outgoing, turn.now()).await {
+        Answer::Done(_) => return Ok(()),
+        Answer::Refused(status, name) => {
+            let detail = format!("{} answered {status}: {name}", integrations.name(&outgoing));
+            (kinds::OUTSIDE_REFUSED, detail, machine::Failure::Poison)
+        }
+        Answer::Missed(Missed { detail, again, retry_after }) => {
+            let later = machine::Failure::Transient { retry_after_micros: retry_after };
+            let failure = if again { later } else { machine::Failure::Poison };
+            (kinds::OUTSIDE_FAILED, detail, failure)
+        }
+    };
+    Err(Outcome::Failed(Fault { problem: problem.slug.to_owned(), detail, failure }))
 }
 
 /// What the engine answered, as it is kept.

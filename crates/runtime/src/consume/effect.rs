@@ -4,6 +4,8 @@ use super::event::{EventScope, object};
 use crate::engine::change::{Body, Preconditions, Row, Verb, Write};
 use crate::engine::commit::Committed;
 use crate::engine::{Engine, Failure};
+use crate::integrations::{Integrations, Outgoing};
+use crate::json::write;
 use crate::plan::Plan;
 use crate::ports::events::{Consumed, Logged, Remedy};
 use crate::ports::store::{Bindings, CommitError, Fresh, WriteSet};
@@ -52,6 +54,34 @@ impl Engine {
             return Ok(());
         }
         self.settled(&consumer.name, state, event, held).await
+    }
+
+    /// What a consumer calls outside about an event; none where it calls nothing.
+    ///
+    /// # Errors
+    /// Where the event is not what the model says of it, or gives no values to call with.
+    pub(super) fn outgoing(
+        &self,
+        consumer: usize,
+        event: &Logged,
+        integrations: &Integrations,
+    ) -> Result<Option<Outgoing>, Failure> {
+        let consumer = &self.plan.consumers.contexts[consumer];
+        let known = self.plan.consumers.event(&event.event);
+        let reaction = known.and_then(|id| consumer.reaction(id));
+        let reaction = reaction.map(|at| &self.plan.domain.reactions[at]);
+        let Some(Reaction { event: of, when, effect: Effect::Operation(call), .. }) = reaction
+        else {
+            return Ok(None);
+        };
+        let scope = EventScope::of(&self.plan, *of, event, self.shared.clock.now())?;
+        if !when.as_ref().is_none_or(|when| holds(when, &scope).unwrap_or(false)) {
+            return Ok(None);
+        }
+        // The same at each attempt, and another for each context that reacts.
+        let key = format!("{}-{}", write::uuid_text(event.id), consumer.name);
+        let trace = TraceContext::continued(event.trace.as_deref().map(str::as_bytes));
+        integrations.outgoing(call, &scope, key, trace).map(Some)
     }
 
     /// The row of a held event goes, where no effect took it along.
@@ -165,8 +195,8 @@ impl Engine {
                     body: body(named, scope)?,
                 }
             }
-            // Who plans consumers leaves out what calls outside.
-            Effect::Operation { .. } => return Ok(None),
+            // It was called before: what is left is that the event is done with.
+            Effect::Operation(_) => return Ok(None),
         }))
     }
 }
@@ -194,7 +224,7 @@ pub(crate) fn row_named(
     let ids = plan.domain.reactions.iter().filter(|one| one.event == event);
     let mut ids = ids.filter_map(|reaction| match &reaction.effect {
         Effect::Update { id, .. } | Effect::Command { id: Some(id), .. } => Some(id),
-        Effect::Create { .. } | Effect::Command { id: None, .. } | Effect::Operation { .. } => None,
+        Effect::Create { .. } | Effect::Command { id: None, .. } | Effect::Operation(_) => None,
     });
     Ok(ids.next().and_then(|id| row(id, &scope).ok()))
 }

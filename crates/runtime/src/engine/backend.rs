@@ -8,6 +8,7 @@ use super::{Engine, Shared};
 use crate::cache::Cache;
 use crate::http::Request;
 use crate::identity::Principal;
+use crate::integrations::{Integrations, Remotes};
 use crate::plan::Plan;
 use crate::ports::broker::Connect;
 use crate::ports::clock::{Clock, Randomness};
@@ -57,8 +58,17 @@ pub struct Serving {
     pub stores: Vec<Arc<dyn Store>>,
     /// Proves callers in terms of the plan.
     pub identify: Arc<dyn Identify>,
+    /// What of systems outside stands in no model.
+    pub credentials: Credentials,
+}
+
+/// What the environment says of systems outside.
+#[derive(Debug, Clone, Default)]
+pub struct Credentials {
     /// What senders of webhooks prove themselves by.
     pub secrets: Secrets,
+    /// Where those are that are called, and what we prove ourselves by.
+    pub remotes: Remotes,
 }
 
 /// What a backend is made of beside what it serves.
@@ -115,6 +125,8 @@ pub(crate) struct Live {
     pub(crate) number: u64,
     /// Senders of webhooks, by index of the domain's receivers.
     pub(crate) senders: Vec<Sender>,
+    /// Systems outside that are called.
+    pub(crate) integrations: Arc<Integrations>,
 }
 
 /// What was served until a swap or a pause. Its stores may be closed once its calls have ended.
@@ -285,8 +297,10 @@ impl Backend {
 }
 
 impl Live {
-    fn new(serving: Serving, number: u64, shared: &Arc<Shared>, metrics: &Metrics) -> Self {
-        let Serving { plan, stores, identify, secrets } = serving;
+    fn new(serving: Serving, number: u64, shared: &Arc<Shared>, metrics: &Arc<Metrics>) -> Self {
+        let Serving { plan, stores, identify, credentials } = serving;
+        let Credentials { secrets, remotes } = credentials;
+        let integrations = Arc::new(Integrations::of(&plan, &remotes, metrics));
         let senders = Sender::all(&plan, &secrets, metrics);
         let operations = plan
             .operations
@@ -296,7 +310,7 @@ impl Live {
         // What another plan or other stores answered is never reused.
         let (cache, stores) = Cache::over(&plan, stores, shared, metrics);
         let engine = Engine::new(plan, stores, Arc::clone(shared));
-        Self { engine, operations, identify, cache, number, senders }
+        Self { engine, operations, identify, cache, number, senders, integrations }
     }
 }
 

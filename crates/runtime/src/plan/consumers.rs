@@ -2,7 +2,7 @@
 
 use super::needs::Needs;
 use crate::json::scalar::Shape;
-use ir::domain::{ContextId, Domain, Effect, EventId, ResourceId};
+use ir::domain::{ContextId, Domain, EventId, ResourceId};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -41,10 +41,6 @@ impl Consumers {
     pub(crate) fn of(domain: &Domain) -> Self {
         let mut contexts: Vec<Consumer> = Vec::new();
         for (at, reaction) in domain.reactions.iter().enumerate() {
-            // Calls of systems outside wait.
-            if matches!(reaction.effect, Effect::Operation { .. }) {
-                continue;
-            }
             let there = contexts.iter().position(|one| one.context == reaction.context);
             let there = there.unwrap_or_else(|| {
                 let name = domain.contexts[reaction.context.index()].name.as_str().into();

@@ -1,6 +1,6 @@
 //! What expressions read beyond their row: references to follow, patterns, other fields.
 
-use ir::domain::{Domain, Effect, Field, FieldId, Grant, Resource, ResourceId, Source};
+use ir::domain::{Domain, Effect, Field, FieldId, Grant, Resource, ResourceId, Source, Target};
 use ir::expr::{Expr, ExprKind, FieldRef, Function};
 use ir::value::Value;
 use regex::Regex;
@@ -209,7 +209,7 @@ fn doings(domain: &Domain) -> Vec<&Expr> {
                 all.extend(id);
                 all.extend(inputs.iter().map(|(_, expr)| expr));
             }
-            Effect::Operation { with, .. } => all.extend(with.iter().map(|(_, expr)| expr)),
+            Effect::Operation(call) => all.extend(call.with.iter().map(|(_, expr)| expr)),
         }
     }
     for schedule in &domain.schedules {
@@ -217,8 +217,13 @@ fn doings(domain: &Domain) -> Vec<&Expr> {
         all.extend(schedule.inputs.iter().map(|(_, expr)| expr));
     }
     for job in &domain.jobs {
-        all.push(&job.row);
-        all.extend(job.inputs.iter().map(|(_, expr)| expr));
+        match &job.target {
+            Target::Command { row, inputs, .. } => {
+                all.push(row);
+                all.extend(inputs.iter().map(|(_, expr)| expr));
+            }
+            Target::Operation(call) => all.extend(call.with.iter().map(|(_, expr)| expr)),
+        }
         all.extend(job.input.iter().filter_map(|field| match &field.source {
             Source::Default(expr) => Some(expr),
             _ => None,

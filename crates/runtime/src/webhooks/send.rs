@@ -3,10 +3,10 @@
 use super::guard::{Guard, Refused, Resolver};
 use super::signature::{Key, signatures};
 use crate::cloudevents;
+use crate::http::client::{self, retry_after};
 use crate::ports::webhooks::Signing;
 use crate::telemetry::trace::TraceContext;
-use http::{HeaderMap, header};
-use std::error::Error;
+use http::header;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -163,33 +163,11 @@ async fn answered(mut response: reqwest::Response, now: i64) -> Answered {
     Answered { status: Some(status.as_u16()), error, retry_after, took: 0, answer }
 }
 
-/// `Retry-After` in microseconds from now: seconds, or a date.
-fn retry_after(headers: &HeaderMap, now: i64) -> Option<i64> {
-    let text = headers.get(header::RETRY_AFTER)?.to_str().ok()?.trim();
-    if let Ok(seconds) = text.parse::<u32>() {
-        return Some(i64::from(seconds) * SECOND_MICROS);
-    }
-    let at = jiff::fmt::rfc2822::parse(text).ok()?.timestamp().as_microsecond();
-    Some(at.saturating_sub(now).max(0))
-}
-
-fn timed_out() -> String {
-    format!("did not answer within {} s", ANSWER_TIMEOUT.as_secs())
-}
-
 /// Why nothing was answered, without what a stranger need not know.
 fn reason(error: &reqwest::Error) -> String {
-    let mut innermost: &(dyn Error + 'static) = error;
-    while let Some(source) = innermost.source() {
-        innermost = source;
-        if let Some(refused) = innermost.downcast_ref::<Refused>() {
-            return format!("the URL {refused}");
-        }
-    }
-    match error {
-        error if error.is_timeout() => timed_out(),
-        error if error.is_connect() => format!("can't be connected to: {innermost}"),
-        _ => format!("did not answer: {innermost}"),
+    match client::causes(error).find_map(|cause| cause.downcast_ref::<Refused>()) {
+        Some(refused) => format!("the URL {refused}"),
+        None => client::reason(error, ANSWER_TIMEOUT.as_secs_f64()),
     }
 }
 

@@ -238,7 +238,7 @@ fn parameters(outside: Outside<'_, '_>, callee: Callee<'_>) -> Vec<Parameter> {
         Callee::Operation(operation) => {
             let body = operation.body.iter().map(|field| Parameter {
                 name: field.name.value.clone(),
-                ty: super::views::wire_type(outside, field),
+                ty: super::views::wire_type(outside.world, field),
                 required: field.optional.is_none() && field.expression.is_none(),
             });
             let path = path_segments(operation.path.as_str());

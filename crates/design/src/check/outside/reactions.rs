@@ -2,7 +2,7 @@
 
 use super::calls::{Callee, Given, callee, give, inputs};
 use super::views::event_named;
-use super::{Call, Doings, Outside};
+use super::{Call, Doings, Outside, integrations};
 use crate::check::place::Place;
 use crate::check::typing::assign::assign;
 use crate::check::typing::condition;
@@ -95,11 +95,9 @@ fn call(
             let (id, inputs) = inputs(outside, (resource, command), arguments);
             Some(domain::Effect::Command { resource, command, id, inputs })
         }
-        Callee::Operation(operation) => {
+        Callee::Operation(_) => {
             let with = give(outside, scope, callee, given, found)?;
-            let (integration, _) = name.as_str().rsplit_once('.')?;
-            let (integration, operation) = (integration.to_owned(), operation.name.value.clone());
-            Some(domain::Effect::Operation { integration, operation, with })
+            integrations::call(outside.domain, name, with).map(domain::Effect::Operation)
         }
     }
 }

@@ -8,7 +8,7 @@ use crate::check::place::Place;
 use crate::check::resolve::{caller, me_of};
 use crate::check::typing::scope::{EventShape, Given, Scope, Use};
 use crate::check::typing::{condition, infer};
-use crate::check::world::{Meaning, value_type};
+use crate::check::world::{Meaning, World, value_type};
 use crate::check::{e038_unknown_event, e048_call, e078_view_key};
 use ir::Diagnostic;
 use ir::domain::{self, ContextId, Grant, Kind};
@@ -161,12 +161,12 @@ pub(super) fn event_named<'a>(
 }
 
 /// The type of a member of an integration's body or answer: nothing there refers to resources.
-pub(super) fn wire_type(outside: Outside<'_, '_>, field: &model::Field) -> Option<Type> {
+pub(super) fn wire_type(world: &World<'_>, field: &model::Field) -> Option<Type> {
     let kind = match &field.ty.value {
         FieldType::Enum(values) => {
             Kind::Enum(values.iter().map(|value| value.value.clone()).collect())
         }
-        FieldType::Actor(actor) => Kind::Actor(*outside.world.actors.get(actor.as_str())?),
+        FieldType::Actor(actor) => Kind::Actor(*world.actors.get(actor.as_str())?),
         FieldType::Reference { .. } => return Some(Type::Uuid),
         FieldType::Many { .. } => return Some(Type::Json),
         _ => Kind::Scalar,

@@ -171,7 +171,7 @@ impl<'m> Walk<'_, 'm, '_> {
         match callee {
             Callee::Operation(operation) => {
                 let returns = operation.returns.iter();
-                returns.map(|f| (f.name.as_str(), wire_type(self.outside, f))).collect()
+                returns.map(|f| (f.name.as_str(), wire_type(self.outside.world, f))).collect()
             }
             Callee::Command { resource, .. } => {
                 let world = self.outside.world;

@@ -205,7 +205,7 @@ fn consumed(draft: &Draft<'_>, rate: f64) -> Option<Decision> {
     let mut groups: Vec<String> = Vec::new();
     for reaction in &draft.domain.reactions {
         let name = format!("`{}`", draft.domain.contexts[reaction.context.index()].name);
-        if !matches!(reaction.effect, domain::Effect::Operation { .. }) && !groups.contains(&name) {
+        if !groups.contains(&name) {
             groups.push(name);
         }
     }

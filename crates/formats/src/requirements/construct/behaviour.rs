@@ -289,15 +289,20 @@ pub(crate) static SCHEDULE: Construct = long(
 
 pub(crate) static JOB: Construct = long(
     "job",
-    "A command that is asked for at `POST /v1/operations/{job}` and run as `system` beside the \
-     requests: once in effect, tried again where it may succeed later",
+    "A command, or a call of an integration, that is asked for at `POST /v1/operations/{job}` and \
+     run as `system` beside the requests: once in effect, tried again where it may succeed later",
     &[
         leaf("about", Leaf::Text, "What it does"),
         of("input", INPUT, "What who asks gives"),
-        leaf("do", REFERENCE, "The command: `ordering.Order.invoice`; its `by` lists `system`")
-            .required(),
-        leaf("for", Leaf::Expression, "The row that the command is of, from the inputs").required(),
-        inputs("with", "Inputs of the command, from those of the job"),
+        leaf(
+            "do",
+            REFERENCE,
+            "The command, whose `by` lists `system`: `ordering.Order.invoice`; or an operation of \
+             an integration: `payments.refund`",
+        )
+        .required(),
+        leaf("for", Leaf::Expression, "The row that the command is of, from the inputs"),
+        inputs("with", "What the call takes, from the inputs of the job"),
         of("by", Shape::Some(&Shape::One(&GRANT)), "Who may ask, without condition").required(),
         leaf(
             "priority",

@@ -12,9 +12,9 @@ use crate::failure::{Failure, Outcome};
 use crate::pipeline::{self, Designed};
 use ir::architecture::Architecture;
 use ir::migration::Snapshot;
+use runtime::engine::backend::Credentials;
 use runtime::ingress::rest::{Former, Serving};
 use runtime::plan::Plan;
-use runtime::webhooks::inbound::Secrets;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -49,8 +49,9 @@ impl Next {
     fn serving(&self, stores: &Stores) -> Serving {
         let identify = Arc::clone(&self.callers) as _;
         let designed = &self.designed;
-        let (secrets, _) = environment::senders(&designed.architecture.model, &designed.home);
-        Serving { plan: Arc::clone(&self.plan), stores: stores.ports(), identify, secrets }
+        let (credentials, _) =
+            environment::credentials(&designed.architecture.model, &designed.home);
+        Serving { plan: Arc::clone(&self.plan), stores: stores.ports(), identify, credentials }
     }
 }
 
@@ -243,9 +244,9 @@ impl Running<'_> {
         }
     }
 
-    /// What senders of webhooks prove themselves by.
-    pub(super) fn secrets(&self) -> Secrets {
-        environment::senders(&self.designed.architecture.model, &self.designed.home).0
+    /// What the environment says of systems outside.
+    pub(super) fn credentials(&self) -> Credentials {
+        environment::credentials(&self.designed.architecture.model, &self.designed.home).0
     }
 
     /// The old model goes on, on stores of its own again.
@@ -254,8 +255,8 @@ impl Running<'_> {
             Ok(stores) => {
                 let identify = Arc::clone(&self.callers) as _;
                 let (plan, stores_now) = (Arc::clone(&self.plan), stores.ports());
-                let secrets = self.secrets();
-                self.backend.swap(Serving { plan, stores: stores_now, identify, secrets });
+                let credentials = self.credentials();
+                self.backend.swap(Serving { plan, stores: stores_now, identify, credentials });
                 self.stores = stores;
                 failure
             }

@@ -343,8 +343,8 @@ impl Running<'_> {
     /// Calls are answered from there.
     fn serve_from(&mut self, stores: Stores, way: &Way<'_>) {
         let (plan, identify) = (Arc::clone(&self.plan), Arc::clone(&way.callers) as _);
-        let secrets = self.secrets();
-        self.backend.swap(Serving { plan, stores: stores.ports(), identify, secrets });
+        let credentials = self.credentials();
+        self.backend.swap(Serving { plan, stores: stores.ports(), identify, credentials });
         self.stores = stores;
         self.callers = Arc::clone(&way.callers);
         self.keys = Arc::clone(&way.keys);

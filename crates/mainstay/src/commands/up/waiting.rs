@@ -1,49 +1,17 @@
 //! What the model has that `up` does not run yet, in one line a kind.
 
-use ir::model::{At, Effect, FieldType, Model};
+use ir::model::{At, FieldType, Model};
 
 /// One line for each kind of thing that is designed and documented but waits.
 pub(crate) fn waiting(model: &Model) -> Vec<String> {
-    let mut lines = flows(model);
-    lines.extend(upkeep(model));
-    lines
+    let workflows = model.workflows.iter().map(|workflow| workflow.name.value.clone());
+    let steps = "the command that starts one commits, no step follows";
+    line("workflows", workflows.collect(), steps).into_iter().chain(upkeep(model)).collect()
 }
 
 /// The line of a kind; none where the model has nothing of it.
 fn line(what: &str, names: Vec<String>, effect: &str) -> Option<String> {
     (!names.is_empty()).then(|| format!("{what} ({}): {effect}", names.join(", ")))
-}
-
-/// What happens after or beside a request.
-fn flows(model: &Model) -> Vec<String> {
-    let mut lines = Vec::new();
-    let mut say = |what: &str, names: Vec<String>, effect: &str| {
-        lines.extend(line(what, names, effect));
-    };
-    say(
-        "integrations",
-        model.integrations.iter().map(|integration| integration.name.value.clone()).collect(),
-        "nothing outside is called",
-    );
-    say(
-        "workflows",
-        model.workflows.iter().map(|workflow| workflow.name.value.clone()).collect(),
-        "the command that starts one commits, no step follows",
-    );
-    let outside = |name: &ir::Name| {
-        let first = name.as_str().split('.').next().unwrap_or_default();
-        model.integrations.iter().any(|integration| integration.name == first)
-    };
-    let reactions = model.contexts.iter().flat_map(|context| {
-        context.reacts.iter().filter_map(move |reaction| match &reaction.effect {
-            Effect::Do(name) if outside(name) => {
-                Some(format!("{} -> {}.{name}", reaction.event, context.name))
-            }
-            Effect::Create(_) | Effect::Update(_) | Effect::Do(_) => None,
-        })
-    });
-    say("reactions that call outside", reactions.collect(), "nothing follows from those events");
-    lines
 }
 
 /// What keeps data fresh, small and callers in bounds.

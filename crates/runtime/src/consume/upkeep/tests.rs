@@ -53,7 +53,7 @@ impl Kept {
         plan.consumers.contexts.push(desk);
         let (plan, stores) = (Arc::new(plan), vec![Arc::clone(&store)]);
         let identify = Arc::new(Nobody);
-        let serving = Serving { plan, stores, identify, secrets: Default::default() };
+        let serving = Serving { plan, stores, identify, credentials: Default::default() };
         let around = Surroundings {
             clock: Arc::new(SystemClock),
             randomness: Arc::new(SystemRandomness),

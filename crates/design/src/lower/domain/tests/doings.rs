@@ -14,7 +14,8 @@ integrations:
   mail:
     http: https://mail.example
     operations:
-      send: { post: "/mails/{to}", body: { text: string, about: uuid optional } }
+      send:
+        { post: "/mails/{to}", body: { text: string, about: uuid optional }, idempotent: true }
 contexts:
   desk:
     resources:

@@ -143,7 +143,7 @@ fn serving(gate: &Arc<Gate>) -> Serving {
         plan: Arc::new(keeping(&[])),
         stores,
         identify: Arc::new(Names),
-        secrets: Default::default(),
+        credentials: Default::default(),
     }
 }
 

@@ -12,7 +12,6 @@ use crate::ports::store::{
 };
 use crate::record::Record;
 use crate::telemetry::metrics::Metrics;
-use crate::webhooks::inbound::Secrets;
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use http::{HeaderValue, Method, Uri};
@@ -108,8 +107,8 @@ impl Store for Slow {
 
 fn serving(store: &Arc<Slow>) -> Serving {
     let store = Arc::clone(store) as Arc<dyn Store>;
-    let (plan, secrets) = (Arc::new(plan(&shop())), Secrets::default());
-    Serving { plan, stores: vec![store], identify: Arc::new(Names), secrets }
+    let (plan, credentials) = (Arc::new(plan(&shop())), Default::default());
+    Serving { plan, stores: vec![store], identify: Arc::new(Names), credentials }
 }
 
 fn backend(store: &Arc<Slow>) -> Arc<Backend> {

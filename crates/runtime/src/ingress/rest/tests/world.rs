@@ -16,7 +16,6 @@ use crate::ports::store::{
 use crate::problem::{Problem, kinds};
 use crate::record::Record;
 use crate::telemetry::metrics::Metrics;
-use crate::webhooks::inbound::Secrets;
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use http::{HeaderName, HeaderValue};
@@ -300,8 +299,12 @@ impl World {
             broker: None,
         };
         let (plan, identify) = (Arc::new(plan), Arc::new(Names));
-        let serving =
-            Serving { plan, stores: vec![store.clone()], identify, secrets: Secrets::default() };
+        let serving = Serving {
+            plan,
+            stores: vec![store.clone()],
+            identify,
+            credentials: Default::default(),
+        };
         let backend = Backend::new(serving, around);
         Self { rest: Rest::new(Arc::new(backend)), store, clock, place }
     }

@@ -90,9 +90,12 @@ fn of_reaction(domain: &Domain, reaction: &Reaction, out: &mut String) {
                 given(show, inputs, domain, *resource, *command)
             )
         }
-        Effect::Operation { integration, operation, with } => {
-            let with = with.iter().map(|(name, value)| format!(" {name}: {}", show.expr(value)));
-            format!("{integration}.{operation}{}", with.collect::<String>())
+        Effect::Operation(call) => {
+            let of = domain.remote(call.of);
+            let name = |at: usize| &of.parameters[at].name;
+            let with = call.with.iter();
+            let with = with.map(|(at, value)| format!(" {}: {}", name(*at), show.expr(value)));
+            format!("{}{}", domain.remote_name(call.of), with.collect::<String>())
         }
     };
     let _ = writeln!(out, "{line}");
