@@ -8,6 +8,8 @@ mod nats;
 mod rabbitmq;
 #[cfg(feature = "redis")]
 mod redis;
+#[cfg(feature = "sqs")]
+mod sqs;
 #[cfg(test)]
 mod suite;
 
@@ -22,7 +24,7 @@ const PREFIX: &str = "prefix";
 const PREFIX_CHARS_MAX: usize = 40;
 
 /// Schemes, with the kind they belong to.
-const SCHEMES: [(&str, &str); 7] = [
+const SCHEMES: [(&str, &str); 8] = [
     ("nats", "nats"),
     ("tls", "nats"),
     ("amqp", "rabbitmq"),
@@ -30,15 +32,17 @@ const SCHEMES: [(&str, &str); 7] = [
     ("redis", "redis"),
     ("rediss", "redis"),
     ("kafka", "kafka"),
+    ("sqs", "sqs"),
 ];
 /// Kinds whose address names several hosts, as `h1:9092,h2:9092`: the servers of a cluster.
 const CLUSTERS: [&str; 1] = ["kafka"];
 /// Kinds that this program was built with.
-const BUILT: [(&str, bool); 4] = [
+const BUILT: [(&str, bool); 5] = [
     ("kafka", cfg!(feature = "kafka")),
     ("nats", cfg!(feature = "nats")),
     ("rabbitmq", cfg!(feature = "rabbitmq")),
     ("redis", cfg!(feature = "redis")),
+    ("sqs", cfg!(feature = "sqs")),
 ];
 
 /// Where a broker is, and how it is spoken to.
@@ -51,6 +55,8 @@ pub struct Address {
     prefix: Option<String>,
     #[cfg(feature = "kafka")]
     kafka: Option<kafka::Settings>,
+    #[cfg(feature = "sqs")]
+    sqs: Option<sqs::Settings>,
 }
 
 /// Why an address is none; never with its password.
@@ -111,6 +117,11 @@ impl Address {
             "kafka" => Some(kafka::Settings::read(&url, &hosts).map_err(NoAddress)?),
             _ => None,
         };
+        #[cfg(feature = "sqs")]
+        let sqs = match *kind {
+            "sqs" => Some(sqs::Settings::read(&url).map_err(NoAddress)?),
+            _ => None,
+        };
         Ok(Self {
             url,
             hosts,
@@ -118,6 +129,8 @@ impl Address {
             prefix,
             #[cfg(feature = "kafka")]
             kafka,
+            #[cfg(feature = "sqs")]
+            sqs,
         })
     }
 
@@ -151,6 +164,10 @@ impl Connect for Address {
         #[cfg(feature = "kafka")]
         if let Some(settings) = &self.kafka {
             return Arc::new(kafka::Kafka::new(settings.clone()));
+        }
+        #[cfg(feature = "sqs")]
+        if let Some(settings) = &self.sqs {
+            return Arc::new(sqs::Sqs::new(settings.clone()));
         }
         match self.kind {
             #[cfg(feature = "nats")]
@@ -214,6 +231,22 @@ mod tests {
     fn a_kind_that_was_left_out_of_this_program_is_named() {
         let why = Address::parse("kafka://h1:9092,h2:9092").expect_err("it is left out");
         assert!(why.to_string().contains("built without its feature `kafka`"), "{why}");
+    }
+
+    #[cfg(not(feature = "sqs"))]
+    #[test]
+    fn the_feature_that_amazon_needs_is_named() {
+        let why = Address::parse("sqs://eu-central-1").expect_err("it is left out");
+        assert!(why.to_string().contains("built without its feature `sqs`"), "{why}");
+    }
+
+    #[cfg(feature = "sqs")]
+    #[test]
+    fn a_region_is_an_address_and_its_key_is_not_shown() {
+        let address = Address::parse("sqs://id:secret@eu-central-1?prefix=staging&bucket=events");
+        let address = address.expect("one");
+        assert_eq!(address.shown(), "sqs://eu-central-1");
+        assert_eq!(address.prefix(), Some("staging"));
     }
 
     #[test]

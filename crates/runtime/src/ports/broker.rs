@@ -3,10 +3,10 @@
 //! A topic carries the events of one service, spread over partitions by their key. What a broker
 //! promises here is little, so that many kinds can: a message that [`Broker::publish`] answered for
 //! is durable; those of a partition are delivered to a group in the order in which they were
-//! published one after the other, to one subscriber at a time; whatever is not settled is delivered
-//! again to the next. That an effect happens once, what waits and what is dead is decided above, by
-//! the same machine for every broker, and kept in the store of who consumes: so a broker needs no
-//! delays, no counts of attempts and no dead-letter queue.
+//! published one after the other, to one subscriber at a time, or at least those of each key;
+//! whatever is not settled is delivered again to the next. That an effect happens once, what waits
+//! and what is dead is decided above, by the same machine for every broker, and kept in the store
+//! of who consumes: so a broker needs no delays, no counts of attempts and no dead-letter queue.
 
 use super::store::Unavailable;
 use bytes::Bytes;
@@ -17,7 +17,7 @@ use std::time::Duration;
 /// Bytes of a message that every broker must take: data of 1 MB with its attributes.
 pub const MESSAGE_BYTES_MIN: usize = 1_000_000 + 16_384;
 /// Messages that a broker which counts has under way for a subscription, at most: delivered and not
-/// settled.
+/// settled. One may have fewer, and give out more of a key only when all before are settled.
 pub const UNSETTLED_MAX: usize = 2_048;
 
 /// The events of a service at a broker.

@@ -1,8 +1,11 @@
 //! Servers of brokers for tests, each a process with a directory of its own; of Kafka a broker in
-//! this process, that speaks its protocol and keeps its logs in memory.
+//! this process, that speaks its protocol and keeps its logs in memory, and of Amazon's services
+//! an emulator, behind a wire that can be cut.
 
 #[cfg(feature = "kafka")]
 mod fake;
+#[cfg(feature = "sqs")]
+mod wire;
 
 use std::io::Write;
 use std::net::{TcpListener, TcpStream};
@@ -16,6 +19,8 @@ use std::time::{Duration, Instant};
 const START_PATIENCE: Duration = Duration::from_secs(60);
 /// A server of a test takes messages of so many bytes, where it can be told.
 pub(super) const MESSAGE_BYTES_MAX: usize = 4_000_000;
+/// Where an emulator of Amazon's services keeps large data.
+const BUCKET: &str = "events";
 
 /// A server; one of the test's own ends when it is dropped.
 pub(super) struct Server {
@@ -24,6 +29,8 @@ pub(super) struct Server {
     own: Option<Own>,
     #[cfg(feature = "kafka")]
     fake: Option<fake::Fake>,
+    #[cfg(feature = "sqs")]
+    wire: Option<wire::Wire>,
 }
 
 struct Own {
@@ -44,14 +51,17 @@ impl Server {
             own,
             #[cfg(feature = "kafka")]
             fake: None,
+            #[cfg(feature = "sqs")]
+            wire: None,
         };
         #[cfg(feature = "kafka")]
         if kind == "kafka" {
             let fake = fake::Fake::start(alone);
             return Some(Self { fake: Some(fake.clone()), ..at(fake.host(), None) });
         }
-        if let Some(host) = shared(kind).filter(|_| !alone) {
-            return Some(at(host, None));
+        // One that nobody can kill is everybody's.
+        if let Some(host) = shared(kind).filter(|_| !alone || kind == "sqs") {
+            return Some(at(host, None).wired());
         }
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
         let name = format!("mainstay-{kind}-{}-{number}", std::process::id());
@@ -63,7 +73,7 @@ impl Server {
                 let own = Own { port, directory, process };
                 let server = at(format!("127.0.0.1:{port}"), Some(own));
                 server.wait();
-                Some(server)
+                Some(server.wired())
             }
             Err(why) => {
                 let told = format!("no {kind} for the tests: {why}");
@@ -80,6 +90,41 @@ impl Server {
         self.host.clone()
     }
 
+    /// Behind a wire, where the kind is one whose servers keep nothing when they are killed.
+    #[cfg(feature = "sqs")]
+    fn wired(mut self) -> Self {
+        if self.kind == "sqs" {
+            wire::make_bucket(&self.host, BUCKET);
+            let wire = wire::Wire::to(&self.host);
+            self.host = wire.host();
+            self.wire = Some(wire);
+        }
+        self
+    }
+
+    #[cfg(not(feature = "sqs"))]
+    fn wired(self) -> Self {
+        self
+    }
+
+    /// More messages than fit where a reader keeps them.
+    pub(super) fn many(&self) -> usize {
+        match self.kind.as_str() {
+            // The emulator looks at all of a queue for each.
+            "sqs" => 300,
+            _ => 3_000,
+        }
+    }
+
+    /// Messages of a key that are given out at most before those before them are settled.
+    pub(super) fn unsettled_max(&self) -> usize {
+        match self.kind.as_str() {
+            // A batch, of one at least.
+            "sqs" => 1,
+            _ => 1_000,
+        }
+    }
+
     /// That which speaks Kafka's protocol.
     #[cfg(feature = "kafka")]
     pub(super) fn fake(&self) -> &krafka::testing::FakeBroker {
@@ -89,6 +134,10 @@ impl Server {
     pub(super) fn url(&self) -> String {
         let scheme = match self.kind.as_str() {
             "rabbitmq" => "amqp",
+            "sqs" => {
+                let host = &self.host;
+                return format!("sqs://id:key@us-east-1?endpoint=http://{host}&bucket={BUCKET}");
+            }
             kind => kind,
         };
         format!("{scheme}://{}", self.host)
@@ -99,6 +148,10 @@ impl Server {
         #[cfg(feature = "kafka")]
         if let Some(fake) = &self.fake {
             return fake.restart();
+        }
+        #[cfg(feature = "sqs")]
+        if let Some(wire) = &self.wire {
+            return wire.cut();
         }
         let own = self.own.as_mut().expect("a shared server is nobody's to kill");
         own.end();
@@ -136,6 +189,7 @@ impl Drop for Own {
 fn shared(kind: &str) -> Option<String> {
     let (named, usual) = match kind {
         "rabbitmq" => ("MAINSTAY_TEST_RABBITMQ", "127.0.0.1:5672"),
+        "sqs" => ("MAINSTAY_TEST_SQS", "127.0.0.1:5000"),
         _ => return None,
     };
     match std::env::var(named) {
@@ -164,6 +218,12 @@ fn run(kind: &str, port: u16, directory: &Path) -> std::io::Result<Child> {
             command.args(["--bind", "127.0.0.1", "--port", &port.to_string(), "--save", ""]);
             command.args(["--appendonly", "yes", "--appendfsync", "always", "--dir"]);
             command.arg(directory);
+            command
+        }
+        // Amazon's services in memory: the Python package `moto[server]`.
+        "sqs" => {
+            let mut command = Command::new("moto_server");
+            command.args(["-H", "127.0.0.1", "-p", &port.to_string()]);
             command
         }
         other => panic!("no program is known for `{other}`"),
