@@ -129,6 +129,10 @@ pub(crate) struct Followed {
     /// PostgreSQL to measure on as well: a superuser's URL; databases are made and dropped
     #[arg(long, value_name = "URL")]
     pub(crate) database: Option<String>,
+    /// Brokers to measure as well, on SQLite: URLs as `mainstay up --broker` takes them; topics
+    /// named `bench…` stay there
+    #[arg(long, value_name = "URL", value_delimiter = ',')]
+    pub(crate) broker: Vec<String>,
     /// Writes, one at a time, whose effects are waited for
     #[arg(long, default_value_t = 200)]
     pub(crate) writes: u32,

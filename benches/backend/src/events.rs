@@ -9,7 +9,7 @@ use crate::load::{self, Seen};
 use crate::process::{Scratch, Server, free_address, mainstay};
 use crate::table::{median, progress};
 use serde_json::Value;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
@@ -46,6 +46,26 @@ struct Running {
     token: String,
     /// The database to drop.
     dropped: Option<(String, String)>,
+    /// The file of the database, on SQLite.
+    file: PathBuf,
+}
+
+/// Where events are kept, and what they go by.
+#[derive(Clone, Copy)]
+struct Way<'a> {
+    database: Option<&'a str>,
+    broker: Option<&'a str>,
+}
+
+impl Way<'_> {
+    /// As it stands in the table: `SQLite`, `nats`.
+    fn name(&self) -> String {
+        match (self.broker, self.database) {
+            (Some(url), _) => url.split(':').next().unwrap_or_default().to_owned(),
+            (None, Some(_)) => "PostgreSQL".to_owned(),
+            (None, None) => "SQLite".to_owned(),
+        }
+    }
 }
 
 fn model(emit: &str, consumers: &str) -> String {
@@ -63,14 +83,9 @@ contexts:
 }
 
 impl Running {
-    fn start(
-        binary: &Path,
-        scratch: &Scratch,
-        which: usize,
-        database: Option<&str>,
-    ) -> Result<Self, String> {
+    fn start(binary: &Path, scratch: &Scratch, which: usize, way: Way<'_>) -> Result<Self, String> {
         let (_, emit, consumers) = MODELS[which];
-        let folder = scratch.0.join(format!("model-{which}-{}", database.is_some()));
+        let folder = scratch.0.join(format!("model-{which}-{}", way.name()));
         std::fs::create_dir_all(&folder).map_err(|why| why.to_string())?;
         let path = folder.join("mainstay.yaml");
         std::fs::write(&path, model(emit, consumers)).map_err(|why| why.to_string())?;
@@ -80,7 +95,12 @@ impl Running {
         command.arg("up").arg(&path).args(["--no-watch", "--log", "error"]);
         command.arg("--data").arg(&data).arg("--listen").arg(address.to_string());
         let mut dropped = None;
-        if let Some(url) = database {
+        if let Some(url) = way.broker {
+            let more = if url.contains('?') { '&' } else { '?' };
+            let prefix = format!("prefix=bench-{}", std::process::id());
+            command.args(["--broker", &format!("{url}{more}{prefix}")]);
+        }
+        if let Some(url) = way.database {
             let name = format!("bench_events_{}_{which}", std::process::id());
             let (base, _) = url.rsplit_once('/').ok_or("the URL names no database")?;
             crate::measure::postgres::batch(url, &format!("CREATE DATABASE {name}"))?;
@@ -97,7 +117,8 @@ impl Running {
             .output()
             .map_err(|why| why.to_string())?;
         let token = String::from_utf8_lossy(&told.stdout).trim().to_owned();
-        Ok(Self { server, token, dropped })
+        let file = data.join("letters.db");
+        Ok(Self { server, token, dropped, file })
     }
 
     fn head(&self, method: &str, path: &str, more: &str) -> String {
@@ -148,6 +169,33 @@ impl Running {
         Ok(answered.elapsed())
     }
 
+    /// Letters and their notes, by the tables of SQLite.
+    fn counted(&self) -> Result<(i64, i64), String> {
+        let count = || {
+            let file = rusqlite::Connection::open(&self.file)?;
+            file.busy_timeout(Duration::from_secs(10))?;
+            let both = "SELECT (SELECT count(*) FROM post_letters), \
+                        (SELECT count(*) FROM archive_notes)";
+            file.query_row(both, [], |row| Ok((row.get(0)?, row.get(1)?)))
+        };
+        count().map_err(|why: rusqlite::Error| why.to_string())
+    }
+
+    /// Waits until each letter has its note; how many there are.
+    fn all_noted(&self) -> Result<i64, String> {
+        let begin = Instant::now();
+        loop {
+            let (letters, notes) = self.counted()?;
+            if letters == notes {
+                return Ok(notes);
+            }
+            if begin.elapsed() > FOLLOWS_MAX {
+                return Err(format!("{} letters have no note", letters - notes));
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+
     fn end(self) -> Result<(), String> {
         self.server.end()?;
         match self.dropped {
@@ -166,19 +214,66 @@ pub(crate) fn run(arguments: &Followed) -> Result<bool, String> {
     }
     let binary = mainstay(arguments.mainstay.as_deref())?;
     let scratch = Scratch::new(arguments.scratch.as_deref())?;
-    let stores = [Some(None), arguments.database.as_deref().map(Some)];
+    let postgresql = arguments.database.as_deref().map(Some);
     println!("{:<12} {:<44} {:>10} {:>10} {:>10}", "store", "what", "median", "p95", "max");
-    for database in stores.into_iter().flatten() {
-        let store = if database.is_some() { "PostgreSQL" } else { "SQLite" };
+    for database in [Some(None), postgresql].into_iter().flatten() {
+        let way = Way { database, broker: None };
         let mut all = Vec::new();
         for which in 0..MODELS.len() {
-            all.push(Running::start(&binary, &scratch, which, database)?);
+            all.push(Running::start(&binary, &scratch, which, way)?);
         }
-        latencies(store, &all[2], arguments)?;
-        throughput(store, &all, &scratch, arguments)?;
+        latencies(&way.name(), &all[2], arguments)?;
+        throughput(&way.name(), &all, &scratch, arguments)?;
         all.into_iter().try_for_each(Running::end)?;
     }
+    for broker in &arguments.broker {
+        let way = Way { database: None, broker: Some(broker) };
+        let running = Running::start(&binary, &scratch, MODELS.len() - 1, way)?;
+        brokered(&way.name(), &running, &scratch, arguments)?;
+        running.end()?;
+    }
     Ok(true)
+}
+
+/// By a broker: from the answer to the effect of the reaction, and how many a second.
+fn brokered(
+    broker: &str,
+    running: &Running,
+    scratch: &Scratch,
+    arguments: &Followed,
+) -> Result<(), String> {
+    progress(&format!("{broker}: from the answer to the effect, {} writes", arguments.writes));
+    // The first waits for what is made at the broker.
+    running.noted()?;
+    let mut all = Vec::new();
+    for _ in 0..arguments.writes / 2 {
+        all.push(running.noted()?.as_secs_f64() * 1e3);
+    }
+    quantiles(broker, "answer to reaction, ms", &mut all);
+    let (mut writes, mut follows) = (Vec::new(), Vec::new());
+    for round in 0..arguments.rounds {
+        progress(&format!("{broker}: round {}", round + 1));
+        let before = running.all_noted()?;
+        let begin = Instant::now();
+        let (seconds, connections) = (arguments.seconds, arguments.connections);
+        let (address, unique) = (running.server.address, format!("{round}-{broker}"));
+        let seen: Seen =
+            load::run(scratch, address, &running.post(), seconds, connections, &unique)?;
+        if seen.refused + seen.broken > 0 {
+            return Err(format!("{} of the writes were refused", seen.refused + seen.broken));
+        }
+        writes.push(seen.requests as f64 * 1e6 / seen.micros as f64);
+        let noted = running.all_noted()?;
+        follows.push((noted - before) as f64 / begin.elapsed().as_secs_f64());
+    }
+    for (what, all) in [
+        ("writes/s with both effects", writes),
+        ("events/s from write to the reaction's effect", follows),
+    ] {
+        let most = all.iter().copied().fold(0.0, f64::max);
+        println!("{broker:<12} {what:<44} {:>10.0} {:>10} {most:>10.0}", median(all), "");
+    }
+    Ok(())
 }
 
 /// From the answer to a write to what follows from it, one write at a time.
@@ -201,15 +296,16 @@ fn latencies(store: &str, running: &Running, arguments: &Followed) -> Result<(),
     for (what, all) in
         [("answer to view, ms", &mut views), ("answer to reaction, ms", &mut reactions)]
     {
-        all.sort_by(f64::total_cmp);
-        let at = |share: f64| all[((all.len() - 1) as f64 * share) as usize];
-        row(store, what, at(0.5), at(0.95), at(1.0));
+        quantiles(store, what, all);
     }
     Ok(())
 }
 
-fn row(store: &str, what: &str, median: f64, p95: f64, max: f64) {
-    println!("{store:<12} {what:<44} {median:>10.1} {p95:>10.1} {max:>10.1}");
+/// A row of the table.
+fn quantiles(store: &str, what: &str, all: &mut [f64]) {
+    all.sort_by(f64::total_cmp);
+    let at = |share: f64| all[((all.len() - 1) as f64 * share) as usize];
+    println!("{store:<12} {what:<44} {:>10.1} {:>10.1} {:>10.1}", at(0.5), at(0.95), at(1.0));
 }
 
 /// Writes a second of each model in turn, and how many events a second follow in the end.

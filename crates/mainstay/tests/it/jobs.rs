@@ -14,6 +14,7 @@ contexts:
   ordering:
     resources:
       Order:
+        if_match: required
         fields: { number: string max 40, sent: int = 0, state: open | paid }
         commands:
           invoice:

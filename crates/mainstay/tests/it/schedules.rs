@@ -14,6 +14,7 @@ contexts:
   tower:
     resources:
       Clock:
+        if_match: required
         fields: { none: int = 0, one: int = 0, all: int = 0 }
         commands:
           none: { set: { none: none + 1 }, by: system }

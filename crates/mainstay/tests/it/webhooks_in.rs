@@ -19,6 +19,7 @@ contexts:
   ordering:
     resources:
       Order:
+        if_match: required
         fields: { paid: int optional, payments: int = 0 }
         commands:
           pay:

@@ -142,7 +142,7 @@ impl Engine {
             verb: planned.verb,
             row: planned.row,
             body: Body::Bytes(&planned.body),
-            preconditions: Preconditions::default(),
+            preconditions: Preconditions::own(),
         };
         match self.write(&call, &[write], false, &mut |_, _| None).await? {
             Committed::Done => Ok(Some((self.plan.service(planned.resource), true))),

@@ -300,7 +300,7 @@ async fn commanded(engine: &Engine, call: &Call, at: usize, row: &Record) -> Res
         resource: schedule.of,
         row: Some(Row::Id(id)),
         body: Body::Bytes(&body),
-        preconditions: Preconditions::default(),
+        preconditions: Preconditions::own(),
     };
     engine.write(call, &[write], false, &mut |_, _| None).await.map(|_| ())
 }

@@ -307,6 +307,12 @@ impl<'e> Unit<'e> {
 }
 
 impl Preconditions {
+    /// Those of the backend itself: it read no version that it could name, and works on the row as
+    /// it is.
+    pub(crate) fn own() -> Self {
+        Self { matches: Match::Any, differs: Match::Absent }
+    }
+
     /// The client said which version it meant: a conflict is its, not ours to solve.
     pub(crate) fn names_version(&self) -> bool {
         matches!(self.matches, Match::Versions(_))

@@ -164,7 +164,7 @@ impl Bench<'_> {
             resource: job.resource,
             row: Some(Row::Id(planned.row)),
             body: Body::Bytes(&planned.body),
-            preconditions: Preconditions::default(),
+            preconditions: Preconditions::own(),
         };
         match engine.write_step(call, &write, &step).await? {
             Committed::Done => Ok(Some(next)),
