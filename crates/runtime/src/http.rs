@@ -11,6 +11,7 @@ pub mod compression;
 pub mod config;
 mod connection;
 pub mod cors;
+pub(crate) mod door;
 mod edge;
 pub mod forwarded;
 mod framing;
@@ -28,6 +29,7 @@ mod streams;
 pub mod tls;
 
 pub use config::ServerConfig;
+pub use door::Door;
 pub use edge::Surroundings;
 pub use request::Request;
 pub use response::{Body, Response};

@@ -1,3 +1,4 @@
 //! Protocols on top of the engine.
 
+pub mod broker;
 pub mod rest;

@@ -38,6 +38,10 @@ pub(crate) struct Up {
     pub(crate) replicas: Vec<String>,
     #[command(flatten)]
     pub(crate) broker: BrokerUrl,
+    /// Answer requests that come by the broker, as those over HTTP, at `SYSTEM.requests`: whoever
+    /// may write there can ask what it has tokens for. By NATS, RabbitMQ and Redis
+    #[arg(long, requires = "broker", env = "MAINSTAY_BROKER_REQUESTS", hide_env_values = true)]
+    pub(crate) broker_requests: bool,
     /// Fill an empty store: from `seed/` beside the model, else with plausible rows by type
     #[arg(long, env = "MAINSTAY_SEED", hide_env_values = true)]
     pub(crate) seed: bool,

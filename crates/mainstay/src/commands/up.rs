@@ -30,8 +30,9 @@ use runtime::adapters::sqlite::DataDirectory;
 use runtime::consume::{Consumption, Lease};
 use runtime::http::health::{Check, Health};
 use runtime::http::server::announce;
-use runtime::http::{Bound, NotServed, Service, Surroundings, serve};
+use runtime::http::{Bound, NotServed, Server, Service, Surroundings, serve};
 use runtime::identity::development::{DevelopmentKey, Wanted};
+use runtime::ingress::broker::Answers;
 use runtime::ingress::rest::{self, Backend, Rest, Serving};
 use runtime::plan::Plan;
 use runtime::ports::clock::{Randomness, SystemClock, SystemRandomness};
@@ -290,13 +291,18 @@ impl<'a> Running<'a> {
     fn owner(&self) -> (String, Lease) {
         match &self.home {
             Home::Directory(_) => ("files".to_owned(), Lease::ALONE),
-            Home::Server(_) => {
-                let mut random = [0; 8];
-                SystemRandomness.fill(&mut random);
-                let random = u64::from_be_bytes(random);
-                (format!("{}-{random:016x}", std::process::id()), Lease::SHARED)
-            }
+            Home::Server(_) => (process_name(), Lease::SHARED),
         }
+    }
+
+    /// Begins to answer requests by the broker, where that was asked for.
+    fn answers(&self, server: &Server) -> Outcome<Option<Answers>> {
+        let broker = self.backend.broker().filter(|_| self.arguments.broker_requests);
+        let Some(broker) = broker else { return Ok(None) };
+        let (system, clock) = (&self.domain().system, Arc::new(SystemClock));
+        let started = Answers::start(server.door(), broker, (system, &process_name()), clock);
+        let failure = |cause| start_failure(format!("no thread for requests: {cause}"));
+        Ok(Some(started.map_err(failure)?))
     }
 
     /// A token of the development key for a caller.
@@ -362,6 +368,7 @@ impl<'a> Running<'a> {
         let (owner, lease) = self.owner();
         let mut consumption = Consumption::start(&self.backend, &owner, lease)
             .map_err(|cause| start_failure(format!("no thread for events: {cause}")))?;
+        let answers = self.answers(&server)?;
         let (url, address) = (server.url(), server.address());
         // Whoever is told that it serves may send signals and ask for a move at once.
         let events = Events::of(server)?;
@@ -390,6 +397,7 @@ impl<'a> Running<'a> {
             })));
         }
         let cut = self.follow_until_the_end(&events, watch, tell);
+        answers.into_iter().for_each(Answers::wait);
         consumption.stop();
         self.stores.close();
         log.flush(LOG_PATIENCE);
@@ -419,6 +427,13 @@ impl<'a> Running<'a> {
             }
         }
     }
+}
+
+/// A name that no other process has.
+fn process_name() -> String {
+    let mut random = [0; 8];
+    SystemRandomness.fill(&mut random);
+    format!("{}-{:016x}", std::process::id(), u64::from_be_bytes(random))
 }
 
 /// Readiness needs every store.

@@ -164,7 +164,7 @@ fn skipped(told: &str) {
 }
 
 /// Runs a scenario whose events go by Redis.
-fn on_redis(scenario: impl FnOnce()) {
+pub(crate) fn on_redis(scenario: impl FnOnce()) {
     let Some(redis) = Broker::new("redis", "") else { return };
     go_by(Some(&redis));
     scenario();
@@ -172,7 +172,7 @@ fn on_redis(scenario: impl FnOnce()) {
 }
 
 /// Runs a scenario on the shop whose events go by the RabbitMQ that runs; what it made there goes.
-fn on_rabbitmq(scenario: impl FnOnce()) {
+pub(crate) fn on_rabbitmq(scenario: impl FnOnce()) {
     static NEXT: AtomicU32 = AtomicU32::new(0);
     let server = std::env::var("MAINSTAY_TEST_RABBITMQ");
     let server = server.unwrap_or_else(|_| "127.0.0.1:5672".to_owned());
@@ -211,7 +211,7 @@ macro_rules! on_brokers {
 }
 
 /// Runs a scenario whose events go by NATS, and that knows nothing of it.
-fn by_nats(scenario: impl FnOnce()) {
+pub(crate) fn by_nats(scenario: impl FnOnce()) {
     on_nats(|_| scenario());
 }
 

@@ -42,6 +42,7 @@ mod receiver;
 mod references;
 #[cfg(unix)]
 mod replicas;
+mod requests;
 mod scenes;
 mod schedules;
 mod schema;

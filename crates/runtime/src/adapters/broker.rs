@@ -13,7 +13,7 @@ mod sqs;
 #[cfg(test)]
 mod suite;
 
-use crate::ports::broker::{Broker, Connect};
+use crate::ports::broker::{Broker, Connect, Desk};
 use reqwest::Url;
 use std::sync::Arc;
 
@@ -134,6 +134,12 @@ impl Address {
         })
     }
 
+    /// True where requests can come by it, and not events alone.
+    #[must_use]
+    pub fn takes_requests(&self) -> bool {
+        self.open().answering().is_some()
+    }
+
     /// Where it is, without what is secret.
     #[must_use]
     pub fn shown(&self) -> String {
@@ -142,6 +148,15 @@ impl Address {
         let others: String = self.hosts.iter().map(|other| format!(",{other}")).collect();
         format!("{}://{host}{port}{others}", self.url.scheme())
     }
+}
+
+/// Why no answer is sent to one of the system's own subjects or queues: what comes there is
+/// believed. None where it is another's.
+#[cfg(any(feature = "nats", feature = "rabbitmq"))]
+fn is_own(desk: &Desk, reply_to: &str) -> Option<&'static str> {
+    let (own, _) = desk.name.rsplit_once('.')?;
+    let behind = reply_to.strip_prefix(own)?;
+    (behind.is_empty() || behind.starts_with('.')).then_some("it is one of the system's own")
 }
 
 /// An address with its first host alone, and the others: a URL has one.

@@ -231,7 +231,7 @@ impl Backend {
     }
 
     /// Where events go, and come from.
-    pub(crate) fn broker(&self) -> Option<&Arc<dyn Connect>> {
+    pub fn broker(&self) -> Option<&Arc<dyn Connect>> {
         self.broker.as_ref()
     }
 

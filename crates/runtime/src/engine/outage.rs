@@ -13,6 +13,7 @@ static FULL: Outage = Outage::new();
 static READ_ONLY: Outage = Outage::new();
 static BROKEN: Outage = Outage::new();
 static BROKER: Outage = Outage::new();
+static REQUESTS: Outage = Outage::new();
 
 /// Logs why a store could not be used. What is a matter of load or time is no outage.
 pub(crate) fn log(unavailable: &Unavailable) {
@@ -42,6 +43,14 @@ pub(crate) fn log_broker(unavailable: &Unavailable) {
     let Unavailable::Broken(why) = unavailable else { return };
     if let Some(calls) = BROKER.due(Instant::now()) {
         tracing::error!(calls, why, "the broker cannot be used: events wait in the log");
+    }
+}
+
+/// Logs why requests could not be taken from a broker, or answered by it.
+pub(crate) fn log_requests(unavailable: &Unavailable) {
+    let Unavailable::Broken(why) = unavailable else { return };
+    if let Some(calls) = REQUESTS.due(Instant::now()) {
+        tracing::error!(calls, why, "the broker cannot be used: no requests are taken from it");
     }
 }
 

@@ -120,7 +120,7 @@ fn broken() -> Problem {
     Problem::new(kinds::MALFORMED_REQUEST).detail("the body ends early or breaks its framing")
 }
 
-fn too_large(max: usize) -> Problem {
+pub(super) fn too_large(max: usize) -> Problem {
     Problem::new(kinds::BODY_TOO_LARGE)
         .detail(format!("the body is longer than {max} bytes"))
         .member("limit_bytes", max)

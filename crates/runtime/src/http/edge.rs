@@ -8,8 +8,11 @@
 //! the problem is written, the body compressed, headers added, and last it is counted and logged,
 //! with what was really sent.
 
+mod door;
 mod intake;
 mod out;
+
+pub(crate) use door::{Answered, Relayed};
 
 use super::bodies::Bodies;
 use super::body::{Channel, WireBody};

@@ -6,6 +6,7 @@ mod last;
 
 use super::config::{Drain, Limits, ServerConfig};
 use super::connection::{self, Phase, reached};
+use super::door::Door;
 use super::edge::{Edge, Surroundings};
 use super::service::Service;
 use super::tls::Tls;
@@ -44,6 +45,7 @@ pub struct Server {
     phase: watch::Sender<Phase>,
     threads: Vec<JoinHandle<()>>,
     cut: Arc<AtomicUsize>,
+    edge: Arc<Edge>,
 }
 
 /// Ends a server from elsewhere.
@@ -131,7 +133,8 @@ pub fn serve(
     let (secure, signals, drain) = (tls.is_some(), config.signals, config.drain.clone());
     let edge = Arc::new(Edge::new(config, around, service));
     let cut = Arc::new(AtomicUsize::new(0));
-    let mut server = Server { address, secure, phase, threads: Vec::new(), cut };
+    let threads = Vec::new();
+    let mut server = Server { address, secure, phase, threads, cut, edge: Arc::clone(&edge) };
     for (index, listener) in listeners.into_iter().enumerate() {
         let worker = Worker {
             listener: Some(listener),
@@ -164,6 +167,11 @@ impl Server {
     pub fn url(&self) -> String {
         let scheme = if self.secure { "https" } else { "http" };
         format!("{scheme}://{}", self.address)
+    }
+
+    /// The way in for what comes by a broker.
+    pub fn door(&self) -> Door {
+        Door::new(&self.edge, self.phase.subscribe())
     }
 
     /// Something to end it with.

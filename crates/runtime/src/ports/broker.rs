@@ -8,6 +8,10 @@
 //! and what is dead is decided above, by the same machine for every broker, and kept in the store
 //! of who consumes: so a broker needs no delays, no counts of attempts and no dead-letter queue.
 
+mod requests;
+
+pub use requests::{Answer, Answering, Asked, Desk, Requests, Settle};
+
 use super::store::Unavailable;
 use bytes::Bytes;
 use futures::future::BoxFuture;
@@ -144,6 +148,11 @@ pub trait Broker: Send + Sync {
 
     /// Deletes a topic with all that is in it.
     fn remove<'a>(&'a self, topic: &'a Topic) -> BoxFuture<'a, Result<(), Unavailable>>;
+
+    /// How it takes requests; none where it does not.
+    fn answering(&self) -> Option<&dyn Answering> {
+        None
+    }
 }
 
 /// A group's reading of a partition; what it has not settled is delivered again when it is dropped.

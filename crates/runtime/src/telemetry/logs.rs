@@ -70,7 +70,7 @@ pub struct Access<'a> {
     pub request_bytes: usize,
     /// Bytes of the answer's body before compression; none for streams.
     pub response_bytes: Option<usize>,
-    /// Version of HTTP: `1.1`, `2`.
+    /// Version of HTTP: `1.1`, `2`; or the broker that it came by: `nats`.
     pub version: &'a str,
 }
 

@@ -81,6 +81,12 @@ pub(super) fn broker(arguments: &Up) -> Outcome<Option<Arc<dyn Connect>>> {
             .caused_by(why)
             .hint("`--broker` takes an address such as `nats://127.0.0.1:4222`")
     })?;
+    if arguments.broker_requests && !address.takes_requests() {
+        let shown = address.shown();
+        return Err(Failure::new("can't start")
+            .caused_by(format!("requests can't come by the broker at {shown}"))
+            .hint("leave `--broker-requests` out, or take NATS, RabbitMQ or Redis"));
+    }
     Ok(Some(Arc::new(address)))
 }
 

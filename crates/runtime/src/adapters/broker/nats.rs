@@ -4,14 +4,16 @@
 //! settling needs no word to the server: it keeps messages as long as the topic says. A second
 //! message of one id within the server's window for duplicates is dropped by it.
 
+mod requests;
+
 use crate::ports::broker::{
-    Broker, Declared, Delivered, Message, NotPublished, Reading, Subscription, Topic,
+    Answering, Broker, Declared, Delivered, Message, NotPublished, Reading, Subscription, Topic,
 };
 use crate::ports::store::Unavailable;
 use async_nats::jetstream::consumer::{AckPolicy, DeliverPolicy, PullConsumer, pull};
 use async_nats::jetstream::context::{Context, PublishErrorKind};
 use async_nats::jetstream::stream::{Config, Stream};
-use async_nats::{ConnectOptions, HeaderMap, ServerAddr};
+use async_nats::{Client, ConnectOptions, HeaderMap, ServerAddr};
 use futures::StreamExt;
 use futures::future::BoxFuture;
 use reqwest::Url;
@@ -20,6 +22,9 @@ use tokio::sync::OnceCell;
 
 /// A request that is not answered by then has failed.
 const REQUEST_PATIENCE: Duration = Duration::from_secs(5);
+/// Messages of a subscription that were delivered and not looked at; those beyond are lost, which
+/// is noticed by whoever may not lose one.
+const DELIVERED_MAX: usize = 8_192;
 /// Bytes of messages that are asked for at once.
 const BATCH_BYTES: usize = 8 << 20;
 /// A request for messages is made anew after so long,
@@ -41,6 +46,7 @@ const PARTITIONS: &str = "mainstay-partitions";
 /// A server, or a cluster.
 pub(super) struct Nats {
     url: Url,
+    client: OnceCell<Client>,
     context: OnceCell<Context>,
 }
 
@@ -65,16 +71,17 @@ fn partition_subjects(topic: &str, partition: u32) -> String {
 
 impl Nats {
     pub(super) fn new(url: Url) -> Self {
-        Self { url, context: OnceCell::new() }
+        Self { url, client: OnceCell::new(), context: OnceCell::new() }
     }
 
-    async fn context(&self) -> Result<&Context, Unavailable> {
+    async fn client(&self) -> Result<&Client, Unavailable> {
         let connecting = || async {
             let mut url = self.url.clone();
             let (user, password) = (url.username().to_owned(), url.password().map(str::to_owned));
             let mut options = ConnectOptions::new()
                 .name("mainstay")
                 .connection_timeout(REQUEST_PATIENCE)
+                .subscription_capacity(DELIVERED_MAX)
                 .request_timeout(Some(REQUEST_PATIENCE));
             if !user.is_empty() {
                 // A URL without user and password can always be had of one with them.
@@ -85,12 +92,18 @@ impl Nats {
                 };
             }
             let address = ServerAddr::from_url(url).map_err(broken)?;
-            let client = options.connect(address).await.map_err(broken)?;
-            let mut context = async_nats::jetstream::new(client);
+            options.connect(address).await.map_err(broken)
+        };
+        self.client.get_or_try_init(connecting).await
+    }
+
+    async fn context(&self) -> Result<&Context, Unavailable> {
+        let making = || async {
+            let mut context = async_nats::jetstream::new(self.client().await?.clone());
             context.set_timeout(REQUEST_PATIENCE);
             Ok(context)
         };
-        self.context.get_or_try_init(connecting).await
+        self.context.get_or_try_init(making).await
     }
 
     async fn stream(&self, topic: &str) -> Result<Stream, Unavailable> {
@@ -282,6 +295,10 @@ impl Broker for Nats {
             self.context().await?.delete_stream(name).await.map_err(broken)?;
             Ok(())
         })
+    }
+
+    fn answering(&self) -> Option<&dyn Answering> {
+        Some(self)
     }
 }
 

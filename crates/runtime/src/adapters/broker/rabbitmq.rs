@@ -7,8 +7,11 @@
 mod declaring;
 mod message;
 mod reader;
+mod requests;
 
-use crate::ports::broker::{Broker, Declared, Message, NotPublished, Reading, Subscription, Topic};
+use crate::ports::broker::{
+    Answering, Broker, Declared, Message, NotPublished, Reading, Subscription, Topic,
+};
 use crate::ports::clock::{Clock, SystemClock};
 use crate::ports::store::Unavailable;
 use futures::future::BoxFuture;
@@ -289,6 +292,10 @@ impl Broker for RabbitMq {
             let gone = timeout(DECLARE_PATIENCE, self.unmake(topic)).await;
             gone.unwrap_or_else(|_| Err(broken("the topic is not deleted in time")))
         })
+    }
+
+    fn answering(&self) -> Option<&dyn Answering> {
+        Some(self)
     }
 }
 

@@ -14,11 +14,14 @@
 
 mod position;
 mod reader;
+mod requests;
 mod scripts;
 #[cfg(test)]
 mod tests;
 
-use crate::ports::broker::{Broker, Declared, Message, NotPublished, Reading, Subscription, Topic};
+use crate::ports::broker::{
+    Answering, Broker, Declared, Message, NotPublished, Reading, Subscription, Topic,
+};
 use crate::ports::store::Unavailable;
 use futures::future::BoxFuture;
 use position::Id;
@@ -385,5 +388,9 @@ impl Broker for Redis {
             });
             removing.await.map_err(broken)
         })
+    }
+
+    fn answering(&self) -> Option<&dyn Answering> {
+        Some(self)
     }
 }

@@ -1,5 +1,6 @@
 //! What every broker has to do, once for each kind.
 
+mod requests;
 mod server;
 
 use crate::adapters::broker::Address;

@@ -38,6 +38,24 @@ impl Edge {
         }
     }
 
+    /// How long the body of a request may be.
+    pub(super) fn bytes_max(&self, request: &Request) -> usize {
+        match self.service.takes_rows(request) {
+            true => self.limits.import_bytes_max.max(self.limits.body_bytes_max),
+            false => self.limits.body_bytes_max,
+        }
+    }
+
+    /// What the head of a request decides alone.
+    pub(super) async fn turned_away(
+        &self,
+        request: &mut Request,
+    ) -> Result<Option<Response>, Problem> {
+        let _slot = self.slot()?;
+        let (trace, deadline) = (request.trace.trace_id, request.deadline);
+        guarded(trace, deadline, self.service.turn_away(request)).await
+    }
+
     /// Reads a body into its request, where the service does not answer without. The body is
     /// taken out of `body` only where it is read.
     pub(super) async fn take_in(
@@ -47,18 +65,12 @@ impl Edge {
         request: &mut Request,
         body: &mut Option<Incoming>,
     ) -> Result<Intake, Problem> {
-        let bytes_max = match self.service.takes_rows(request) {
-            true => self.limits.import_bytes_max.max(self.limits.body_bytes_max),
-            false => self.limits.body_bytes_max,
-        };
+        let bytes_max = self.bytes_max(request);
         if let Some(unread) = body.as_ref() {
             body::check_length(unread, bytes_max)?;
         }
-        let slot = self.slot()?;
-        let (trace, deadline) = (request.trace.trace_id, request.deadline);
-        let early = guarded(trace, deadline, self.service.turn_away(request)).await?;
-        drop(slot);
-        if let Some(response) = early {
+        let deadline = request.deadline;
+        if let Some(response) = self.turned_away(request).await? {
             return Ok(Intake::Answered(Box::new(response)));
         }
         let mut held = self.bodies.hold();

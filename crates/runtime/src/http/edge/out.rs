@@ -123,6 +123,18 @@ impl Edge {
     ) {
         let status = response.status.as_u16();
         self.around.metrics.answered(response.operation, status, took);
+        self.log(arrival, (channel.version(), took), response, problem, response_bytes);
+    }
+
+    /// Writes the line of a request; `by` is the version of HTTP, or the broker that it came by.
+    pub(super) fn log(
+        &self,
+        arrival: &Arrival,
+        (by, took): (&str, Duration),
+        response: &Response,
+        problem: Option<&str>,
+        response_bytes: Option<usize>,
+    ) {
         let Some(log) = &self.around.log else { return };
         let now = Timestamp::now();
         let (operation, route) = self.around.metrics.name(response.operation);
@@ -132,13 +144,13 @@ impl Edge {
             method: method_name(&arrival.head.method),
             operation,
             route,
-            status,
+            status: response.status.as_u16(),
             problem,
             tenant: response.tenant.as_deref(),
             took,
             request_bytes: arrival.request_bytes,
             response_bytes,
-            version: channel.version(),
+            version: by,
         });
     }
 
@@ -204,7 +216,7 @@ fn method_name(method: &Method) -> &str {
     }
 }
 
-fn write_problem(response: &mut Response, trace: TraceId) {
+pub(super) fn write_problem(response: &mut Response, trace: TraceId) {
     let Body::Problem(problem) = &response.body else { return };
     let body = problem.to_json(trace);
     response.headers.insert(CONTENT_TYPE, HeaderValue::from_static(problem::MEDIA_TYPE));

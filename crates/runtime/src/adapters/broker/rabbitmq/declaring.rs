@@ -113,6 +113,16 @@ impl RabbitMq {
         made
     }
 
+    /// Makes a queue that no topic has, where it is not there, as durable as the server can.
+    pub(super) async fn make_queue(&self, name: &Arc<str>) -> Result<(), Unavailable> {
+        let (groups, retention) = (Vec::new(), Duration::ZERO);
+        let named = Topic { name: Arc::clone(name), partitions: 0, groups, retention };
+        let mut making = self.hold(&named).await?;
+        let made = making.queue(&short(&**name)?, false).await;
+        making.release().await;
+        made
+    }
+
     /// Deletes a topic with the queues of its groups.
     pub(super) async fn unmake(&self, topic: &Topic) -> Result<(), Unavailable> {
         let mut making = self.hold(topic).await?;
