@@ -8,17 +8,16 @@ The policies and their schema are what `mainstay export cedar` and `cedar-schema
 answers by `GET /v1/explain`. Needs `cedarpy`.
 """
 
-import json
 import pathlib
 import subprocess
 import sys
 import tempfile
-import urllib.error
 import urllib.parse
-import urllib.request
 from datetime import datetime
 
 import cedarpy
+
+from backend import Backend
 
 MODEL = "examples/shop"
 TENANTS = ("acme", "umbra")
@@ -37,46 +36,7 @@ OPERATIONS = {
 }
 
 
-class Shop:
-    """A running backend with data of its own."""
-
-    def __init__(self, binary: str, folder: pathlib.Path) -> None:
-        self.binary, self.data = binary, str(folder / "data")
-        log = open(folder / "log", "w", encoding="utf-8")
-        arguments = [binary, "up", MODEL, "--listen", "127.0.0.1:0", "--data", self.data]
-        self.process = subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=log, text=True)
-        line = self.process.stdout.readline()
-        if not line.startswith("listening on "):
-            raise SystemExit(f"the server did not serve: {line} {(folder / 'log').read_text()}")
-        self.url = line.removeprefix("listening on ").strip()
-        self.tokens: dict[tuple, str] = {}
-
-    def token(self, actor: str, role: str | None, subject: str, tenant: str) -> str:
-        key = (actor, role, subject, tenant)
-        if key not in self.tokens:
-            arguments = [self.binary, "token", MODEL, "--data", self.data, "--actor", actor]
-            arguments += ["--subject", subject, "--tenant", tenant]
-            arguments += ["--role", role] if role else []
-            run = subprocess.run(arguments, check=True, capture_output=True, text=True)
-            self.tokens[key] = run.stdout.strip()
-        return self.tokens[key]
-
-    def call(self, caller: tuple, tenant: str, method: str, path: str, body: object = None):
-        request = urllib.request.Request(self.url + path, method=method)
-        request.add_header("authorization", f"Bearer {self.token(*caller, tenant)}")
-        data = None
-        if body is not None:
-            request.add_header("content-type", "application/json")
-            data = json.dumps(body).encode()
-        try:
-            with urllib.request.urlopen(request, data, timeout=60) as answer:
-                text = answer.read()
-                return answer.status, json.loads(text) if text else None
-        except urllib.error.HTTPError as fault:
-            return fault.code, json.loads(fault.read() or b"null")
-
-
-def rows(shop: Shop) -> list[tuple[str, str, dict]]:
+def rows(shop: Backend) -> list[tuple[str, str, dict]]:
     """Tenant, resource and row: products, and alice's orders in each state."""
     manager, alice, system = CALLERS[4], CALLERS[0], CALLERS[5]
     picker = CALLERS[3]
@@ -124,8 +84,7 @@ def main() -> None:
         raise SystemExit(f"Cedar refuses the policies: {validation.errors}")
     asked, unlike = 0, []
     with tempfile.TemporaryDirectory() as folder:
-        shop = Shop(binary, pathlib.Path(folder))
-        try:
+        with Backend(binary, MODEL, pathlib.Path(folder)) as shop:
             for owner, resource, row in rows(shop):
                 for tenant in TENANTS:
                     for caller in CALLERS:
@@ -155,9 +114,6 @@ def main() -> None:
                             asked += 1
                             if ours != theirs:
                                 unlike.append((caller, tenant, owner, operation, row.get("status"), status, answer, theirs))
-        finally:
-            shop.process.terminate()
-            shop.process.wait()
     for case in unlike[:10]:
         print("unlike:", *case)
     print(f"Cedar and the backend were asked {asked} times and disagreed {len(unlike)} times")
