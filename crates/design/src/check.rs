@@ -8,7 +8,7 @@ pub(crate) mod outside;
 mod place;
 #[cfg(test)]
 mod properties;
-mod reads;
+pub(crate) mod reads;
 pub(crate) mod resolve;
 mod suggest;
 #[cfg(test)]

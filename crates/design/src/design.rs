@@ -206,6 +206,7 @@ fn settings(decisions: &[Decision]) -> Settings {
             ("audited", Setting::Flag(flag)) => settings.audited = *flag,
             ("audit_seconds", Setting::Number(n)) => settings.audit_seconds = *n,
             ("event_seconds", Setting::Number(n)) => settings.event_seconds = *n,
+            ("event_partitions", Setting::Number(n)) => settings.event_partitions = whole(*n),
             _ => {}
         }
     }

@@ -101,6 +101,8 @@ pub struct Settings {
     /// Seconds that events stay in the log, to be listed and heard by who was away; those that
     /// views are made of stay for good.
     pub event_seconds: f64,
+    /// Partitions of a topic that is made at a broker.
+    pub event_partitions: u32,
     /// Bytes of answers that a process keeps to reuse, of all resources together.
     pub cache_bytes_max: u64,
 }
@@ -124,6 +126,7 @@ impl Default for Settings {
             audited: false,
             audit_seconds: 31_536_000.0,
             event_seconds: 604_800.0,
+            event_partitions: 8,
             cache_bytes_max: 67_108_864,
         }
     }

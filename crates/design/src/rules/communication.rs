@@ -6,6 +6,7 @@ mod events;
 mod relations;
 mod sagas;
 mod schedules;
+mod told;
 mod webhooks;
 
 pub(super) use sagas::duration;

@@ -19,8 +19,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-/// Partitions of a topic: so many processes can share the work of a consumer.
-const PARTITIONS: u32 = 8;
 /// A topic keeps events for so long at least, where the design says less: readers that are down
 /// come back within it.
 const RETENTION_MIN: Duration = Duration::from_secs(7 * 86_400);
@@ -203,7 +201,7 @@ impl Outside {
         let kept = Duration::try_from_secs_f64(plan.settings.event_seconds).unwrap_or_default();
         Topic {
             name: self.topic_name(plan, service),
-            partitions: PARTITIONS,
+            partitions: plan.settings.event_partitions.max(1),
             groups: readers(plan, service).map(|consumer| Arc::clone(&consumer.name)).collect(),
             retention: kept.max(RETENTION_MIN),
         }

@@ -123,7 +123,10 @@ fn with(
         .because(reason)
         .number(price)
         .set("broker", wish.unwrap_or("nats"))
-        .consequence("`up` speaks to no broker: there its consumers follow the outbox.")
+        .consequence(
+            "`up --broker URL` sends each event there and lets reactions hear it from there; views \
+             and webhooks follow the outbox.",
+        )
         .option(
             NONE,
             format!(

@@ -38,6 +38,12 @@ const ATTEMPTS_MAX: i32 = 8;
 const FIRST_WAIT_SECONDS: f64 = 1.0;
 /// Seconds of one effect: a transaction and its commit.
 const EFFECT_SECONDS: f64 = 0.004;
+/// Effects of a consumer under way at a time in a process.
+const AT_ONCE: f64 = 64.0;
+/// Partitions at least: so many processes can share the work of a consumer.
+const PARTITIONS_MIN: f64 = 8.0;
+/// Partitions at most.
+const PARTITIONS_MAX: f64 = 256.0;
 
 fn decide(draft: &Draft<'_>) -> Vec<Decision> {
     let events = &draft.model.events;
@@ -104,8 +110,71 @@ fn decide(draft: &Draft<'_>) -> Vec<Decision> {
         .effect(Effect::RunsHere)
         .set("delivery", "outbox");
     let mut decisions = vec![others(choice, &cpu, lost, events.len()).done(draft), kept(draft)];
-    decisions.extend(consumed(draft, rate));
+    if let Some(consumed) = consumed(draft, rate) {
+        decisions.extend([consumed, spread(draft, rate)]);
+    }
     decisions
+}
+
+/// By what events are ordered, and over how many partitions of a broker they go.
+fn spread(draft: &Draft<'_>, rate: f64) -> Decision {
+    let rate =
+        Term::input("events", rate, Unit::PerSecond, Grade::Derived, "workload at goals.peak");
+    let effect = Term::input("effect", EFFECT_SECONDS, Unit::Seconds, Grade::Assumed, "a commit");
+    let at_once = Unit::Count("effects".to_owned());
+    let at_once = Term::input("at_once", AT_ONCE, at_once, Grade::Given, "settings");
+    let horizon = rate * draft.input(Knob::Growth);
+    let capacity =
+        (at_once / effect.clone()).named("events a second of a process", Unit::PerSecond);
+    let busy = (horizon.clone() * effect).named("effects under way at the horizon", Unit::One);
+    // Twice as many as are busy, so that processes share them evenly.
+    let processes = (horizon.value() / capacity.value).ceil().max(1.0);
+    let needed = (2.0 * processes).max(PARTITIONS_MIN).min(PARTITIONS_MAX);
+    let partitions = f64::from((needed as u32).next_power_of_two());
+    let rows = rows(draft);
+    RULE.on("partitions", "by what are events ordered, and how many may be worked on side by side?")
+        .choose(format!(
+            "by the id of the row; {} partitions at a broker, none in the log",
+            facts::number(partitions)
+        ))
+        .because(format!(
+            "Order is promised for each {} alone, so that its id is the key: a wider one, the \
+             tenant or the context, would let one that is slow hold up all others.",
+            if rows.is_empty() { "row".to_owned() } else { rows.join(" and each ") }
+        ))
+        .because(format!(
+            "{} effects are under way at the horizon; a process has {} for each partition of a \
+             consumer, {} a second. Partitions are there to be shared: up to {} processes have a \
+             part of each consumer's work.",
+            facts::number(busy.value),
+            facts::number(AT_ONCE),
+            facts::number(capacity.value),
+            facts::number(partitions)
+        ))
+        .number(busy)
+        .number(capacity.clone())
+        .alternative(
+            "one partition",
+            "one process would do the work of a consumer, and the others stand by.",
+            Vec::new(),
+        )
+        .alternative(
+            "a partition for each key",
+            "a broker keeps files, leaders and memory for each.",
+            Vec::new(),
+        )
+        .flips(format!(
+            "more than {} events a second at the horizon: the next power of two",
+            facts::number(partitions / 2.0 * capacity.value)
+        ))
+        .consequence(
+            "A topic keeps the partitions that it was made with: another number is for one that is \
+             made anew, under another `?prefix=`.",
+        )
+        .driver("events")
+        .effect(Effect::RunsHere)
+        .set("event_partitions", partitions)
+        .done(draft)
 }
 
 /// How long the log remembers.
@@ -334,6 +403,8 @@ mod tests {
                   flips at a reader who may be away for longer: 639 MB more for each day
                 consumers: in order for each row; one that fails parks its row, and is a dead letter at last
                   flips at a row with more than 250 events a second: what follows from one row is done one by one
+                partitions: by the id of the row; 8 partitions at a broker, none in the log
+                  flips at more than 64,000 events a second at the horizon: the next power of two
             "#]],
         );
     }
