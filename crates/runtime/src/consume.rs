@@ -20,6 +20,7 @@ mod part;
 pub mod rebuild;
 mod relay;
 mod schedule;
+mod share;
 pub mod tail;
 pub(crate) mod turn;
 mod upkeep;
@@ -129,6 +130,7 @@ async fn supervise(
         let mut known: BTreeSet<Job> = BTreeSet::new();
         tasks.spawn(upkeep::run(turn.clone()));
         tasks.spawn(lag::run(turn.clone()));
+        tasks.spawn(share::run(turn.clone()));
         tasks.spawn(hooks::run(turn.clone()));
         tasks.spawn(crate::operate::run(turn.clone()));
         for at in 0..schedules {
@@ -140,6 +142,7 @@ async fn supervise(
             }
             for job in jobs(&live, turn.outside.as_deref()).await {
                 if known.insert(job.clone()) {
+                    turn.shares.add(&job);
                     begin(&turn, job, &mut tasks);
                 }
             }

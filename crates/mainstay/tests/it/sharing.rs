@@ -1,17 +1,45 @@
 //! Processes that share one database without a broker, and how far consumers are behind, as metrics
 //! tell it.
 
+use crate::brokers::by_nats;
 use crate::database::{on_postgresql, query, url_for};
 use crate::events::{ALICE, FAILING, MANAGER, messages, paid};
 use crate::harness::{Folder, Server, until};
-use crate::scenes::{Scene, product};
-use serde_json::json;
+use crate::scenes::{Scene, product, text};
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 /// Who tells shoppers of their orders.
 const NOTIFICATIONS: &str = "notifications";
 /// As long as a claim of a process that died holds, and some time to find that out.
 const TAKEN_OVER: Duration = Duration::from_secs(16);
+
+/// As long as processes take to share the work evenly, and some more.
+const SHARED: Duration = Duration::from_secs(25);
+
+/// Each time that a letter is copied is a note of it, with a number that grows.
+const NOTING: &str = "
+system: letters
+actors: { user: oidc, staff: oidc }
+contexts:
+  post:
+    resources:
+      Letter:
+        fields: { text: string max 40, copies: int = 0 }
+        commands:
+          again: { set: { copies: copies + 1 }, by: user, emit: letter.again }
+        allow: { read: [user, staff], write: [user, staff] }
+  archive:
+    resources:
+      Note:
+        fields: { letter: post.Letter, number: int }
+        allow: { read: [user, staff], write: staff }
+    reacts:
+      letter.again: { create: Note, with: { letter: event.id, number: event.copies } }
+events:
+  letter.again: { data: [id, copies] }
+";
 
 /// Asks the database of a shop.
 #[track_caller]
@@ -115,6 +143,11 @@ fn of_two_processes_on_one_database_one_reacts_and_the_other_takes_over_when_it_
             std::mem::swap(&mut shop.server, &mut second);
         }
         all_told_once(&shop, &orders);
+        // The two share what there is to do: the work may go over once.
+        let one_has = || has(&shop, &shop.server) || has(&shop, &second);
+        until(|| "one of the two has the work", one_has);
+        std::thread::sleep(SHARED / 3);
+        until(|| "one of the two has the work", one_has);
         if has(&shop, &shop.server) {
             std::mem::swap(&mut shop.server, &mut second);
         }
@@ -129,5 +162,106 @@ fn of_two_processes_on_one_database_one_reacts_and_the_other_takes_over_when_it_
         assert!(killed.elapsed() < TAKEN_OVER, "it took {:?}", killed.elapsed());
         assert!(has(&shop, &shop.server), "the other goes on");
         until_lag(&shop.server, NOTIFICATIONS, 0);
+    });
+}
+
+/// Letters that are copied again and again, and how often by now.
+struct Letters<'s> {
+    post: &'s Scene,
+    copies: BTreeMap<String, i64>,
+}
+
+impl<'s> Letters<'s> {
+    const USER: &'static str = "user - ann";
+
+    fn new(post: &'s Scene) -> Self {
+        let write = |_| {
+            let made = post.post(Self::USER, "/v1/letters", json!({"text": "brief"})).expect(201);
+            (text(&made, "id"), 0)
+        };
+        Self { post, copies: (0..24).map(write).collect() }
+    }
+
+    /// Copies them all the while until something holds, which it does soon.
+    #[track_caller]
+    fn copy_until(&mut self, told: impl Fn() -> String, holds: impl Fn() -> bool) {
+        let began = Instant::now();
+        loop {
+            for (letter, copies) in &mut self.copies {
+                self.post.command(Self::USER, &format!("/v1/letters/{letter}/again")).expect(200);
+                *copies += 1;
+            }
+            if holds() {
+                return;
+            }
+            assert!(began.elapsed() < SHARED, "{} after {:?}", told(), began.elapsed());
+        }
+    }
+
+    /// The numbers of the notes of each, in the order in which these were made.
+    fn notes(&self) -> BTreeMap<String, Vec<i64>> {
+        let mut found: Vec<(String, String, i64)> = Vec::new();
+        let mut query = "limit=100".to_owned();
+        loop {
+            let page = self.post.get(Self::USER, &format!("/v1/notes?{query}")).expect(200);
+            for note in page["items"].as_array().expect("items") {
+                let number = note["number"].as_i64().expect("a number");
+                found.push((text(note, "id"), text(note, "letter"), number));
+            }
+            match page.get("next_cursor").and_then(Value::as_str) {
+                Some(cursor) => query = format!("limit=100&cursor={cursor}"),
+                None => break,
+            }
+        }
+        // Ids grow with time.
+        found.sort();
+        let mut by_letter: BTreeMap<String, Vec<i64>> = BTreeMap::new();
+        for (_, letter, number) in found {
+            by_letter.entry(letter).or_default().push(number);
+        }
+        by_letter
+    }
+}
+
+/// How many partitions each process has, by its number.
+fn partitions(post: &Scene) -> BTreeMap<u32, i64> {
+    let text = "SELECT split_part(owner, '-', 1), count(*)::text FROM mainstay.consumers WHERE \
+                consumer = 'archive' AND source LIKE 'nats %' AND \"until\" > now() GROUP BY 1";
+    let url = url_for(&post.folder.0.join("data")).expect("it is on PostgreSQL");
+    // Where the server is full of others' connections it is asked again.
+    let rows = query(&url, text).unwrap_or_default().into_iter();
+    rows.map(|row| (row[0].parse().expect("a process"), row[1].parse().expect("a count"))).collect()
+}
+
+#[test]
+fn two_processes_share_the_partitions_of_a_topic_and_no_event_is_lost_doubled_or_overtaken() {
+    by_nats(|| {
+        on_postgresql(|| {
+            let folder = Folder::new().with("mainstay.yaml", NOTING);
+            let model = folder.0.join("mainstay.yaml").display().to_string();
+            let post = Scene::of(&model, folder);
+            let data = post.folder.0.join("data");
+            let (told, first) = (|| format!("{:?}", partitions(&post)), post.server.process());
+            let mut letters = Letters::new(&post);
+            let alone = || partitions(&post) == BTreeMap::from([(first, 8)]);
+            letters.copy_until(told, alone);
+            let mut second = Server::start(&model, &data, &[]);
+            let half = |other: &Server| BTreeMap::from([(first, 4), (other.process(), 4)]);
+            letters.copy_until(told, || partitions(&post) == half(&second));
+            // One that ends in peace gives all back, and one that is killed is missed soon.
+            assert_eq!(second.stop(), 0);
+            letters.copy_until(told, alone);
+            let mut third = Server::start(&model, &data, &[]);
+            letters.copy_until(told, || partitions(&post) == half(&third));
+            third.kill();
+            letters.copy_until(told, alone);
+            let wanted: i64 = letters.copies.values().sum();
+            let made = || letters.notes().values().map(Vec::len).sum::<usize>() as i64;
+            until(|| format!("{} of {wanted} notes", made()), || made() == wanted);
+            for (letter, numbers) in letters.notes() {
+                let all: Vec<i64> = (1..=letters.copies[&letter]).collect();
+                assert_eq!(numbers, all, "each once, in order");
+            }
+        });
     });
 }

@@ -7,6 +7,7 @@
 use super::doing::{Doing, Fault, Outcome};
 use super::feed::Inflow;
 use super::jobs::Job;
+use super::share::Hold;
 use super::turn::Turn;
 use crate::engine::backend::Live;
 use crate::ports::events::{
@@ -99,6 +100,10 @@ impl Work {
     /// Claims the part and works on it, again and again, until another plan is served.
     pub(super) async fn run(self) {
         loop {
+            tokio::select! {
+                () = self.turn.shares.room(&self.job) => {}
+                () = self.turn.ended() => return,
+            }
             let (claim, inflow) = match self.claim().await {
                 Some(Ok(claimed)) => claimed,
                 Some(Err(pause)) => {
@@ -109,7 +114,8 @@ impl Work {
                 }
                 None => return,
             };
-            Working::begin(&self, claim, inflow).run().await;
+            let hold = self.turn.shares.hold(&self.job);
+            Working::begin(&self, claim, inflow).run(&hold).await;
         }
     }
 
@@ -134,6 +140,7 @@ impl Work {
                     Ok(inflow) => Some(Ok((claim, inflow))),
                     Err(why) => {
                         crate::engine::outage::log(&why);
+                        self.turn.shares.unfit(&self.job);
                         give_back(&self.turn, &self.job, &claim, claim.position).await;
                         Some(Err(BROKER_PAUSE))
                     }
@@ -182,9 +189,9 @@ impl Working {
         working
     }
 
-    /// Works until the claim is over, or another plan is served; then what runs is let end, and
-    /// what is settled is kept.
-    async fn run(mut self) {
+    /// Works until the claim is over, it is another's share, or another plan is served; then what
+    /// runs is let end, and what is settled is kept.
+    async fn run(mut self, hold: &Hold) {
         let turn = self.turn.clone();
         let mut arrived = self.inflow.arrived();
         let inflow_ended = ended(self.inflow.ended());
@@ -212,6 +219,10 @@ impl Working {
                     Input::Appended
                 }
                 () = turn.ended(), if !ending => {
+                    ending = true;
+                    Input::Drain
+                }
+                () = hold.surplus(), if !ending => {
                     ending = true;
                     Input::Drain
                 }

@@ -2,6 +2,7 @@
 
 use super::Lease;
 use super::outside::Outside;
+use super::share::Shares;
 use crate::engine::backend::{Backend, Live};
 use crate::ports::events::Part;
 use crate::telemetry::metrics::Gauge;
@@ -20,6 +21,8 @@ pub(crate) struct Turn {
     stopped: watch::Receiver<bool>,
     /// The broker that events go to, and come from; none where the log is all there is.
     pub(super) outside: Option<Arc<Outside>>,
+    /// What this process works on, where others do too.
+    pub(super) shares: Arc<Shares>,
 }
 
 impl Turn {
@@ -31,7 +34,8 @@ impl Turn {
         outside: Option<Arc<Outside>>,
     ) -> Self {
         let (backend, owner) = (Arc::clone(backend), Arc::clone(owner));
-        Self { backend, number, owner, lease, stopped, outside }
+        let shares = Arc::default();
+        Self { backend, number, owner, lease, stopped, outside, shares }
     }
 
     /// The same, for a task that is told by another to end.

@@ -52,6 +52,10 @@ impl Projection {
     /// Claims the view and folds into it, until another plan is served.
     pub(super) async fn run(self) {
         loop {
+            tokio::select! {
+                () = self.turn.shares.room(&self.job) => {}
+                () = self.turn.ended() => return,
+            }
             let pause = match self.work().await {
                 Ok(()) | Err(Stop::Over) => Duration::ZERO,
                 Err(Stop::Pause(why)) => {
@@ -71,6 +75,7 @@ impl Projection {
 
     async fn work(&self) -> Result<(), Stop> {
         let (mut claim, mut appended) = self.claim().await?;
+        let hold = self.turn.shares.hold(&self.job);
         let mut position = claim.position;
         let mut settled = Instant::now();
         loop {
@@ -100,6 +105,10 @@ impl Projection {
                     }
                 }
                 () = tokio::time::sleep_until(settled + wait) => {}
+                () = hold.surplus() => {
+                    give_back(&self.turn, &self.job, &claim, position).await;
+                    return Err(Stop::Over);
+                }
                 () = self.turn.ended() => {
                     give_back(&self.turn, &self.job, &claim, position).await;
                     return Err(Stop::Over);
