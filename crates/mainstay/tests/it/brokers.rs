@@ -173,15 +173,36 @@ pub(crate) fn on_redis(scenario: impl FnOnce()) {
 
 /// Runs a scenario on the shop whose events go by the RabbitMQ that runs; what it made there goes.
 pub(crate) fn on_rabbitmq(scenario: impl FnOnce()) {
-    static NEXT: AtomicU32 = AtomicU32::new(0);
-    let server = std::env::var("MAINSTAY_TEST_RABBITMQ");
-    let server = server.unwrap_or_else(|_| "127.0.0.1:5672".to_owned());
-    if let Err(why) = TcpStream::connect(&server) {
-        return skipped(&format!("no RabbitMQ at {server} for the tests: {why}"));
+    let Some(server) = shared("RabbitMQ", "MAINSTAY_TEST_RABBITMQ", "127.0.0.1:5672") else {
+        return;
+    };
+    on_shared(&format!("amqp://guest:guest@{server}?"), scenario);
+}
+
+/// The same by Amazon's services, as an emulator has them.
+#[cfg(feature = "sqs")]
+fn on_sqs(scenario: impl FnOnce()) {
+    let Some(server) = shared("moto", "MAINSTAY_TEST_SQS", "127.0.0.1:5000") else { return };
+    on_shared(&format!("sqs://id:key@us-east-1?endpoint=http://{server}&"), scenario);
+}
+
+/// A server that tests share; none where it can't be reached, which is told.
+fn shared(kind: &str, named: &str, usual: &str) -> Option<String> {
+    let server = std::env::var(named).unwrap_or_else(|_| usual.to_owned());
+    match TcpStream::connect(&server) {
+        Ok(_reached) => Some(server),
+        Err(why) => {
+            skipped(&format!("no {kind} at {server} for the tests: {why}"));
+            None
+        }
     }
+}
+
+/// Runs a scenario on the shop by an address that goes on with a prefix; what it made there goes.
+fn on_shared(address: &str, scenario: impl FnOnce()) {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
     let name = format!("it{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
-    let url = format!("amqp://guest:guest@{server}");
-    let whole = format!("{url}?prefix={name}");
+    let whole = format!("{address}prefix={name}");
     ONLY.with(|only| only.replace(Some(whole.clone())));
     scenario();
     ONLY.with(|only| only.replace(None));
@@ -228,6 +249,13 @@ on_brokers! {
         events a_dead_letter_parks_its_key_and_is_mended_and_redriven,
         events after_kill_9_under_load_every_event_has_had_its_effect_once,;
     on_rabbitmq:
+        events a_reaction_makes_a_row_for_each_event_once,
+        events after_kill_9_under_load_every_event_has_had_its_effect_once,;
+}
+
+#[cfg(feature = "sqs")]
+on_brokers! {
+    on_sqs:
         events a_reaction_makes_a_row_for_each_event_once,
         events after_kill_9_under_load_every_event_has_had_its_effect_once,;
 }

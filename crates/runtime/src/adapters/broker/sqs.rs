@@ -93,6 +93,13 @@ impl Sqs {
         Ok(made)
     }
 
+    /// Where something of a topic is gone, the next look makes it.
+    fn forget_gone(&self, topic: &str, why: &Fault) {
+        if why.is(&declaring::NO_TOPIC) || why.is(&declaring::NO_QUEUE) {
+            self.with_declared(|all| all.remove(topic));
+        }
+    }
+
     /// The text of a message, with its data or a word of where it is kept.
     async fn text(&self, topic: &str, message: &Message) -> Result<String, NotPublished> {
         let whole = message::whole(message);
@@ -168,8 +175,7 @@ impl Broker for Sqs {
                     Err(NotPublished::Refused(format!("Amazon SNS: {why}")))
                 }
                 Err(why) => {
-                    // Where it is gone, the next look makes it.
-                    self.with_declared(|all| all.remove(topic));
+                    self.forget_gone(topic, &why);
                     Err(Unavailable::from(why).into())
                 }
             }
@@ -197,8 +203,8 @@ impl Broker for Sqs {
         Box::pin(async move {
             let client = self.client().await?;
             let url = declaring::queue_url(client, reading).await;
-            if url.is_err() {
-                self.with_declared(|all| all.remove(&reading.topic));
+            if let Err(why) = &url {
+                self.forget_gone(&reading.topic, why);
             }
             let base = SystemClock.now().max(position);
             let reader = reader::Reader::begin(Arc::clone(client), reading, url?, base);

@@ -31,11 +31,12 @@ const PAGES_MAX: usize = 10;
 const SUBSCRIBED_AFTER: Duration = Duration::from_secs(5);
 /// Seconds that a queue keeps a message: as long as there is.
 const KEPT_SECONDS: &str = "1209600";
-/// What is not there.
-const NO_TOPIC: [&str; 2] = ["NotFound", "NotFoundException"];
+/// What services say of what is not there.
+pub(super) const NO_TOPIC: [&str; 2] = ["NotFound", "NotFoundException"];
 /// A queue is there with other settings: an operator's.
 const OTHER_QUEUE: [&str; 3] = ["QueueNameExists", "QueueAlreadyExists", "InvalidAttributeValue"];
-const NO_QUEUE: [&str; 2] = ["QueueDoesNotExist", "AWS.SimpleQueueService.NonExistentQueue"];
+pub(super) const NO_QUEUE: [&str; 2] =
+    ["QueueDoesNotExist", "AWS.SimpleQueueService.NonExistentQueue"];
 
 #[derive(Deserialize)]
 struct Tagged {

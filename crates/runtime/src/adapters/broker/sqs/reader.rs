@@ -21,9 +21,9 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::MissedTickBehavior;
 
 /// What was received and not settled is delivered again after so long, where its reader died.
-pub(super) const VISIBLE_SECONDS: u32 = 30;
+pub(super) const VISIBLE_SECONDS: u32 = 20;
 /// It is made longer so often.
-const RENEW_EVERY: Duration = Duration::from_secs(10);
+const RENEW_EVERY: Duration = Duration::from_secs(5);
 /// Messages of a request, of whatever kind.
 const BATCH_MAX: usize = 10;
 /// Messages of a subscription that are under way at most.
