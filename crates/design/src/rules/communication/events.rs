@@ -129,7 +129,7 @@ fn spread(draft: &Draft<'_>, rate: f64) -> Decision {
     let busy = (horizon.clone() * effect).named("effects under way at the horizon", Unit::One);
     // Twice as many as are busy, so that processes share them evenly.
     let processes = (horizon.value() / capacity.value).ceil().max(1.0);
-    let needed = (2.0 * processes).max(PARTITIONS_MIN).min(PARTITIONS_MAX);
+    let needed = (2.0 * processes).clamp(PARTITIONS_MIN, PARTITIONS_MAX);
     let partitions = f64::from((needed as u32).next_power_of_two());
     let rows = rows(draft);
     RULE.on("partitions", "by what are events ordered, and how many may be worked on side by side?")
