@@ -2,6 +2,7 @@
 //! same in every run.
 
 mod pattern;
+mod window;
 
 pub use pattern::matching;
 
@@ -126,6 +127,9 @@ impl<'a> Examples<'a> {
     pub(crate) fn value(self, resource: ResourceId, field: &Field, steps: u8) -> Option<Value> {
         if steps > STEPS_MAX {
             return self.plain(field, resource);
+        }
+        if let Some(bound) = self.bound(resource, field) {
+            return Some(bound);
         }
         match &field.source {
             Source::Computed(expr) | Source::Copied(_, expr) | Source::Default(expr) => {

@@ -132,15 +132,28 @@ fn headers(scheme: Scheme) -> Vec<Node> {
         ],
     };
     let one = |(name, about): &(&str, &str)| {
+        let mut schema = map([("type", "string".into()), ("minLength", 1_i64.into())]);
+        if let Some(pattern) = pattern(name) {
+            schema.set("pattern", pattern);
+        }
         map([
             ("name", (*name).into()),
             ("in", "header".into()),
             ("required", true.into()),
             ("description", (*about).into()),
-            ("schema", map([("type", "string".into()), ("minLength", 1_i64.into())])),
+            ("schema", schema),
         ])
     };
     named.iter().map(one).collect()
+}
+
+/// What a header has to be, where anything else is malformed rather than proof of nothing.
+fn pattern(header: &str) -> Option<&'static str> {
+    match header {
+        "webhook-timestamp" => Some("^[0-9]{1,18}$"),
+        "Stripe-Signature" => Some("^t=[0-9]{1,18},"),
+        _ => None,
+    }
 }
 
 /// `WebhookTaken`

@@ -1,6 +1,11 @@
 //! The clinics: a file per tenant, strict roles, personal fields, appointments that never overlap.
 
+use crate::harness::{Folder, until};
+use crate::receiver::{Receiver, Reply};
 use crate::scenes::{Scene, pointers, text};
+use crate::webhooks_in::{mac, seconds};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
 const RECEPTION: &str = "staff.reception north rita";
@@ -136,4 +141,92 @@ fn personal_fields_never_reach_the_log() {
     assert!(!log.to_lowercase().contains("unmistakable"), "{log}");
     let token = clinic.token(RECEPTION);
     assert!(!log.contains(token.rsplit('.').next().expect("a token")), "{log}");
+}
+
+/// The clinics, whose mail is a receiver.
+fn with_mail(mail: &Receiver, secret: &str) -> Scene {
+    let model = include_str!("../../../../examples/clinic/mainstay.yaml")
+        .replace("${MAIL_URL}", &mail.base)
+        .replace("${MAIL_KEY}", "${file:mail.key}")
+        .replace("${MAIL_WEBHOOK_SECRET}", "${file:mail.secret}");
+    let folder = Folder::new()
+        .with("mainstay.yaml", &model)
+        .with("mail.key", "key")
+        .with("mail.secret", secret);
+    let model = folder.path().to_owned();
+    Scene::of(&model, folder)
+}
+
+#[test]
+pub(crate) fn a_reminder_is_mailed_reported_back_and_sent_again_when_reception_asks() {
+    let mail = Receiver::start(|_, _| Reply::Status(202));
+    let secret = format!("whsec_{}", STANDARD.encode([7; 32]));
+    let clinic = with_mail(&mail, &secret);
+    let body = appointment("dora", "2030-12-01T09:00:00Z", "2030-12-01T09:30:00Z");
+    let id = text(&book(&clinic, "1", &body).expect(201), "id");
+    let path = format!("/v1/appointments/{id}");
+    let ask = |caller: &str, key: &str| {
+        let post = clinic.request(caller, "POST", "/v1/operations/remind-again");
+        post.json(&json!({"appointment": id})).header("idempotency-key", key).send()
+    };
+    let shows = |reminder: &str| {
+        let now = || clinic.get(RECEPTION, &path).expect(200);
+        until(now, || now()["reminder"] == reminder);
+    };
+    let report = |number: usize, event: &str| {
+        let (id, at) = (format!("report-{number}"), seconds());
+        let body = json!({"type": event, "data": {"appointment": id_of(&mail)}}).to_string();
+        let tag = mac(&[7; 32], format!("{id}.{at}.{body}").as_bytes());
+        let post = clinic.server.request("POST", "/v1/webhooks/in/mail");
+        let sent = post
+            .bytes("application/json", body.into())
+            .header("host", "north.localhost")
+            .header("webhook-id", &id)
+            .header("webhook-timestamp", &at.to_string())
+            .header("webhook-signature", &format!("v1,{}", STANDARD.encode(tag)));
+        assert_eq!(sent.send().expect(202), json!({"outcome": "accepted"}));
+    };
+    assert_eq!(ask(PATIENT, "1").problem(403), "forbidden");
+    ask(RECEPTION, "1").expect(202);
+    let got = mail.await_count(1)[0].clone();
+    let starts = "2030-12-01T09:00:00Z";
+    let wanted = json!({"recipient": "paul", "appointment": id, "starts": starts});
+    assert_eq!((&*got.path, got.json()), ("/mails", wanted));
+    assert_eq!(got.header("authorization"), "Bearer key");
+    shows("sent");
+    report(1, "bounced");
+    shows("bounced");
+    ask(RECEPTION, "2").expect(202);
+    let got = mail.await_count(2);
+    assert_ne!(got[0].header("idempotency-key"), got[1].header("idempotency-key"));
+    report(2, "delivered");
+    shows("delivered");
+    assert_eq!(clinic.get(PATIENT, &path).expect(200)["reminder"], "delivered");
+}
+
+/// The appointment of the last mail.
+fn id_of(mail: &Receiver) -> String {
+    text(&mail.got().last().expect("a mail").json(), "appointment")
+}
+
+#[test]
+fn arrivals_are_counted_by_the_hour_and_each_doctor_sees_the_own() {
+    let clinic = Scene::empty("clinic");
+    for (key, doctor) in [("1", "dora"), ("2", "dirk")] {
+        let body = appointment(doctor, "2030-12-01T09:00:00Z", "2030-12-01T09:30:00Z");
+        let id = text(&book(&clinic, key, &body).expect(201), "id");
+        let arrive = clinic.request(RECEPTION, "POST", &format!("/v1/appointments/{id}/arrive"));
+        arrive.header("idempotency-key", &format!("arrive-{key}")).send().expect(200);
+    }
+    let shown = |caller: &str| {
+        let list = clinic.request(caller, "GET", "/v1/arrivals-by-hour").header("prefer", "wait=5");
+        let list = list.send().expect(200)["items"].as_array().expect("items").clone();
+        let mut doctors: Vec<String> = list.iter().map(|row| text(row, "doctor")).collect();
+        assert!(list.iter().all(|row| row["patients"] == 1 && row["closed"] == false), "{list:?}");
+        doctors.sort_unstable();
+        doctors
+    };
+    assert_eq!(shown("staff.manager north mo"), ["dirk", "dora"]);
+    assert_eq!(shown(DOCTOR), ["dora"]);
+    assert_eq!(clinic.get(NURSE, "/v1/arrivals-by-hour").problem(403), "forbidden");
 }

@@ -118,11 +118,11 @@ fn paid(scene: &Scene, order: &str, payments: u64, amount: u64) {
     assert_eq!(now()["paid"], amount);
 }
 
-fn seconds() -> u64 {
+pub(crate) fn seconds() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_secs()
 }
 
-fn mac(key: &[u8], signed: &[u8]) -> Vec<u8> {
+pub(crate) fn mac(key: &[u8], signed: &[u8]) -> Vec<u8> {
     hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, key), signed).as_ref().to_vec()
 }
 

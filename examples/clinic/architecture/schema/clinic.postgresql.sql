@@ -41,6 +41,7 @@ CREATE TABLE "scheduling"."appointments" (
   "during_end" timestamptz NOT NULL,
   "reason" text COLLATE "C" CHECK (char_length("reason") <= 200),
   "status" text COLLATE "C" NOT NULL CHECK ("status" IN ('booked', 'arrived', 'seen', 'missed')),
+  "reminder" text COLLATE "C" NOT NULL CHECK ("reminder" IN ('none', 'sent', 'delivered', 'bounced')),
   PRIMARY KEY ("id"),
   CHECK ("during_start" < "during_end"),
   EXCLUDE USING gist ("doctor" WITH =, tstzrange("during_start", "during_end", '[)') WITH &&)
@@ -53,6 +54,9 @@ CREATE INDEX "ix_scheduling_appointments_patient_id" ON "scheduling"."appointmen
 -- `GET /v1/appointments` as `doctor when doctor == me`, newest first
 -- `GET /v1/appointments` of journey `look`, newest first
 CREATE INDEX "ix_scheduling_appointments_doctor_id" ON "scheduling"."appointments" ("doctor", "id");
+
+-- schedule `remind`: status == booked && reminder == none && start(during) > now && start(during) < now + duration('36h')
+CREATE INDEX "ix_scheduling_appointments_status_reminder_id" ON "scheduling"."appointments" ("status", "reminder", "id");
 
 CREATE TABLE "records"."entries" (
   "id" uuid NOT NULL,
@@ -67,6 +71,29 @@ CREATE TABLE "records"."entries" (
   "signed" text COLLATE "C" NOT NULL CHECK ("signed" IN ('draft', 'signed_off')),
   PRIMARY KEY ("id")
 );
+
+CREATE TABLE "scheduling"."arrivals_by_hour" (
+  "id" uuid NOT NULL,
+  "row_version" bigint NOT NULL CHECK ("row_version" >= 1),
+  "created_at" timestamptz NOT NULL,
+  "updated_at" timestamptz NOT NULL,
+  "doctor" text COLLATE "C" NOT NULL,
+  "window_start" timestamptz NOT NULL,
+  "window_end" timestamptz NOT NULL,
+  "closed" boolean NOT NULL,
+  "patients" bigint NOT NULL,
+  "window_max" timestamptz NOT NULL,
+  PRIMARY KEY ("id")
+);
+
+-- unique `doctor`, `window_start`, `window_end`
+CREATE UNIQUE INDEX "ux_scheduling_arrivals_by_hour_doctor_window_start_window_end" ON "scheduling"."arrivals_by_hour" ("doctor", "window_start", "window_end");
+
+-- `GET /v1/arrivals-by-hour` as `doctor when doctor == me`, newest first
+CREATE INDEX "ix_scheduling_arrivals_by_hour_doctor_id" ON "scheduling"."arrivals_by_hour" ("doctor", "id");
+
+-- the windows that close as time goes on
+CREATE INDEX "ix_scheduling_arrivals_by_hour_window_end" ON "scheduling"."arrivals_by_hour" ("window_end");
 
 -- Mainstay's own tables
 CREATE SCHEMA IF NOT EXISTS "mainstay";

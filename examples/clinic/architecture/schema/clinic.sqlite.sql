@@ -35,6 +35,7 @@ CREATE TABLE "scheduling_appointments" (
   "during_end" INTEGER NOT NULL,
   "reason" TEXT CHECK (length("reason") <= 200),
   "status" TEXT NOT NULL CHECK ("status" IN ('booked', 'arrived', 'seen', 'missed')),
+  "reminder" TEXT NOT NULL CHECK ("reminder" IN ('none', 'sent', 'delivered', 'bounced')),
   PRIMARY KEY ("id"),
   CHECK ("during_start" < "during_end")
 ) STRICT;
@@ -46,6 +47,9 @@ CREATE INDEX "ix_scheduling_appointments_patient_id" ON "scheduling_appointments
 -- `GET /v1/appointments` as `doctor when doctor == me`, newest first
 -- `GET /v1/appointments` of journey `look`, newest first
 CREATE INDEX "ix_scheduling_appointments_doctor_id" ON "scheduling_appointments" ("doctor", "id");
+
+-- schedule `remind`: status == booked && reminder == none && start(during) > now && start(during) < now + duration('36h')
+CREATE INDEX "ix_scheduling_appointments_status_reminder_id" ON "scheduling_appointments" ("status", "reminder", "id");
 
 -- is the span free? (never overlap by `doctor`)
 CREATE INDEX "ix_scheduling_appointments_doctor_during_start" ON "scheduling_appointments" ("doctor", "during_start");
@@ -64,6 +68,29 @@ CREATE TABLE "records_entries" (
   "signed" TEXT NOT NULL CHECK ("signed" IN ('draft', 'signed_off')),
   PRIMARY KEY ("id")
 ) STRICT;
+
+CREATE TABLE "scheduling_arrivals_by_hour" (
+  "id" BLOB NOT NULL CHECK (length("id") = 16),
+  "row_version" INTEGER NOT NULL CHECK ("row_version" >= 1),
+  "created_at" INTEGER NOT NULL,
+  "updated_at" INTEGER NOT NULL,
+  "doctor" TEXT NOT NULL,
+  "window_start" INTEGER NOT NULL,
+  "window_end" INTEGER NOT NULL,
+  "closed" INTEGER NOT NULL CHECK ("closed" IN (0, 1)),
+  "patients" INTEGER NOT NULL,
+  "window_max" INTEGER NOT NULL,
+  PRIMARY KEY ("id")
+) STRICT;
+
+-- unique `doctor`, `window_start`, `window_end`
+CREATE UNIQUE INDEX "ux_scheduling_arrivals_by_hour_doctor_window_start_window_end" ON "scheduling_arrivals_by_hour" ("doctor", "window_start", "window_end");
+
+-- `GET /v1/arrivals-by-hour` as `doctor when doctor == me`, newest first
+CREATE INDEX "ix_scheduling_arrivals_by_hour_doctor_id" ON "scheduling_arrivals_by_hour" ("doctor", "id");
+
+-- the windows that close as time goes on
+CREATE INDEX "ix_scheduling_arrivals_by_hour_window_end" ON "scheduling_arrivals_by_hour" ("window_end");
 
 -- which architecture the tables were made for
 CREATE TABLE IF NOT EXISTS "mainstay_meta" (
