@@ -91,6 +91,8 @@ mod e101_open_tenants;
 mod e102_unmanaged;
 mod e103_breaks_consumers;
 mod e104_window;
+mod e105_event_version;
+mod e106_older_version;
 mod e110_webhooks;
 mod e111_job;
 
@@ -145,7 +147,8 @@ codes! {
         e042_ambiguous_resource, e046_operands, e047_wrong_type, e048_call, e049_not_here,
         e050_foreign_me, e051_other_aggregate, e052_too_large, e053_pattern, e055_rule_cycle,
         e056_bounds, e059_at, e060_not_settable, e064_never_overlap, e078_view_key, e081_inputs,
-        e082_step, e084_unknown_refusal, e086_schedule, e091_list_options, e111_job;
+        e082_step, e084_unknown_refusal, e086_schedule, e091_list_options, e105_event_version,
+        e111_job;
     asked:
         e043_duplicate, e044_taken_name, e045_collision, e054_computed_cycle, e057_default,
         e058_word, e061_breaks_constraint, e062_child_as_root, e063_ownership, e065_unique,
@@ -157,7 +160,7 @@ codes! {
         e093_retention, e094_routes, e095_null, e096_reaction_loop, e097_constraints, e098_was,
         e099_unused, e100_unknown_word, e101_open_tenants, e102_unmanaged, e104_window,
         e110_webhooks;
-    compared: e103_breaks_consumers;
+    compared: e103_breaks_consumers, e106_older_version;
 }
 
 /// Tells every fault of meaning, in the order of the files; the model is valid where none of them

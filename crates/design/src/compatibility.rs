@@ -2,7 +2,9 @@
 //! the old contract must read what the new one sends.
 //!
 //! So what is sent may only narrow. A new event or a new member is nothing that anybody waits for;
-//! a member that goes, may be null or may have a value that never came before is.
+//! a member that goes, may be null or may have a value that never came before is. Where the version
+//! of an event was raised nobody who was written for the old one hears of it any more: then what
+//! the model says of the old one must be what was published.
 
 use ir::domain::{Domain, Event, EventMember, Field, Kind, ResourceId, Source};
 use ir::model::{At, FieldType};
@@ -13,6 +15,7 @@ use witness::{beyond, holds, lacks, quoted, sample};
 
 #[cfg(test)]
 mod tests;
+mod versions;
 mod witness;
 
 /// Something that consumers of an event can't bear.
@@ -29,6 +32,11 @@ pub struct Incompatibility {
     pub witness: String,
 }
 
+/// Where a version is told of that was lowered.
+pub(crate) const LOWERED: &str = "version";
+/// What the place of a member of an older version begins with; its number and `.` follow.
+pub(crate) const OLDER: &str = "from.";
+
 /// Everything that a consumer of the old events can't bear of the new ones, by event and member;
 /// empty where they are compatible.
 pub fn incompatibilities(old: &Domain, new: &Domain) -> Vec<Incompatibility> {
@@ -36,7 +44,11 @@ pub fn incompatibilities(old: &Domain, new: &Domain) -> Vec<Incompatibility> {
     for event in &old.events {
         let mut compared = Compared { old, new, event: &event.name, found: &mut found };
         match new.event_named(&event.name) {
-            Some((_, now)) => compared.event(event, now),
+            Some((_, now)) => match now.version.cmp(&event.version) {
+                Ordering::Equal => compared.event(event, now),
+                Ordering::Greater => compared.upcast(event, now),
+                Ordering::Less => compared.lowered(event, now),
+            },
             None => compared.tell("", "is gone: who waits for it waits for ever", String::new()),
         }
     }

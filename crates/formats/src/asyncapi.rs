@@ -8,7 +8,8 @@ mod parties;
 mod tests;
 
 use crate::event_schema::{
-    Attribute, TOLERANCE, Writing, common_attributes, own_attributes, placed, published, sample,
+    Attribute, TOLERANCE, Writing, common_attributes, in_version, own_attributes, placed,
+    published, replaced_by, sample,
 };
 use crate::tree::{Node, list, map};
 use ir::architecture::Architecture;
@@ -118,14 +119,16 @@ fn components(architecture: &Architecture, events: &[(EventId, &Event)]) -> Node
     schemas.set(ENVELOPE, object(common.collect(), Some(about)));
     let mut data = Vec::new();
     for (_, event) in events {
-        let name = event.wire_type();
-        messages.set(&name, message(architecture, event));
-        let mut own = own_attributes(architecture, event);
-        let schema = map([("$ref", format!("{SCHEMAS}{name}.data").into())]);
-        own.push(Attribute { name: "data", required: true, schema });
-        let envelope = map([("$ref", format!("{SCHEMAS}{ENVELOPE}").into())]);
-        schemas.set(&name, map([("allOf", list([envelope, object(own, None)]))]));
-        data.push((format!("{name}.data"), writing.data(event)));
+        for (version, of) in event.older() {
+            let older = in_version(event, version);
+            let said = replaced_by(architecture, &older);
+            messages.set(&older.wire_type(), shape_of(&older).with("description", said));
+            schemas.set(&older.wire_type(), payload(architecture, &older));
+            data.push((format!("{}.data", older.wire_type()), writing.older_data(of)));
+        }
+        messages.set(&event.wire_type(), message(architecture, event));
+        schemas.set(&event.wire_type(), payload(architecture, event));
+        data.push((format!("{}.data", event.wire_type()), writing.data(event)));
     }
     let shared = writing.shared(data.iter().map(|(_, schema)| schema));
     for (name, schema) in data.into_iter().chain(shared) {
@@ -170,14 +173,27 @@ fn object(attributes: Vec<Attribute>, about: Option<&str>) -> Node {
     schema.with("required", required).with("properties", properties)
 }
 
-fn message(architecture: &Architecture, event: &Event) -> Node {
+/// The schema of an event with its envelope.
+fn payload(architecture: &Architecture, event: &Event) -> Node {
+    let mut own = own_attributes(architecture, event);
+    let schema = map([("$ref", format!("{SCHEMAS}{}.data", event.wire_type()).into())]);
+    own.push(Attribute { name: "data", required: true, schema });
+    let envelope = map([("$ref", format!("{SCHEMAS}{ENVELOPE}").into())]);
+    map([("allOf", list([envelope, object(own, None)]))])
+}
+
+fn shape_of(event: &Event) -> Node {
     let name = event.wire_type();
-    let mut message = map([
+    map([
         ("name", (&name).into()),
         ("title", event.name.replace(['.', '_', '-'], " ").into()),
         ("traits", list([reference("messageTraits", TRAIT)])),
         ("payload", reference("schemas", &name)),
-    ]);
+    ])
+}
+
+fn message(architecture: &Architecture, event: &Event) -> Node {
+    let mut message = shape_of(event);
     if let Some(sample) = sample(architecture, event) {
         message.set("examples", list([map([("payload", sample)])]));
     }

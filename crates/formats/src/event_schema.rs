@@ -17,7 +17,7 @@ use crate::openapi::schemas::SchemaNames;
 use crate::tree::{Node, list, map};
 use erasable::Erasable;
 use ir::architecture::Architecture;
-use ir::domain::{Domain, Event, EventId, ResourceId};
+use ir::domain::{Domain, Event, EventId, OlderVersion, ResourceId};
 use std::collections::BTreeMap;
 
 /// The dialect of the files.
@@ -31,8 +31,30 @@ pub(crate) const TOLERANCE: &str =
 /// Every file below `contracts/events/`, name and text; none where nothing is published.
 pub fn write(architecture: &Architecture) -> Vec<(String, String)> {
     let writing = Writing::of(architecture);
-    let events = published(&architecture.domain);
-    events.map(|(_, event)| (file_of(event), document(&writing, event).json())).collect()
+    let mut files = Vec::new();
+    for (_, event) in published(&architecture.domain) {
+        for (version, of) in event.older() {
+            let event = in_version(event, version);
+            files.push((file_of(&event), older_document(&writing, &event, of).json()));
+        }
+        files.push((file_of(event), document(&writing, event).json()));
+    }
+    files
+}
+
+/// The event as it was told in an older version, for what names the version.
+pub(crate) fn in_version(event: &Event, version: u32) -> Event {
+    Event { version, older: Vec::new(), ..event.clone() }
+}
+
+/// What is said of an older version: logs still hold it, and everybody reads it as the current one.
+pub(crate) fn replaced_by(architecture: &Architecture, older: &Event) -> String {
+    let current = architecture.domain.event_named(&older.name).map(|(_, event)| event.wire_type());
+    format!(
+        "Told no more: it is in logs from before, and whoever reads it there is told `{}`, which \
+         it is made into.",
+        current.unwrap_or_default()
+    )
 }
 
 /// The name of the file of an event, `order.paid.v1.json`.
@@ -65,6 +87,11 @@ impl<'a> Writing<'a> {
     /// The schema of the data of an event.
     pub(crate) fn data(&self, event: &Event) -> Node {
         data::of(self, event)
+    }
+
+    /// The schema of the data of an older version.
+    pub(crate) fn older_data(&self, older: &OlderVersion) -> Node {
+        data::older(older)
     }
 
     /// The schemas that these lead to, by name; references stay as they are.
@@ -147,7 +174,21 @@ pub(crate) fn placed(schema: Node, place: &str) -> Node {
 }
 
 fn document(writing: &Writing<'_>, event: &Event) -> Node {
-    let data = writing.data(event);
+    let mut schema = whole(writing, event, writing.data(event), "");
+    if let Some(sample) = sample(writing.architecture, event) {
+        schema.set("examples", list([sample]));
+    }
+    placed(schema, "#/$defs/")
+}
+
+fn older_document(writing: &Writing<'_>, event: &Event, older: &OlderVersion) -> Node {
+    let said = format!(" {}", replaced_by(writing.architecture, event));
+    let schema = whole(writing, event, writing.older_data(older), &said);
+    placed(schema.with("deprecated", true), "#/$defs/")
+}
+
+/// The whole CloudEvent around its data.
+fn whole(writing: &Writing<'_>, event: &Event, data: Node, said: &str) -> Node {
     let shared = writing.shared([&data]);
     let mut properties = Node::empty();
     let mut required: Vec<String> = Vec::new();
@@ -160,7 +201,8 @@ fn document(writing: &Writing<'_>, event: &Event) -> Node {
     required.push("data".to_owned());
     properties.set("data", data);
     let about = format!(
-        "The event `{}` of {}, a CloudEvent 1.0.2 in the structured mode of JSON. {TOLERANCE}",
+        "The event `{}` of {}, a CloudEvent 1.0.2 in the structured mode of JSON.{said} \
+         {TOLERANCE}",
         event.wire_type(),
         writing.architecture.domain.title
     );
@@ -175,8 +217,5 @@ fn document(writing: &Writing<'_>, event: &Event) -> Node {
     if !shared.is_empty() {
         schema.set("$defs", Node::Map(shared.into_iter().collect()));
     }
-    if let Some(sample) = sample(writing.architecture, event) {
-        schema.set("examples", list([sample]));
-    }
-    placed(schema, "#/$defs/")
+    schema
 }

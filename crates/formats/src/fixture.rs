@@ -12,7 +12,7 @@ use ir::schema::{Column, Part, Schema, Storage, Table};
 use ir::value::Value;
 use ir::{Name, Span, Spanned, Valid};
 
-fn field(name: &str, declared: FieldType) -> Field {
+pub(crate) fn field(name: &str, declared: FieldType) -> Field {
     Field {
         name: name.to_owned(),
         about: String::new(),
@@ -378,6 +378,8 @@ pub(crate) fn eventful() -> Architecture {
         webhook,
         declared: name == "task.finished",
         inbound: None,
+        version: 1,
+        older: Vec::new(),
     };
     let created = vec![id(), member("title", of(0), Type::Text)];
     let finished = vec![
@@ -413,5 +415,25 @@ pub(crate) fn eventful() -> Architecture {
         fresh_seconds: 1.0,
         window: None,
     }];
+    architecture
+}
+
+/// The same with another version of the second event: the first told other members.
+pub(crate) fn versioned() -> Architecture {
+    let mut architecture = eventful();
+    let member = |name: &str, declared| field(name, declared);
+    let mut person = member("person", FieldType::String);
+    person.personal = true;
+    let mut due = member("due", FieldType::Date);
+    due.optional = true;
+    let data = vec![
+        member("id", FieldType::Uuid),
+        member("prize", FieldType::Money { currency: None }),
+        person,
+        due,
+    ];
+    let event = &mut architecture.domain.events[1];
+    event.version = 2;
+    event.older = vec![OlderVersion { data, next: Vec::new() }];
     architecture
 }

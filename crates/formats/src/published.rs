@@ -75,6 +75,12 @@ struct PublishedEvent {
     /// Others send it: what became of it here breaks nobody.
     #[serde(default)]
     inbound: Option<IgnoredAny>,
+    #[serde(default = "first")]
+    version: u32,
+}
+
+fn first() -> u32 {
+    1
 }
 
 #[derive(Deserialize)]
@@ -191,6 +197,8 @@ fn event(read: PublishedEvent) -> Event {
         webhook: Vec::new(),
         declared: false,
         inbound: None,
+        version: read.version,
+        older: Vec::new(),
     }
 }
 

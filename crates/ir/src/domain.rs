@@ -8,8 +8,8 @@ mod doings;
 mod integrations;
 
 pub use doings::{
-    CatchUp, Effect, Event, EventMember, Fold, Inbound, Job, Overlap, Priority, Reaction, Receiver,
-    Schedule, Target, Times, View, Window, Windows, wire_type,
+    CatchUp, Effect, Event, EventMember, Fold, Inbound, Job, OlderVersion, Overlap, Priority,
+    Reaction, Receiver, Schedule, Target, Times, View, Window, Windows, of_wire_type, wire_type,
 };
 pub use integrations::{
     Integration, Lookup, Parameter, RemoteCall, RemoteId, RemoteOperation, Repeatable, Returned,

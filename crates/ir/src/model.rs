@@ -12,9 +12,9 @@ mod behaviour;
 mod resource;
 
 pub use behaviour::{
-    CatchUp, Effect, Event, Integration, IntegrationOperation, Job, Journey, JourneyStep, Pin,
-    Reaction, Schedule, Scheme, Step, Verb, View, WebhookEvent, WebhookMember, Webhooks, Window,
-    WindowKind, Workflow,
+    CatchUp, Effect, Event, Integration, IntegrationOperation, Job, Journey, JourneyStep,
+    OlderVersion, Pin, Reaction, Schedule, Scheme, Step, Verb, View, WebhookEvent, WebhookMember,
+    Webhooks, Window, WindowKind, Workflow,
 };
 pub use resource::{
     Allow, At, Bound, Cache, Command, Field, FieldType, Grant, OnDelete, Resource, Route, Rows,

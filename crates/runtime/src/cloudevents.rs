@@ -5,7 +5,8 @@ use crate::json::{literal, read, time, write};
 use crate::plan::Plan;
 use crate::ports::broker::Delivered;
 use crate::ports::events::Logged;
-use ir::domain::wire_type;
+use crate::upcast;
+use ir::domain::{of_wire_type, wire_type};
 use ir::value::Value;
 use std::sync::Arc;
 
@@ -33,10 +34,11 @@ pub(crate) fn subject(plan: &Plan, event: &Logged) -> String {
     String::from_utf8(out).unwrap_or_default()
 }
 
-/// An event in structured mode, whole.
+/// An event in structured mode, whole, as it would be told now.
 pub fn text(plan: &Plan, event: &Logged) -> String {
     let mut out = Vec::new();
-    write(&mut out, plan, event, event.data.as_bytes());
+    let event = upcast::shown(plan, event);
+    write(&mut out, plan, &event, event.data.as_bytes());
     String::from_utf8(out).unwrap_or_default()
 }
 
@@ -47,7 +49,7 @@ pub(crate) fn write(out: &mut Vec<u8>, plan: &Plan, event: &Logged, data: &[u8])
     let sequence = format!("{:0width$}", event.position, width = SEQUENCE_DIGITS);
     for (name, value) in [
         ("source", source(&plan.domain.system, &event.resource)),
-        ("type", wire_type(&event.event)),
+        ("type", wire_type(&event.event, event.version)),
         ("subject", subject(plan, event)),
     ] {
         member(out, name, &value);
@@ -78,7 +80,7 @@ pub(crate) fn attributes(plan: &Plan, event: &Logged) -> Vec<(&'static str, Stri
         ("specversion", "1.0".to_owned()),
         ("id", write::uuid_text(event.id)),
         ("source", source(&plan.domain.system, &event.resource)),
-        ("type", wire_type(&event.event)),
+        ("type", wire_type(&event.event, event.version)),
         ("subject", subject(plan, event)),
         ("time", when),
         ("datacontenttype", CONTENT_TYPE.to_owned()),
@@ -105,11 +107,13 @@ pub(crate) fn received(message: &Delivered) -> Result<Logged, &'static str> {
     if attribute("datacontenttype")? != CONTENT_TYPE || read::parse(&message.body).is_err() {
         return Err("data");
     }
+    let (event, version) = of_wire_type(attribute("type")?).ok_or("type")?;
     Ok(Logged {
         position: message.position,
         id: literal::read_uuid(attribute("id")?).ok_or("id")?,
         tenant: text("tenant").ok(),
-        event: attribute("type")?.strip_suffix(".v1").ok_or("type")?.into(),
+        event: event.into(),
+        version,
         resource: text("aggregate")?,
         row: literal::read_uuid(attribute("partitionkey")?).ok_or("partitionkey")?,
         time: time::read_timestamp(attribute("time")?).ok_or("time")?,

@@ -79,6 +79,8 @@ fn events() -> Vec<Event> {
             .collect(),
         webhook: Vec::new(),
         declared: true,
+        version: 1,
+        older: Vec::new(),
         inbound: None,
     };
     let shopper = || own("shopper", 0, Type::Actor(SHOPPER));

@@ -22,5 +22,6 @@ pub mod request;
 pub mod search;
 pub mod telemetry;
 pub mod transfer;
+pub mod upcast;
 pub mod webhooks;
 mod worker;

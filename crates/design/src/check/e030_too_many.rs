@@ -19,7 +19,7 @@
 //! fields: { measures: json }
 //! ```
 
-use ir::model::{Command, Job, Model, Resource, Step};
+use ir::model::{Command, Event, Job, Model, Resource, Step};
 use ir::source::Span;
 use ir::{Code, Diagnostic};
 
@@ -99,8 +99,15 @@ pub(crate) fn check(model: &Model, found: &mut Vec<Diagnostic>) {
         let steps = count_steps(&workflow.steps) + workflow.otherwise.len();
         count("steps", steps, PARTS_MAX, workflow.name.span);
     }
-    for event in &model.events {
-        count("members of an event", event.data.len(), FIELDS_MAX, event.name.span);
+    model.events.iter().for_each(|event| of_event(event, &mut count));
+}
+
+fn of_event(event: &Event, count: &mut dyn FnMut(&str, usize, usize, Span)) {
+    count("members of an event", event.data.len(), FIELDS_MAX, event.name.span);
+    count("older versions", event.from.len(), PARTS_MAX, event.name.span);
+    for older in &event.from {
+        let members = older.data.len().max(older.with.len());
+        count("members of an event", members, FIELDS_MAX, older.version.span);
     }
 }
 

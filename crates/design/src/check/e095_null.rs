@@ -63,6 +63,11 @@ pub(crate) fn check(resolved: &Resolved<'_>, found: &mut Vec<Diagnostic>) {
     }
 }
 
+/// True where an expression over these inputs may be null; `row` is any resource there is.
+pub(crate) fn of_inputs(domain: &Domain, row: ResourceId, input: &[Field], expr: &Expr) -> bool {
+    Scope { domain, row, input, got: &[], known: &[] }.nullable(expr)
+}
+
 fn fault(span: Span, what: &str, field: &str) -> Diagnostic {
     Diagnostic::warning(CODE, span, format!("{what} may be null, but it must have a value"))
         .why("the write would be refused, with data that a client may send")

@@ -14,7 +14,12 @@
 //! ```yaml
 //! events: { order.paid: { data: [id] } }
 //! ```
-//! Right: another event goes beside it, until nobody waits for the old one.
+//! Right: a new version, which says how the old one is read (E105).
+//! ```yaml
+//! events:
+//!   order.paid: { version: 2, data: [id], from: { 1: { data: { id: uuid, total: money } } } }
+//! ```
+//! Right where others still wait for the old one: another event goes beside it until they do not.
 //! ```yaml
 //! events: { order.paid: { data: [id, total] }, order.settled: { data: [id] } }
 //! ```
@@ -23,6 +28,7 @@
 //! An architecture that was published and can't be read is a warning of this code: nothing is
 //! compared with it.
 
+use super::e106_older_version;
 use crate::compatibility::{Incompatibility, incompatibilities};
 use crate::lower;
 use ir::domain::Domain;
@@ -52,6 +58,9 @@ pub fn unreadable(model: &Model, reason: &str) -> Diagnostic {
 }
 
 fn fault(old: &Domain, model: &Model, new: &Domain, one: &Incompatibility) -> Diagnostic {
+    if e106_older_version::concerns(one) {
+        return e106_older_version::fault(model, one);
+    }
     let Incompatibility { event, at, reason, witness } = one;
     let what = match at.as_str() {
         "" => format!("`{event}`"),
@@ -67,10 +76,20 @@ fn fault(old: &Domain, model: &Model, new: &Domain, one: &Incompatibility) -> Di
         (_, "may be null") => {
             format!("let it always have a value; where all who read it bear null: {allow}")
         }
-        (_, _) => format!(
-            "publish another event beside `{event}` until nobody waits for this one; where all \
-             can bear it: {allow}"
-        ),
+        (_, _) => {
+            let version = new.event_named(event).map_or(1, |(_, event)| event.version);
+            let next = version + 1;
+            let declared = model.events.iter().any(|declared| declared.name.as_str() == event);
+            let raise = match declared {
+                true => format!("raise it to `version: {next}`"),
+                false => format!("declare it under `events` with `version: {next}`"),
+            };
+            format!(
+                "{raise} and say in `from: {{ {version}: … }}` how what was told is read; or \
+                 publish another event beside `{event}` until nobody waits for this one; where \
+                 all can bear it: {allow}"
+            )
+        }
     };
     let (span, field) = places(old, model, new, one);
     let fault = Diagnostic::error(CODE, span, format!("{what} {reason}")).why(why).help(help);
@@ -202,7 +221,7 @@ events: { order.paid: { data: [id, total, note, state, lines] } }
                 10 |         emit: [created]
                    |                ^^^^^^^
                    = why: a consumer of `order.created` as it was published can't read `{"data": {"state": "lost"}}`
-                   = help: publish another event beside `order.created` until nobody waits for this one; where all can bear it: `--allow-breaking order.created`
+                   = help: declare it under `events` with `version: 2` and say in `from: { 1: … }` how what was told is read; or publish another event beside `order.created` until nobody waits for this one; where all can bear it: `--allow-breaking order.created`
 
                 error[E103]: `data.lines.count` of `order.created` may be more, or longer, than before
                   --> mainstay.yaml:10:16
@@ -212,7 +231,7 @@ events: { order.paid: { data: [id, total, note, state, lines] } }
                 11 |       Line: { fields: { count: int 1..6 } }
                    |                         ----- the field
                    = why: a consumer of `order.created` as it was published can't read `{"data": {"lines": [{"count": 6}]}}`
-                   = help: publish another event beside `order.created` until nobody waits for this one; where all can bear it: `--allow-breaking order.created`
+                   = help: declare it under `events` with `version: 2` and say in `from: { 1: … }` how what was told is read; or publish another event beside `order.created` until nobody waits for this one; where all can bear it: `--allow-breaking order.created`
 
                 error[E103]: `data.total` of `order.paid` is gone
                   --> mainstay.yaml:12:11
@@ -223,7 +242,7 @@ events: { order.paid: { data: [id, total, note, state, lines] } }
                 12 | events: { order.paid: { data: [id, note, state, lines] } }
                    |           ^^^^^^^^^^
                    = why: a consumer of `order.paid` as it was published can't read `{"data": {…}}` without `total`
-                   = help: publish another event beside `order.paid` until nobody waits for this one; where all can bear it: `--allow-breaking order.paid`
+                   = help: raise it to `version: 2` and say in `from: { 1: … }` how what was told is read; or publish another event beside `order.paid` until nobody waits for this one; where all can bear it: `--allow-breaking order.paid`
 
                 error[E103]: `data.note` of `order.paid` may be null
                   --> mainstay.yaml:12:36
@@ -245,7 +264,7 @@ events: { order.paid: { data: [id, total, note, state, lines] } }
                 12 | events: { order.paid: { data: [id, note, state, lines] } }
                    |                                          ^^^^^
                    = why: a consumer of `order.paid` as it was published can't read `{"data": {"state": "lost"}}`
-                   = help: publish another event beside `order.paid` until nobody waits for this one; where all can bear it: `--allow-breaking order.paid`
+                   = help: raise it to `version: 2` and say in `from: { 1: … }` how what was told is read; or publish another event beside `order.paid` until nobody waits for this one; where all can bear it: `--allow-breaking order.paid`
 
                 error[E103]: `data.lines.count` of `order.paid` may be more, or longer, than before
                   --> mainstay.yaml:12:49
@@ -255,7 +274,7 @@ events: { order.paid: { data: [id, total, note, state, lines] } }
                 12 | events: { order.paid: { data: [id, note, state, lines] } }
                    |                                                 ^^^^^
                    = why: a consumer of `order.paid` as it was published can't read `{"data": {"lines": [{"count": 6}]}}`
-                   = help: publish another event beside `order.paid` until nobody waits for this one; where all can bear it: `--allow-breaking order.paid`
+                   = help: raise it to `version: 2` and say in `from: { 1: … }` how what was told is read; or publish another event beside `order.paid` until nobody waits for this one; where all can bear it: `--allow-breaking order.paid`
             "#]],
         );
     }

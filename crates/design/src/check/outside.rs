@@ -10,6 +10,7 @@ mod jobs;
 mod journeys;
 mod reactions;
 mod schedules;
+mod versions;
 mod views;
 mod workflows;
 

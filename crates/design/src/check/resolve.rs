@@ -67,7 +67,7 @@ pub(crate) fn resolve<'m>(model: &'m Model, found: &mut Vec<Diagnostic>) -> Reso
         jobs: Vec::new(),
     };
     let events = find_events(&world, found);
-    domain.events = typed_events(&world, &domain, &events);
+    domain.events = typed_events(&world, &domain, &events, found);
     Resolved { world, domain, events, doings: Doings::default() }
 }
 

@@ -28,6 +28,8 @@ fn placed() -> Domain {
         data: vec![id, of("shopper", 0), of("lines", 1), of("total", 2), of("status", 4)],
         webhook: Vec::new(),
         declared: true,
+        version: 1,
+        older: Vec::new(),
         inbound: None,
     }];
     domain

@@ -1,6 +1,7 @@
 //! Who emits an event and who acts on it.
 
 use crate::document::page::{coded, listed};
+use crate::event_schema::in_version;
 use ir::architecture::Architecture;
 use ir::domain::{Change, ContextId, Domain, Effect, Event, EventId, Reaction};
 use ir::quantity::{Unit, print};
@@ -121,6 +122,12 @@ pub(super) fn description(architecture: &Architecture, id: EventId, event: &Even
         .collect();
     if !heard.is_empty() {
         text.push_str(&format!(" Received by {}.", listed(&heard)));
+    }
+    let older: Vec<String> =
+        event.older().map(|(version, _)| in_version(event, version).wire_type()).collect();
+    if !older.is_empty() {
+        let older = listed(&coded(older.iter().map(String::as_str)));
+        text.push_str(&format!(" What logs hold of {older} is read as this."));
     }
     if !event.webhook.is_empty() {
         let actors = event.webhook.iter().map(|id| domain.actor(*id).name.as_str());

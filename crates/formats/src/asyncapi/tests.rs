@@ -1,7 +1,7 @@
 //! What stands in the document: who sends and receives what, and that it hangs together.
 
 use super::{document, write};
-use crate::fixture::{eventful, tasks};
+use crate::fixture::{eventful, tasks, versioned};
 use crate::tree::Node;
 use expect_test::expect;
 use std::collections::BTreeSet;
@@ -116,4 +116,26 @@ fn nothing_stands_beside_a_reference() {
     walk(&document);
     let reward = at(&document, "components/schemas/task.finished.v1.data/properties/reward");
     assert!(reward.expect("it is there").get("allOf").is_some(), "it has bounds of its own");
+}
+
+#[test]
+fn older_versions_are_messages_that_no_channel_sends() {
+    let document = document(&versioned()).expect("it publishes");
+    let older = at(&document, "components/messages/task.finished.v1").expect("it is described");
+    expect![[r##"
+        name: task.finished.v1
+        title: task finished
+        traits:
+          - $ref: "#/components/messageTraits/cloudevent"
+        payload:
+          $ref: "#/components/schemas/task.finished.v1"
+        description: "Told no more: it is in logs from before, and whoever reads it there is told `task.finished.v2`, which it is made into."
+    "##]]
+    .assert_eq(&older.yaml());
+    let payload = at(&document, "components/schemas/task.finished.v1.data/properties/prize");
+    assert!(payload.is_some());
+    assert!(at(&document, "channels/task.finished.v1").is_none());
+    let channel = at(&document, "channels/task.finished.v2/description").expect("it is sent");
+    let Node::Text(about) = channel else { panic!("no text") };
+    assert!(about.contains("What logs hold of `task.finished.v1` is read as this."), "{about}");
 }

@@ -2,7 +2,7 @@
 
 use super::decision::{Section, write_all};
 use super::page::{Page, coded, listed};
-use crate::event_schema::{file_of, published};
+use crate::event_schema::{file_of, in_version, published};
 use crate::mermaid;
 use ir::architecture::Architecture;
 use ir::domain::{Event, Resource};
@@ -22,6 +22,18 @@ pub(super) fn write(page: &mut Page, architecture: &Architecture) {
     let head = ["Event", "Type", "Published by", "Key", "Data", "Consumers", "Webhooks to"];
     page.table(&head, rows);
     write_all(page, architecture, Section::Communication);
+}
+
+/// The contract of the version that is told, and of those before it.
+fn contracts(event: &Event) -> String {
+    let link =
+        |event: &Event| format!("[{}](contracts/events/{})", event.wire_type(), file_of(event));
+    let older: Vec<String> =
+        event.older().map(|(version, _)| link(&in_version(event, version))).collect();
+    match older.is_empty() {
+        true => link(event),
+        false => format!("{}; read as it: {}", link(event), older.join(", ")),
+    }
 }
 
 fn channel(architecture: &Architecture, event: &Event) -> Vec<String> {
@@ -59,7 +71,7 @@ fn channel(architecture: &Architecture, event: &Event) -> Vec<String> {
     let webhooks: Vec<&str> = webhooks.collect();
     vec![
         format!("`{name}`"),
-        format!("[{}](contracts/events/{})", event.wire_type(), file_of(event)),
+        contracts(event),
         listed(&coded(publishers)),
         key,
         listed(&coded(data)),

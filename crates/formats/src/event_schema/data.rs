@@ -4,7 +4,9 @@ use super::Writing;
 use crate::openapi::scalar::{field as scalar, instant, or_null, reference, uuid};
 use crate::openapi::schemas::{described, may_be_null};
 use crate::tree::{Node, list, map};
-use ir::domain::{Domain, Event, EventMember, Field, FieldId, Kind, ResourceId};
+use ir::domain::{
+    Domain, Event, EventMember, Field, FieldId, Kind, OlderVersion, ResourceId, Source,
+};
 use ir::expr::{FieldRef, Implicit};
 
 /// The object `data`. A member that some readers may not see is not required, nor is one that goes
@@ -26,6 +28,26 @@ pub(super) fn of(writing: &Writing<'_>, event: &Event) -> Node {
         );
     }
     let mut schema = map([("type", "object".into()), ("description", about.into())]);
+    if !required.is_empty() {
+        schema.set("required", list(required));
+    }
+    schema.with("properties", properties)
+}
+
+/// The object `data` of an older version. A member that some of its events lack is not required,
+/// nor is one that goes with a person.
+pub(super) fn older(older: &OlderVersion) -> Node {
+    let mut properties = Node::empty();
+    let mut required: Vec<&str> = Vec::new();
+    for field in &older.data {
+        let schema = described(field, scalar(field).unwrap_or_else(Node::empty));
+        let lacking = field.optional || field.personal || field.source != Source::Client;
+        if !lacking {
+            required.push(&field.name);
+        }
+        properties.set(&field.name, if field.optional { or_null(schema) } else { schema });
+    }
+    let mut schema = map([("type", "object".into()), ("description", super::TOLERANCE.into())]);
     if !required.is_empty() {
         schema.set("required", list(required));
     }

@@ -1,7 +1,7 @@
 //! What an event may hold, and that each file stands alone.
 
 use super::{Writing, document, write};
-use crate::fixture::{eventful, tasks};
+use crate::fixture::{eventful, tasks, versioned};
 use crate::tree::Node;
 use expect_test::expect;
 use ir::architecture::Architecture;
@@ -218,6 +218,56 @@ fn each_file_stands_alone_and_holds_nothing_unused() {
         assert_eq!(used, there, "{name}");
     }
     assert_eq!(files, write(&architecture));
+}
+
+#[test]
+fn an_older_version_keeps_its_file_which_says_what_it_is_read_as() {
+    let files = write(&versioned());
+    let names: Vec<&str> = files.iter().map(|(name, _)| name.as_str()).collect();
+    assert_eq!(names, ["task.created.v1.json", "task.finished.v1.json", "task.finished.v2.json"]);
+    let schema = |at: usize| -> serde_json::Value {
+        serde_json::from_str(&files[at].1).expect("it is JSON")
+    };
+    let (older, current) = (schema(1), schema(2));
+    assert_eq!(older["properties"]["type"]["const"], "task.finished.v1");
+    assert_eq!(older["deprecated"], true);
+    assert!(
+        older["description"].as_str().is_some_and(|about| about.contains("`task.finished.v2`"))
+    );
+    assert_eq!(older["properties"]["data"]["required"], serde_json::json!(["id", "prize"]));
+    assert!(older["$defs"]["Money"].is_object(), "it stands alone");
+    assert_eq!(current["properties"]["type"]["const"], "task.finished.v2");
+    assert_eq!(current["examples"][0]["type"], "task.finished.v2");
+    expect![[r##"
+        {
+          "description": "Members of `data` that a consumer does not know are to be ignored: more may come.",
+          "properties": {
+            "due": {
+              "format": "date",
+              "type": [
+                "string",
+                "null"
+              ]
+            },
+            "id": {
+              "format": "uuid",
+              "type": "string"
+            },
+            "person": {
+              "pattern": "^[^\\x00]*$",
+              "type": "string"
+            },
+            "prize": {
+              "$ref": "#/$defs/Money"
+            }
+          },
+          "required": [
+            "id",
+            "prize"
+          ],
+          "type": "object"
+        }"##]]
+    .assert_eq(&serde_json::to_string_pretty(&older["properties"]["data"]).expect("JSON"));
 }
 
 #[test]

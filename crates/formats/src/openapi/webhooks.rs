@@ -7,7 +7,6 @@ use super::scalar::reference;
 use crate::tree::{Node, list, map};
 use ir::contract::problems;
 use ir::contract::{Operation, OperationKind};
-use ir::domain::wire_type;
 
 /// The tag of all of them.
 pub(super) const TAG: &str = "Webhooks";
@@ -265,7 +264,7 @@ fn count() -> Node {
 /// Everything that the calls take and answer.
 pub(super) fn schemas(writing: &Writing<'_>, schemas: &mut Node) {
     let offered = writing.architecture.domain.events.iter().filter(|one| !one.webhook.is_empty());
-    let names: Vec<String> = offered.map(|event| wire_type(&event.name)).collect();
+    let names: Vec<String> = offered.map(|event| event.wire_type()).collect();
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
     let events = || items(one_of(&names)).with("minItems", 1_i64);
     let url = || {

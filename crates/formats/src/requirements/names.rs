@@ -21,6 +21,9 @@ pub(crate) fn read(kind: NameKind, slice: Slice<'_>, faults: &mut Vec<Diagnostic
             let what = "a status from 400 to 599";
             faults.push(bad_quantity::at(slice.span(), text, what, "402"));
         }
+        NameKind::Version if version(text).is_none() => {
+            faults.push(bad_quantity::at(slice.span(), text, "a version", "1"));
+        }
         _ => {
             if let Some((what, form)) = wrong(kind, text) {
                 let better = better(kind, text);
@@ -100,7 +103,9 @@ fn wrong(kind: NameKind, text: &str) -> Option<(&'static str, &'static str)> {
             "it begins with a letter or `_` and has letters, digits, `_`, `$`, `.` and spaces",
         ),
         NameKind::Subject => (!text.is_empty(), "a decision", "its name, perhaps with a subject"),
-        NameKind::Percentile | NameKind::Status | NameKind::Route => (true, "", ""),
+        NameKind::Percentile | NameKind::Status | NameKind::Version | NameKind::Route => {
+            (true, "", "")
+        }
     };
     (!fits).then_some((what, form))
 }
@@ -134,6 +139,7 @@ fn better(kind: NameKind, text: &str) -> String {
         | NameKind::Subject
         | NameKind::Percentile
         | NameKind::Status
+        | NameKind::Version
         | NameKind::Route => return String::new(),
     };
     if wrong(kind, &fits).is_none() { fits } else { String::new() }
@@ -174,6 +180,11 @@ pub(crate) fn percentile(text: &str) -> Option<f64> {
 /// An HTTP status that a business answer may have.
 pub(crate) fn status(text: &str) -> Option<u16> {
     text.parse().ok().filter(|status| (400..600).contains(status))
+}
+
+/// A version of an event.
+pub(crate) fn version(text: &str) -> Option<u32> {
+    text.parse().ok().filter(|version| *version > 0 && !text.starts_with(['0', '+']))
 }
 
 /// Says so where a name is reserved.

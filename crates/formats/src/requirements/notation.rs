@@ -159,6 +159,7 @@ fn spelling(kind: NameKind) -> &'static str {
         NameKind::Word => "word",
         NameKind::Percentile => "p95",
         NameKind::Status => "402",
+        NameKind::Version => "1",
         NameKind::Route => "\"GET /{code}\"",
         NameKind::Subject => "subject",
         NameKind::Segment => "order-lines",

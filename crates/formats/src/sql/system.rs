@@ -35,7 +35,8 @@ CREATE TABLE IF NOT EXISTS "mainstay_outbox" (
   "row_id" BLOB NOT NULL CHECK (length("row_id") = 16),
   "time" INTEGER NOT NULL,
   "data" TEXT NOT NULL,
-  "trace" TEXT
+  "trace" TEXT,
+  "version" INTEGER NOT NULL DEFAULT 1
 ) STRICT;
 
 -- the events of a tenant
@@ -97,7 +98,8 @@ CREATE TABLE IF NOT EXISTS "mainstay_deliveries" (
   "due" INTEGER NOT NULL,
   "since" INTEGER NOT NULL,
   "errors" TEXT NOT NULL,
-  "edited" INTEGER NOT NULL CHECK ("edited" IN (0, 1))
+  "edited" INTEGER NOT NULL CHECK ("edited" IN (0, 1)),
+  "version" INTEGER NOT NULL DEFAULT 1
 ) STRICT;
 
 -- the first of a key
@@ -262,7 +264,8 @@ CREATE TABLE IF NOT EXISTS "mainstay"."outbox" (
   "time" timestamptz NOT NULL,
   "data" json NOT NULL,
   "trace" text,
-  "number" bigint
+  "number" bigint,
+  "version" bigint NOT NULL DEFAULT 1
 );
 
 -- the order in which they are read
@@ -352,7 +355,8 @@ CREATE TABLE IF NOT EXISTS "mainstay"."deliveries" (
   "due" timestamptz NOT NULL,
   "since" timestamptz NOT NULL,
   "errors" json NOT NULL,
-  "edited" boolean NOT NULL
+  "edited" boolean NOT NULL,
+  "version" bigint NOT NULL DEFAULT 1
 );
 
 -- the first of a key

@@ -27,6 +27,26 @@ pub struct Event {
     /// A system outside tells of it: it has no emitters then.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub inbound: Option<Inbound>,
+    /// Version of its data.
+    #[serde(skip_serializing_if = "is_first")]
+    pub version: u32,
+    /// The versions before it, from 1 on without a gap.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub older: Vec<OlderVersion>,
+}
+
+fn is_first(version: &u32) -> bool {
+    *version == 1
+}
+
+/// A version of an event that is told no more: what logs still hold of it is read as the next.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct OlderVersion {
+    /// What it carried, in order; a default is a constant, for what lacks the member.
+    pub data: Vec<Field>,
+    /// By the members of the next version, in their order: what each is. Expressions read the
+    /// members of this one, as [`crate::expr::ExprKind::Input`].
+    pub next: Vec<Expr>,
 }
 
 /// Where an event from outside comes from.
@@ -65,15 +85,27 @@ impl Receiver {
 }
 
 impl Event {
-    /// Its type on the wire: the name with the version of its schema, `order.placed.v1`.
+    /// Its type on the wire: the name with the version of its data, `order.placed.v1`.
     pub fn wire_type(&self) -> String {
-        wire_type(&self.name)
+        wire_type(&self.name, self.version)
+    }
+
+    /// The older versions with their numbers, the oldest first.
+    pub fn older(&self) -> impl Iterator<Item = (u32, &OlderVersion)> {
+        (1..).zip(&self.older)
     }
 }
 
-/// The type on the wire of the event of a name.
-pub fn wire_type(name: &str) -> String {
-    format!("{name}.v1")
+/// The type on the wire of the event of a name, in a version.
+pub fn wire_type(name: &str, version: u32) -> String {
+    format!("{name}.v{version}")
+}
+
+/// The name and the version that a type on the wire says; none where it says no version.
+pub fn of_wire_type(wire_type: &str) -> Option<(&str, u32)> {
+    let (name, version) = wire_type.rsplit_once(".v")?;
+    let version = version.parse().ok().filter(|_| !version.starts_with(['0', '+']))?;
+    Some((name, version))
 }
 
 /// A member of the data of an event.
@@ -347,4 +379,19 @@ pub enum Priority {
     Normal,
     /// When nothing else waits, or has waited long enough.
     Low,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{of_wire_type, wire_type};
+
+    #[test]
+    fn a_type_on_the_wire_is_the_name_with_the_version() {
+        assert_eq!(wire_type("order.placed", 12), "order.placed.v12");
+        assert_eq!(of_wire_type("order.placed.v12"), Some(("order.placed", 12)));
+        assert_eq!(of_wire_type("order.v1.v2"), Some(("order.v1", 2)));
+        for wrong in ["order.placed", "order.v", "order.v0", "order.v01", "order.v+1", "order.vx"] {
+            assert_eq!(of_wire_type(wrong), None, "{wrong}");
+        }
+    }
 }

@@ -252,8 +252,32 @@ pub struct Event {
     pub data: Vec<Name>,
     /// Actors that may register a webhook for it.
     pub webhook: Vec<Name>,
+    /// Version of its data; 1 unless it is said.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub version: Option<Spanned<u32>>,
+    /// Older versions, and how data of each becomes that of the next.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub from: Vec<OlderVersion>,
     /// Former name.
     pub was: Option<Name>,
+}
+
+impl Event {
+    /// The version of its data.
+    pub fn number(&self) -> u32 {
+        self.version.as_ref().map_or(1, |version| version.value)
+    }
+}
+
+/// A version of an event that is told no more.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct OlderVersion {
+    /// Which.
+    pub version: Spanned<u32>,
+    /// What it carried.
+    pub data: Vec<Field>,
+    /// Members of the next version, in the scope of its own.
+    pub with: Vec<(Name, Expression)>,
 }
 
 /// Recurring work.

@@ -145,7 +145,7 @@ impl Desk {
         }
         let data = args.event_data.as_deref().map(edited).transpose()?;
         let held = self.find(args.id.as_deref().unwrap_or_default())?;
-        self.remedy(&held, &Remedy::Redrive { data })?;
+        self.remedy(&held, &letters::redrive(&self.plan, &held, data))?;
         Ok(Answered::Redriven(1))
     }
 

@@ -10,6 +10,7 @@ use runtime::cloudevents;
 use runtime::consume::tail::{Tail, instant};
 use runtime::plan::Plan;
 use runtime::ports::events::Logged;
+use runtime::upcast;
 use std::time::Duration;
 
 /// Between two looks for what is new.
@@ -80,8 +81,13 @@ fn wanted<'a>(designed: &Designed, arguments: &'a Events) -> Outcome<Wanted<'a>>
     if let Some(name) = &arguments.tenant {
         place::tenant(designed, name)?;
     }
-    let bare = |name: &'a String| name.strip_suffix(".v1").unwrap_or(name);
-    let types: Vec<&str> = arguments.types.iter().map(bare).collect();
+    let mut types: Vec<&str> = Vec::new();
+    for text in &arguments.types {
+        types.push(upcast::meant(domain, text).map_err(|now| {
+            Failure::new(format!("`{text}` is told no more"))
+                .hint(format!("what the log holds of it is read as `{now}`"))
+        })?);
+    }
     if let Some(other) = types.iter().find(|name| domain.event_named(name).is_none()) {
         let names: Vec<String> =
             domain.events.iter().map(|event| format!("`{}`", event.name)).collect();

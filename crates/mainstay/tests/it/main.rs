@@ -12,6 +12,7 @@ mod crash;
 mod database;
 mod directories;
 mod erasure;
+mod event_versions;
 mod events;
 mod events_verbs;
 mod floors;

@@ -149,7 +149,16 @@ fn table_of(at: usize, table: &Json) -> Option<(Sheet, Entry)> {
         None => Holds::Rows { table: at, shared: table["shared"].as_bool()? },
     };
     let column = |json: &Json| Some((json["name"].as_str()?.to_owned(), form(&json["form"])?));
-    let columns = table["columns"].as_array()?.iter().map(column).collect::<Option<_>>()?;
+    let columns = table["columns"].as_array()?.iter().map(column);
+    let mut columns = columns.collect::<Option<Vec<(String, Form)>>>()?;
+    if let Holds::System(at) = holds {
+        // What the table gained since has its value in every line ([`line::read`]).
+        for (name, form, _) in SYSTEM[at].gained() {
+            if columns.iter().all(|(known, _)| known != name) {
+                columns.push((name.to_owned(), form));
+            }
+        }
+    }
     let file = table["file"].as_str()?.to_owned();
     // A name that would leave the directory is no name of ours.
     let plain = Path::new(&file).components().count() == 1 && !file.starts_with('.');

@@ -137,6 +137,7 @@ fn put(store: &dyn Store, tenant: &Tenant, writes: Vec<Write>, mark: u8) {
     let event = |number: u8| OutboxRow {
         id: u128::from(mark) * 100 + u128::from(number),
         event: "thing.made".to_owned(),
+        version: u32::from(number),
         about: About::Row(THING),
         row: 1,
         time: NOW,

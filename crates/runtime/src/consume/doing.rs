@@ -9,6 +9,7 @@ use crate::engine::backend::Live;
 use crate::integrations::{Answer, Missed};
 use crate::ports::events::Logged;
 use crate::problem::kinds;
+use crate::upcast;
 use futures::future::BoxFuture;
 use kernel::consumer::{self as machine, Settings};
 use std::sync::Arc;
@@ -107,6 +108,9 @@ impl Doing for Reactions {
 /// called once more, by the same key.
 async fn called(turn: &Turn, consumer: usize, event: &Logged) -> Result<(), Outcome> {
     let Some(live) = turn.at_hand().await else { return Err(Outcome::Gone) };
+    if upcast::is_newer(&live.engine.plan, event) {
+        return Err(newer(turn, live, event).await);
+    }
     let integrations = Arc::clone(&live.integrations);
     let outgoing = live.engine.outgoing(consumer, event, &integrations);
     drop(live);
@@ -125,6 +129,17 @@ async fn called(turn: &Turn, consumer: usize, event: &Logged) -> Result<(), Outc
         }
     };
     Err(Outcome::Failed(Fault { problem: problem.slug.to_owned(), detail, failure }))
+}
+
+/// An event of a version that the model does not know yet waits for as long as that model is
+/// served; then it is held, to be tried by whoever serves the newer one.
+pub(super) async fn newer(turn: &Turn, live: Arc<Live>, event: &Logged) -> Outcome {
+    let why = upcast::current(&live.engine.plan, event).err();
+    let why = why.map(|why| why.detail()).unwrap_or_default();
+    drop(live);
+    turn.ended().await;
+    let failure = machine::Failure::Transient { retry_after_micros: None };
+    Outcome::Failed(Fault { problem: kinds::UNAVAILABLE.slug.to_owned(), detail: why, failure })
 }
 
 /// What the engine answered, as it is kept.

@@ -6,6 +6,7 @@ use crate::json::{Json, write};
 use crate::plan::Plan;
 use crate::ports::events::Logged;
 use crate::problem::{Problem, kinds};
+use crate::upcast;
 use ir::domain::{Event, EventId};
 use ir::expr::{EventMeta, FieldRef};
 use ir::value::Value;
@@ -23,9 +24,9 @@ pub(super) struct EventScope<'e> {
 }
 
 impl<'e> EventScope<'e> {
-    /// Reads the data of an event. An older one has fewer members: one that is not there has the
-    /// default that it was added with, or is null. Members that the model does not know stay
-    /// where they are, unread.
+    /// Reads the data of an event. One of an older version is read as the current one; an older one
+    /// of this version has fewer members: one that is not there has the default that it was added
+    /// with, or is null. Members that the model does not know stay where they are, unread.
     ///
     /// # Errors
     /// Where the data is not what the model says of it.
@@ -36,6 +37,11 @@ impl<'e> EventScope<'e> {
         now: i64,
     ) -> Result<Self, Failure> {
         let of = plan.domain.event(id);
+        if let Some(data) =
+            upcast::values(plan, id, event).map_err(|why| Box::new(why.problem()))?
+        {
+            return Ok(Self { plan, of, event, data, now });
+        }
         let malformed =
             |detail: String| Box::new(Problem::new(kinds::INVALID_VALUE).at("", detail));
         let json = parse(event.data.as_bytes()).map_err(|why| malformed(why.reason))?;
@@ -132,6 +138,7 @@ mod tests {
             id: 1,
             tenant: None,
             event: "room.changed".into(),
+            version: 1,
             resource: "stay.Room".into(),
             row: 2,
             time: 0,

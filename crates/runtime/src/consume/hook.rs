@@ -1,6 +1,6 @@
 //! What is done about an event that an endpoint hears: it is delivered, and what came of it noted.
 
-use super::doing::{Doing, Fault, Outcome, fault};
+use super::doing::{Doing, Fault, Outcome, fault, newer};
 use super::jobs::Job;
 use super::part::STORE_PAUSE;
 use super::turn::Turn;
@@ -14,6 +14,7 @@ use crate::ports::events::Logged;
 use crate::ports::webhooks::{Attempt, Endpoint};
 use crate::problem::kinds;
 use crate::telemetry::trace::TraceContext;
+use crate::upcast;
 use crate::webhooks::send::{Answered, Client, Message, Receiver};
 use crate::webhooks::signature::Key;
 use crate::webhooks::{ATTEMPTS_KEPT_MICROS, keys, registry};
@@ -76,6 +77,9 @@ impl Doing for Hook {
         Box::pin(async move {
             let outgoing = loop {
                 let Some(live) = turn.at_hand().await else { return Outcome::Gone };
+                if upcast::is_newer(&live.engine.plan, &event) {
+                    return newer(&turn, live, &event).await;
+                }
                 let outgoing = self.outgoing(&turn, &live.engine, &event).await;
                 drop(live);
                 match outgoing {
@@ -142,7 +146,7 @@ impl Hook {
             return Err(crate::engine::problem(kinds::INTERNAL));
         };
         let mut body = Vec::with_capacity(512 + event.data.len());
-        cloudevents::write(&mut body, &engine.plan, event, told.data());
+        cloudevents::write(&mut body, &engine.plan, &told.event, told.data());
         let trace = TraceContext::continued(event.trace.as_deref().map(str::as_bytes));
         Ok(Some(Outgoing { message: Message { id: uuid_text(event.id), body, trace }, keys }))
     }

@@ -6,6 +6,7 @@ use crate::json::write;
 use crate::plan::Plan;
 use crate::ports::events::{Held, HeldQuery, Place, Remedy};
 use crate::ports::store::{Store, Tenant, Unavailable};
+use crate::upcast;
 use ir::value::Value;
 use std::sync::Arc;
 
@@ -77,6 +78,13 @@ pub fn id(held: &Held) -> String {
     format!("{}:{}", uuid(held.event.id), held.part.consumer)
 }
 
+/// What is done with a dead letter to have it tried again, with other data where some is given:
+/// that is of the version that the letter is shown in.
+pub fn redrive(plan: &Plan, held: &Held, data: Option<Arc<str>>) -> Remedy {
+    let data = data.map(|data| (data, upcast::shown(plan, &held.event).version));
+    Remedy::Redrive { data }
+}
+
 /// A dead letter as the API shows it, its event whole.
 pub fn text(plan: &Plan, held: &Held) -> String {
     let mut out = Vec::new();
@@ -109,7 +117,8 @@ pub(crate) fn write(out: &mut Vec<u8>, plan: &Plan, held: &Held) {
         out.push(b'}');
     }
     out.extend_from_slice(b"],\"event\":");
-    cloudevents::write(out, plan, &held.event, held.event.data.as_bytes());
+    let event = upcast::shown(plan, &held.event);
+    cloudevents::write(out, plan, &event, event.data.as_bytes());
     out.push(b'}');
 }
 

@@ -16,6 +16,7 @@ use crate::ports::clock::{Clock, Randomness};
 use crate::ports::events::{EventQuery, Logged, Place, Projected};
 use crate::ports::store::{CommitError, Store, Tenant, Unavailable, Write, WriteSet};
 use crate::record::Record;
+use crate::upcast;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -328,6 +329,11 @@ impl Rebuilding {
             let Some(end) = read.last().map(|event| event.position) else { return Ok(last) };
             let own = |event: &&Logged| event.position <= until && self.hears(log.service, event);
             let own: Vec<_> = read.iter().filter(own).collect();
+            let plan = &self.engine.plan;
+            if let Some(newer) = own.iter().find(|event| upcast::is_newer(plan, event)) {
+                let why = upcast::current(plan, newer).err().map(|why| why.detail());
+                return Err(Unavailable::Broken(why.unwrap_or_default()).into());
+            }
             *events += own.len() as u64;
             folding.fold(rows, folding.steps(own.into_iter()));
             if rows.len() > VIEW_ROWS_MAX {

@@ -18,9 +18,11 @@ use crate::plan::Plan;
 use crate::ports::broker::{Message, NotPublished};
 use crate::ports::events::{Logged, slot};
 use crate::problem::kinds;
+use crate::upcast::{self, Unread};
 use bytes::Bytes;
 use futures::future::BoxFuture;
 use kernel::consumer::{self as machine, Settings};
+use std::borrow::Cow;
 use std::sync::Arc;
 
 /// Messages that are published and not answered for.
@@ -73,8 +75,17 @@ impl Doing for Relay {
     ) -> BoxFuture<'static, Outcome> {
         Box::pin(async move {
             let Some(live) = turn.at_hand().await else { return Outcome::Gone };
-            let message = self.message(&live.engine.plan, &event);
-            drop(live);
+            let plan = &live.engine.plan;
+            // What is newer than the model is passed on as it is: who hears it may know it.
+            let told = match upcast::current(plan, &event) {
+                Ok(told) => told,
+                Err(Unread::Newer { .. }) => Cow::Borrowed(&event),
+                Err(why @ Unread::Unfit { .. }) => {
+                    return Outcome::Failed(fault(&Box::new(why.problem())));
+                }
+            };
+            let message = self.message(plan, &told);
+            drop((told, live));
             loop {
                 match self.outside.publish(&self.topic, &message).await {
                     Ok(()) => break,

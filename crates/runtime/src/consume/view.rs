@@ -11,6 +11,7 @@ use crate::engine::Engine;
 use crate::engine::backend::Live;
 use crate::ports::events::{Claim, Logged, Projected, Refused, Settled, Span};
 use crate::ports::store::{CommitError, Tenant, Unavailable, Write, WriteSet};
+use crate::upcast;
 use kernel::projection::{self, Action, Input};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -162,14 +163,22 @@ impl Projection {
         let log = engine.stores()[self.job.source].eventing().ok_or(Stop::Over)?;
         let domain = &engine.plan.domain;
         let rows_max = FOLDED_MAX / windows_of(&domain.views[self.job.consumer]);
-        let read = log.after(&self.job.place, position, rows_max, READ_BYTES_MAX).await?;
+        let mut read = log.after(&self.job.place, position, rows_max, READ_BYTES_MAX).await?;
+        let consumer = &engine.plan.consumers.views[self.job.consumer];
+        let hears = |event: &Logged| engine.plan.hears(consumer, self.job.source, event);
+        // What this model can't read yet holds up what follows: it is folded by who can.
+        let newer = |event: &Logged| {
+            event.version > 1 && hears(event) && upcast::is_newer(&engine.plan, event)
+        };
+        if let Some(at) = read.iter().position(newer) {
+            read.truncate(at);
+        }
         let Some(end) = read.last().map(|event| event.position) else {
             return Ok((position, false));
         };
-        let consumer = &engine.plan.consumers.views[self.job.consumer];
         let mut by_tenant: BTreeMap<Tenant, Vec<Logged>> = BTreeMap::new();
         for event in read {
-            if engine.plan.hears(consumer, self.job.source, &event) {
+            if hears(&event) {
                 by_tenant.entry(event.tenant.clone()).or_default().push(event);
             }
         }

@@ -14,6 +14,7 @@ static READ_ONLY: Outage = Outage::new();
 static BROKEN: Outage = Outage::new();
 static BROKER: Outage = Outage::new();
 static REQUESTS: Outage = Outage::new();
+static NEWER: Outage = Outage::new();
 
 /// Logs why a store could not be used. What is a matter of load or time is no outage.
 pub(crate) fn log(unavailable: &Unavailable) {
@@ -51,6 +52,18 @@ pub(crate) fn log_requests(unavailable: &Unavailable) {
     let Unavailable::Broken(why) = unavailable else { return };
     if let Some(calls) = REQUESTS.due(Instant::now()) {
         tracing::error!(calls, why, "the broker cannot be used: no requests are taken from it");
+    }
+}
+
+/// Logs that an event waits, because the model that is served does not know its version yet.
+pub(crate) fn log_newer(event: &str, version: u32) {
+    if let Some(times) = NEWER.due(Instant::now()) {
+        tracing::warn!(
+            times,
+            event,
+            version,
+            "an event waits: its version is newer than the model that this process serves"
+        );
     }
 }
 

@@ -9,6 +9,7 @@ use crate::json::{Json, write};
 use crate::plan::Plan;
 use crate::ports::events::Logged;
 use crate::request::Call;
+use crate::upcast::{self, Unread};
 use ir::domain::{Field, Kind, Resource, ResourceId};
 use std::collections::BTreeMap;
 
@@ -67,6 +68,7 @@ pub(crate) async fn delivered(
     event: &Logged,
 ) -> Result<Option<Told>, Failure> {
     let Some(id) = engine.plan.consumers.resource(&event.resource) else { return Ok(None) };
+    let event = &*upcast::current(&engine.plan, event).map_err(|why| Box::new(why.problem()))?;
     let resource = engine.plan.domain.resource(id);
     if matches!(sight(call, resource), Sight::Rows) {
         return Ok(Unit::new(engine, call).told(vec![event.clone()]).await?.pop());
@@ -105,10 +107,20 @@ impl Unit<'_> {
                 Sight::Rows => self.sees(id, event.row),
                 Sight::Nothing => false,
             };
-            if seen {
-                let data = shown(plan, call, resource, &event);
-                told.push(Told { event, data });
+            if !seen {
+                continue;
             }
+            let event = match upcast::into_current(plan, event) {
+                Ok(event) => event,
+                Err((_, why @ Unread::Newer { .. })) => return Err(Box::new(why.problem())),
+                Err((event, why @ Unread::Unfit { .. })) => {
+                    let (position, detail) = (event.position, why.detail());
+                    tracing::error!(position, event = &*event.event, detail, "left out of a list");
+                    continue;
+                }
+            };
+            let data = shown(plan, call, resource, &event);
+            told.push(Told { event, data });
         }
         Ok(told)
     }

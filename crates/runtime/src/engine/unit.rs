@@ -133,6 +133,7 @@ impl<'e> Unit<'e> {
         self.outbox.push(OutboxRow {
             id: self.engine.shared.ids.next(now),
             event: event.name.clone(),
+            version: event.version,
             about: About::Row(resource),
             row: record.id,
             time: now,

@@ -2,6 +2,7 @@
 
 use super::needs::Needs;
 use crate::json::scalar::Shape;
+use crate::upcast::Versions;
 use ir::domain::{ContextId, Domain, EventId, ResourceId};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -17,6 +18,10 @@ pub(crate) struct Consumers {
     pub(crate) schedules: Vec<Needs>,
     /// By event, in the order of its members.
     shapes: Vec<Vec<Shape>>,
+    /// By event, what its older versions are read by.
+    versions: Vec<Versions>,
+    /// Some event has had another version.
+    pub(crate) versioned: bool,
     /// Events by name.
     events: BTreeMap<String, EventId>,
     /// Resources by full name: what events say they are about.
@@ -67,6 +72,8 @@ impl Consumers {
             views,
             schedules: inputs.map(|all| Needs::of(all.iter().map(|(_, expr)| expr))).collect(),
             shapes: shapes.collect(),
+            versions: domain.events.iter().map(Versions::of).collect(),
+            versioned: domain.events.iter().any(|event| event.version > 1),
             events: events.map(|(at, event)| (event.name.clone(), EventId::of(at))).collect(),
             resources: domain.resources().map(|(id, _)| (domain.full_name(id), id)).collect(),
         }
@@ -85,6 +92,11 @@ impl Consumers {
     /// The types of an event's members, in their order.
     pub(crate) fn shapes(&self, event: EventId) -> &[Shape] {
         &self.shapes[event.index()]
+    }
+
+    /// What the older versions of an event are read by.
+    pub(crate) fn versions(&self, event: EventId) -> &Versions {
+        &self.versions[event.index()]
     }
 
     /// Events that views are made of: they are kept for good, to be replayed.

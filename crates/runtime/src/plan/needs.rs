@@ -216,6 +216,8 @@ fn doings(domain: &Domain) -> Vec<&Expr> {
         all.extend(schedule.condition.iter().chain(&schedule.id));
         all.extend(schedule.inputs.iter().map(|(_, expr)| expr));
     }
+    let older = domain.events.iter().flat_map(|event| &event.older);
+    all.extend(older.flat_map(|version| &version.next));
     for job in &domain.jobs {
         match &job.target {
             Target::Command { row, inputs, .. } => {

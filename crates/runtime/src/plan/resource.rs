@@ -149,6 +149,8 @@ pub(crate) enum Part {
 pub(crate) struct EventPlan {
     /// `order.placed`
     pub(crate) name: String,
+    /// The version of its data.
+    pub(crate) version: u32,
     /// Members of its data.
     pub(crate) members: Vec<Member>,
 }
@@ -280,7 +282,8 @@ impl EventPlan {
         if members.is_empty() {
             members.extend(member(resource, "id"));
         }
-        Self { name: name.to_owned(), members }
+        let version = event.map_or(1, |event| event.version);
+        Self { name: name.to_owned(), version, members }
     }
 }
 

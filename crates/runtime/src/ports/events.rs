@@ -41,6 +41,8 @@ pub struct Logged {
     pub tenant: Tenant,
     /// `order.placed`
     pub event: Arc<str>,
+    /// The version that `data` is of.
+    pub version: u32,
     /// Full name of the resource it is about, `ordering.Order`.
     pub resource: Arc<str>,
     /// The row it is about: the ordering key.
@@ -251,8 +253,8 @@ pub struct HeldQuery {
 pub enum Remedy {
     /// It is tried again from the beginning of its ladder, with other data where some is given.
     Redrive {
-        /// The data in place of what was published.
-        data: Option<Arc<str>>,
+        /// The data in place of what was published, and the version that it is of.
+        data: Option<(Arc<str>, u32)>,
     },
     /// It is given up for good, which the inbox remembers: what waits behind it goes on.
     Discard,

@@ -148,6 +148,8 @@ pub struct OutboxRow {
     pub id: u128,
     /// `order.placed`
     pub event: String,
+    /// The version that `data` is of.
+    pub version: u32,
     /// What it is about.
     pub about: About,
     /// The row's id: the ordering key.

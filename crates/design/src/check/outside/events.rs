@@ -1,6 +1,7 @@
 //! Events: who emits them and what their data is.
 
 use super::inbound;
+use super::versions::older;
 use crate::check::constraints::constant;
 use crate::check::place::Place;
 use crate::check::resolve::plain_event;
@@ -122,19 +123,31 @@ fn of_field(world: &World<'_>, resource: ResourceId, field: FieldRef) -> Meaning
 }
 
 /// The events as the domain holds them: what is at fault is left out.
-pub(crate) fn typed(world: &World<'_>, domain: &Domain, events: &Events<'_>) -> Vec<domain::Event> {
-    let one = |(name, event): (&String, &Event<'_>)| domain::Event {
-        name: name.clone(),
-        emitters: event.emitters.clone(),
-        data: data(world, domain, event),
-        webhook: event.declared.map_or_else(Vec::new, |declared| {
-            let known = |actor: &ir::source::Name| world.actors.get(actor.as_str()).copied();
-            declared.webhook.iter().filter_map(known).collect()
-        }),
-        declared: event.declared.is_some(),
-        inbound: event.inbound.map(|(receiver, told)| inbound::of(receiver, told)),
+pub(crate) fn typed(
+    world: &World<'_>,
+    domain: &Domain,
+    events: &Events<'_>,
+    found: &mut Vec<Diagnostic>,
+) -> Vec<domain::Event> {
+    let mut one = |(name, event): (&String, &Event<'_>)| {
+        let data = data(world, domain, event);
+        let versions = event.declared.zip(event.emitters.first().copied());
+        let older = versions.map_or_else(Vec::new, |of| older(world, domain, of, &data, found));
+        domain::Event {
+            name: name.clone(),
+            emitters: event.emitters.clone(),
+            data,
+            webhook: event.declared.map_or_else(Vec::new, |declared| {
+                let known = |actor: &ir::source::Name| world.actors.get(actor.as_str()).copied();
+                declared.webhook.iter().filter_map(known).collect()
+            }),
+            declared: event.declared.is_some(),
+            inbound: event.inbound.map(|(receiver, told)| inbound::of(receiver, told)),
+            version: event.declared.map_or(1, model::Event::number),
+            older,
+        }
     };
-    events.iter().map(one).collect()
+    events.iter().map(&mut one).collect()
 }
 
 /// In the order of the declaration, in that of a representation where there is none.

@@ -89,7 +89,32 @@ pub(crate) static EVENT: Construct = long(
             Leaf::Names(NameKind::Snake("an actor")),
             "Actors that may have it delivered",
         ),
+        leaf("version", Leaf::Whole, "Version of its data, `1` unless it is said: `order.paid.v1`"),
+        of(
+            "from",
+            Shape::Named(NameKind::Version, &Shape::One(&OLDER_VERSION)),
+            "Older versions: how data that was told so is read as the next version",
+        ),
         was(NameKind::Event),
+    ],
+);
+
+pub(crate) static OLDER_VERSION: Construct = long(
+    "older_version",
+    "A version of an event that is told no more, and how its data becomes that of the next",
+    &[
+        of(
+            "data",
+            Shape::Named(NameKind::Snake("a member"), &Shape::One(&FIELD)),
+            "What it carried; rows of children are `json`",
+        )
+        .required(),
+        of(
+            "with",
+            Shape::Named(NameKind::Snake("a member"), EXPRESSIONS),
+            "Members of the next version, from those of this one; what has the same name and type \
+             is carried over",
+        ),
     ],
 );
 

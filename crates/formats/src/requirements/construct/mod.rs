@@ -152,6 +152,8 @@ pub(crate) enum NameKind {
     Percentile,
     /// `402`
     Status,
+    /// `1`, as of an event
+    Version,
     /// `GET /{code}`
     Route,
     /// `cache catalog.Product`

@@ -3,15 +3,16 @@
 use super::types::{self, Declared};
 use super::{access, field, resource, system};
 use crate::requirements::construct::{
-    EVENT, INTEGRATION, JOB, METHODS, NameKind, OPERATION, SCHEDULE, STEP, VIEW, WEBHOOK_EVENT,
-    WEBHOOK_MEMBER, WORKFLOW,
+    EVENT, INTEGRATION, JOB, METHODS, NameKind, OLDER_VERSION, OPERATION, SCHEDULE, STEP, VIEW,
+    WEBHOOK_EVENT, WEBHOOK_MEMBER, WORKFLOW,
 };
 use crate::requirements::faults::{bad_route, reserved_name};
 use crate::requirements::form::{Form, Reader, Value, ValueKind};
 use crate::requirements::names;
 use ir::model::{
-    CatchUp, Effect, Event, FieldType, Integration, IntegrationOperation, Job, Reaction, Schedule,
-    Scheme, Step, Text, View, WebhookEvent, WebhookMember, Webhooks, Window, WindowKind, Workflow,
+    CatchUp, Effect, Event, FieldType, Integration, IntegrationOperation, Job, OlderVersion,
+    Reaction, Schedule, Scheme, Step, Text, View, WebhookEvent, WebhookMember, Webhooks, Window,
+    WindowKind, Workflow,
 };
 use ir::{Name, Spanned};
 
@@ -91,8 +92,27 @@ pub(super) fn events<'n>(reader: &mut Reader<'n>, root: &Form<'n>) -> Vec<Event>
             name,
             data: reader.names(&form, "data"),
             webhook: reader.names(&form, "webhook"),
+            version: reader.whole(&form, "version"),
+            from: older_versions(reader, &form),
             was: reader.name(&form, "was"),
         })
+    })
+}
+
+fn older_versions<'n>(reader: &mut Reader<'n>, event: &Form<'n>) -> Vec<OlderVersion> {
+    let named = reader.named(event, "from");
+    reader.within("from", |reader| {
+        let read = named.into_iter().filter_map(|(key, value)| {
+            let version = reader.key_name(NameKind::Version, key);
+            let number = names::version(&version.value);
+            reader.within(&key.value, |reader| {
+                let form = reader.open(&OLDER_VERSION, value);
+                let data = field::fields(reader, &form, "data", NameKind::Snake("a member"));
+                let with = reader.within("with", |reader| reader.expressions(&form, "with"));
+                Some(OlderVersion { version: Spanned::new(number?, version.span), data, with })
+            })
+        });
+        read.collect()
     })
 }
 

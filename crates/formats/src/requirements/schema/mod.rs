@@ -222,6 +222,7 @@ const REFERENCE: &str = "^[A-Za-z][A-Za-z0-9_]*(\\.[A-Za-z][A-Za-z0-9_]*)*$";
 const SEGMENT: &str = "^[a-z0-9-]+$";
 const PERCENTILE: &str = "^p[0-9]{1,2}(\\.[0-9]+)?$";
 const STATUS: &str = "^[45][0-9][0-9]$";
+const VERSION: &str = "^[1-9][0-9]*$";
 const ROUTE: &str = "^GET /";
 
 /// The spelling of names of that kind; `None` where it is free enough.
@@ -236,6 +237,7 @@ fn pattern(kind: NameKind) -> Option<&'static str> {
         NameKind::Segment => Some(SEGMENT),
         NameKind::Percentile => Some(PERCENTILE),
         NameKind::Status => Some(STATUS),
+        NameKind::Version => Some(VERSION),
         NameKind::Route => Some(ROUTE),
         NameKind::Word | NameKind::Subject | NameKind::Identifier => None,
     }

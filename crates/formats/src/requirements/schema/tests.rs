@@ -2,7 +2,7 @@
 
 use super::{
     CAMEL, EVENT, HEARD, PERCENTILE, REFERENCE, ROUTE, SEGMENT, SENT, SNAKE, STATUS, VARIABLE,
-    json_schema,
+    VERSION, json_schema,
 };
 use crate::requirements::read::EVERYTHING;
 use crate::requirements::tree::{self, Kind, Node, Scalar, Style};
@@ -211,6 +211,7 @@ fn matches(pattern: &Value, text: &str) -> bool {
         SEGMENT => text.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-'),
         PERCENTILE => text.strip_prefix('p').is_some_and(|rest| rest.parse::<f64>().is_ok()),
         STATUS => text.parse::<u16>().is_ok_and(|status| (400..600).contains(&status)),
+        VERSION => text.parse::<u32>().is_ok_and(|version| version > 0),
         ROUTE => text.starts_with("GET /"),
         SENT => text.chars().all(|c| c.is_ascii_alphanumeric() || "_.:/-".contains(c)),
         HEARD => is_snake(text.split('.').next().unwrap_or_default()),

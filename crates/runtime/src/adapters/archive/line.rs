@@ -1,6 +1,6 @@
 //! A row as a line of JSON.
 
-use crate::ports::transfer::{Form, Line, Plain, Sheet};
+use crate::ports::transfer::{Form, Holds, Line, Plain, SYSTEM, Sheet};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use ir::schema::Storage;
@@ -47,7 +47,14 @@ pub(super) fn read(sheet: &Sheet, text: &[u8]) -> Option<Line> {
         Some(_) => return None,
         None => None,
     };
-    let cell = |(name, form): &(String, Form)| plain(*form, object.get(name)?);
+    let gained = |name: &str| match sheet.holds {
+        Holds::System(at) => SYSTEM[at].gained().find(|(one, ..)| *one == name),
+        Holds::Rows { .. } => None,
+    };
+    let cell = |(name, form): &(String, Form)| match object.get(name) {
+        Some(json) => plain(*form, json),
+        None => gained(name).map(|(_, _, before)| Plain::Int(before)),
+    };
     let cells = sheet.columns.iter().map(cell).collect::<Option<Vec<_>>>()?;
     Some(Line { tenant, cells })
 }
@@ -65,4 +72,34 @@ fn plain(form: Form, json: &Json) -> Option<Plain> {
         Json::String(text) => Plain::Text(text.clone()),
         Json::Array(_) | Json::Object(_) => return None,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::adapters::archive::table_of;
+    use serde_json::json;
+
+    #[test]
+    fn an_event_of_a_backup_from_before_there_were_versions_is_of_the_first() {
+        let column = |name: &str| json!({"name": name, "form": "text"});
+        let table = |columns: &[&str]| {
+            json!({
+                "table": "mainstay_outbox",
+                "file": "outbox.jsonl.zst",
+                "rows": 1,
+                "bytes": 1,
+                "sha256": "",
+                "columns": columns.iter().map(|name| column(name)).collect::<Vec<_>>(),
+            })
+        };
+        let (sheet, _) = table_of(0, &table(&["event"])).expect("a table");
+        let names: Vec<&str> = sheet.columns.iter().map(|(name, _)| name.as_str()).collect();
+        assert_eq!(names, ["event", "version"]);
+        let line = read(&sheet, br#"{"event":"order.paid"}"#).expect("a line");
+        assert_eq!(line.cells, [Plain::Text("order.paid".to_owned()), Plain::Int(1)]);
+        let line = read(&sheet, br#"{"event":"order.paid","version":3}"#).expect("a line");
+        assert_eq!(line.cells[1], Plain::Int(3));
+        assert_eq!(read(&sheet, b"{}"), None, "what it always had is not made up");
+    }
 }

@@ -39,9 +39,11 @@ CREATE TABLE IF NOT EXISTS "mainstay"."outbox" (
   "time" timestamptz NOT NULL,
   "data" json NOT NULL,
   "trace" text,
-  "number" bigint
+  "number" bigint,
+  "version" bigint NOT NULL DEFAULT 1
 );
 ALTER TABLE "mainstay"."outbox" ADD COLUMN IF NOT EXISTS "number" bigint;
+ALTER TABLE "mainstay"."outbox" ADD COLUMN IF NOT EXISTS "version" bigint NOT NULL DEFAULT 1;
 CREATE UNIQUE INDEX IF NOT EXISTS "ux_mainstay_outbox_number" ON "mainstay"."outbox" ("number");
 CREATE INDEX IF NOT EXISTS "ix_mainstay_outbox_new"
   ON "mainstay"."outbox" ("position") WHERE "number" IS NULL;
@@ -112,8 +114,10 @@ CREATE TABLE IF NOT EXISTS "mainstay"."deliveries" (
   "due" timestamptz NOT NULL,
   "since" timestamptz NOT NULL,
   "errors" json NOT NULL,
-  "edited" boolean NOT NULL
+  "edited" boolean NOT NULL,
+  "version" bigint NOT NULL DEFAULT 1
 );
+ALTER TABLE "mainstay"."deliveries" ADD COLUMN IF NOT EXISTS "version" bigint NOT NULL DEFAULT 1;
 CREATE INDEX IF NOT EXISTS "ix_mainstay_deliveries_key" ON "mainstay"."deliveries"
   ("consumer", "source", "part", "resource", "row_id", "position");
 CREATE INDEX IF NOT EXISTS "ix_mainstay_deliveries_due" ON "mainstay"."deliveries"
@@ -347,8 +351,8 @@ pub(super) const KEEP_ANSWER: &str = "INSERT INTO \"mainstay\".\"idempotency\" \
 
 /// Writes an event beside the change that it reports.
 pub(super) const PUBLISH: &str = "INSERT INTO \"mainstay\".\"outbox\" (\"id\", \"tenant\", \
-    \"event\", \"resource\", \"row_id\", \"time\", \"data\", \"trace\") \
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
+    \"event\", \"resource\", \"row_id\", \"time\", \"data\", \"trace\", \"version\") \
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
 
 const ANSWER: &str = "SELECT \"fingerprint\", \"status\"::bigint, \"headers\", \"body\", \
     \"expires\" FROM \"mainstay\".\"idempotency\" WHERE \"scope\" = $1 AND \"expires\" > $2";

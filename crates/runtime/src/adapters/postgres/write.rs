@@ -216,6 +216,7 @@ impl<'a> Apply<'a> {
             cell(Cell::Int(event.time)),
             text(&event.data),
             event.trace.as_deref().map_or(cell(Cell::Null), text),
+            cell(Cell::Int(event.version.into())),
         ];
         let row = Row { write: 0, resource: ResourceId(0), record: None };
         Step { text: system::PUBLISH.into(), values, row, nothing: Nothing::Fine, several: false }

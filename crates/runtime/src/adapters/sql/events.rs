@@ -77,9 +77,9 @@ impl<'q> Asked<'q> {
 }
 
 const EVENT: &str = "\"id\", \"tenant\", \"event\", \"resource\", \"row_id\", \"time\", \"data\", \
-                     \"trace\"";
+                     \"trace\", \"version\"";
 /// Columns of an event in the log.
-pub(crate) const LOGGED_COLUMNS: usize = 9;
+pub(crate) const LOGGED_COLUMNS: usize = 10;
 /// Columns of a part's progress.
 pub(crate) const PROGRESS_COLUMNS: usize = 6;
 
@@ -363,6 +363,7 @@ pub(crate) fn logged(cells: &mut Cells<'_>) -> Option<Logged> {
         time: cells.int()?,
         data: cells.text()?.into(),
         trace: cells.nullable()?.map(Arc::from),
+        version: u32::try_from(cells.int()?).ok()?,
     })
 }
 

@@ -32,7 +32,8 @@ CREATE TABLE IF NOT EXISTS "mainstay_outbox" (
   "row_id" BLOB NOT NULL CHECK (length("row_id") = 16),
   "time" INTEGER NOT NULL,
   "data" TEXT NOT NULL,
-  "trace" TEXT
+  "trace" TEXT,
+  "version" INTEGER NOT NULL DEFAULT 1
 ) STRICT;
 CREATE INDEX IF NOT EXISTS "ix_mainstay_outbox_tenant"
   ON "mainstay_outbox" ("tenant", "position");
@@ -82,7 +83,8 @@ CREATE TABLE IF NOT EXISTS "mainstay_deliveries" (
   "due" INTEGER NOT NULL,
   "since" INTEGER NOT NULL,
   "errors" TEXT NOT NULL,
-  "edited" INTEGER NOT NULL CHECK ("edited" IN (0, 1))
+  "edited" INTEGER NOT NULL CHECK ("edited" IN (0, 1)),
+  "version" INTEGER NOT NULL DEFAULT 1
 ) STRICT;
 CREATE INDEX IF NOT EXISTS "ix_mainstay_deliveries_key" ON "mainstay_deliveries"
   ("consumer", "source", "part", "resource", "row_id", "position");
@@ -245,13 +247,24 @@ pub(super) fn meta_or(link: &Link, name: &str, value: &str) -> Result<String> {
     Ok(meta(link, name)?.unwrap_or_else(|| value.to_owned()))
 }
 
+/// Columns that tables have gained since they were first made: table, column, the rest.
+const GAINED: [(&str, &str, &str); 3] = [
+    ("mainstay_idempotency", "tenant", "TEXT"),
+    // What was told before there were versions is of the first.
+    ("mainstay_outbox", "version", "INTEGER NOT NULL DEFAULT 1"),
+    ("mainstay_deliveries", "version", "INTEGER NOT NULL DEFAULT 1"),
+];
+
 /// Gives an older file what its tables have gained since.
 pub(super) fn extend(link: &Link) -> Result<()> {
-    let lacks = "SELECT 1 FROM sqlite_schema WHERE name = 'mainstay_idempotency' AND NOT EXISTS \
-                 (SELECT 1 FROM pragma_table_info('mainstay_idempotency') WHERE name = 'tenant')";
-    if link.exists(lacks, [])? {
-        let text = "ALTER TABLE \"mainstay_idempotency\" ADD COLUMN \"tenant\" TEXT";
-        link.connection.execute_batch(text)?;
+    for (table, column, rest) in GAINED {
+        let lacks = "SELECT 1 FROM sqlite_schema WHERE name = ?1 AND NOT EXISTS \
+                     (SELECT 1 FROM pragma_table_info(?1) WHERE name = ?2)";
+        let some = |text: &'static str| Cell::Text(text.into());
+        if link.exists(lacks, [some(table), some(column)])? {
+            let text = format!("ALTER TABLE \"{table}\" ADD COLUMN \"{column}\" {rest}");
+            link.connection.execute_batch(&text)?;
+        }
     }
     if meta(link, "format")?.is_none() || meta(link, OWN)?.as_ref() == Some(&own()) {
         return Ok(());
@@ -353,7 +366,8 @@ pub(super) fn publish(
     resource: &str,
 ) -> Result<()> {
     let text = "INSERT INTO \"mainstay_outbox\" (\"id\", \"tenant\", \"event\", \"resource\", \
-                \"row_id\", \"time\", \"data\", \"trace\") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
+                \"row_id\", \"time\", \"data\", \"trace\", \"version\") \
+                VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
     let mut statement = link.statement(text)?;
     let some = |text: &'_ str| Cell::Text(text.to_owned().into());
     let cells = [
@@ -365,6 +379,7 @@ pub(super) fn publish(
         Cell::Int(row.time),
         some(&row.data),
         row.trace.as_deref().map_or(Cell::Null, some),
+        Cell::Int(row.version.into()),
     ];
     bind(&mut statement, cells)?;
     statement.raw_execute().map(|_| ())

@@ -76,6 +76,7 @@ impl Kept {
             let row = OutboxRow {
                 id: u128::from(at) + 1,
                 event: (*name).to_owned(),
+                version: 1,
                 about: About::Row(THING),
                 row: 1,
                 time: START + i64::from(at) * DAY,

@@ -64,7 +64,19 @@ impl Blank {
             _ => field.personal || self.has(root, id),
         };
         let fields = domain.resource(root).fields();
-        fields.filter(|(id, field)| held(*id, field)).map(|(_, field)| field.name.clone()).collect()
+        let mut names: Vec<String> = fields
+            .filter(|(id, field)| held(*id, field))
+            .map(|(_, field)| field.name.clone())
+            .collect();
+        // Logs hold members under the names of older versions, too.
+        let events = domain.events.iter().filter(|event| event.emitters.contains(&root));
+        let told = events.flat_map(|event| &event.older).flat_map(|older| &older.data);
+        for field in told.filter(|field| field.personal) {
+            if !names.contains(&field.name) {
+                names.push(field.name.clone());
+            }
+        }
+        names
     }
 
     /// Erases a root with its children; of a root that names somebody else only those children

@@ -168,7 +168,8 @@ pub(super) async fn redrive(
     }
     let data = edited(&request.body)?;
     let held = find(live, call, &resources, event, &consumer).await?;
-    remedied(live, call, &held, &Remedy::Redrive { data }).await?;
+    let remedy = letters::redrive(&live.engine.plan, &held, data);
+    remedied(live, call, &held, &remedy).await?;
     Ok(Response::json(StatusCode::ACCEPTED, "{\"redriven\":1}"))
 }
 

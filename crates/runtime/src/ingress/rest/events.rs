@@ -25,6 +25,7 @@ use crate::plan::Plan;
 use crate::ports::events::{EventQuery, Logged};
 use crate::problem::{Problem, kinds};
 use crate::request::Call;
+use crate::upcast;
 use http::{StatusCode, header};
 use ir::value::Value;
 use std::fmt::Write as _;
@@ -130,6 +131,12 @@ fn wanted<'k>(
         };
         wanted.from = place.iter().map(position).collect();
     }
+    for event in &mut wanted.query.events {
+        let meant = upcast::meant(&plan.domain, event).map_err(|now| {
+            invalid("type", format!("`{event}` is told no more: it is read as `{now}`"))
+        })?;
+        *event = meant.to_owned();
+    }
     if wanted.query.events.is_empty() {
         wanted.query.events = known;
     } else if let Some(other) = wanted.query.events.iter().find(|name| !known.contains(name)) {
@@ -191,8 +198,7 @@ impl Wanted<'_> {
         let query = &mut self.query;
         match name {
             "type" => {
-                let bare = |text: &str| text.strip_suffix(".v1").unwrap_or(text).to_owned();
-                query.events = elements(name, value)?.into_iter().map(bare).collect();
+                query.events = elements(name, value)?.into_iter().map(str::to_owned).collect();
             }
             "row" => {
                 let id = read_uuid(value).ok_or_else(|| invalid(name, "must be a UUID"))?;

@@ -20,11 +20,11 @@ use crate::ports::store::{StoredAnswer, WriteSet};
 use crate::ports::webhooks::{Endpoint, Signing, Stored};
 use crate::problem::{Problem, kinds};
 use crate::request::Call;
+use crate::upcast::told_as;
 use crate::webhooks::signature::Key;
 use crate::webhooks::{OVERLAP_MICROS, TENANT_ENDPOINTS_MAX, draw, keys, registry, sealed};
 use body::{Change, New};
 use http::{Method, StatusCode, header};
-use ir::domain::wire_type;
 use ir::value::Value;
 use ring::hmac;
 use std::sync::Arc;
@@ -360,7 +360,7 @@ impl<'a> Asked<'a> {
             if at > 0 {
                 out.push(b',');
             }
-            write::text(out, &wire_type(event));
+            write::text(out, &told_as(&self.live.engine.plan.domain, event));
         }
         out.push(b']');
         text(out, "description", &endpoint.description);

@@ -125,6 +125,7 @@ async fn keep(
         id,
         tenant: call.tenant.clone(),
         event: of.name.as_str().into(),
+        version: of.version,
         resource: about.as_str().into(),
         row: id,
         time: now,
@@ -141,11 +142,12 @@ async fn keep(
             id
         }
     };
-    let (event, about) = (of.name.clone(), About::Sender(about.into()));
+    let (event, version) = (of.name.clone(), of.version);
+    let about = About::Sender(about.into());
     let consumer = format!("webhooks of {}", receiver.name).into();
     let set = WriteSet {
         tenant: call.tenant.clone(),
-        outbox: vec![OutboxRow { id, event, about, row, time: now, data, trace }],
+        outbox: vec![OutboxRow { id, event, version, about, row, time: now, data, trace }],
         consumed: Some(Consumed { consumer, event: id, now }),
         ..WriteSet::default()
     };

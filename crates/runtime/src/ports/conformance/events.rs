@@ -35,6 +35,7 @@ pub(super) fn event(id: u128, row: u128) -> OutboxRow {
     OutboxRow {
         id,
         event: "thing.changed".to_owned(),
+        version: 1 + u32::try_from(id % 3).expect("it is small"),
         about: About::Row(THING),
         row,
         time: NOW,
@@ -129,6 +130,7 @@ pub(crate) fn events_are_read_in_order_whole_and_in_parts(bench: &Bench) {
         id: 3,
         tenant: bench.tenant(),
         event: "thing.changed".into(),
+        version: 1,
         resource: "lab.Thing".into(),
         row: 7,
         time: NOW,
@@ -136,6 +138,7 @@ pub(crate) fn events_are_read_in_order_whole_and_in_parts(bench: &Bench) {
         trace: None,
     };
     assert_eq!(all[0], first);
+    assert_eq!(all.iter().map(|event| event.version).collect::<Vec<_>>(), [1, 2, 3]);
     assert_eq!(all[2].trace.as_deref(), Some("00-1-2-03"));
     assert_eq!(numbers(&after(bench, all[0].position)), [1, 2]);
     let (open, place) = (open(bench), place(bench));
@@ -386,9 +389,10 @@ pub(crate) fn a_dead_event_is_driven_again_or_given_up(bench: &Bench) {
         look(bench, &HeldQuery { event: Some(event), ..HeldQuery::default() }).into_iter().next()
     };
     assert_eq!(one(1), Some(again), "what went wrong is still known");
-    assert!(remedy(2, Remedy::Redrive { data: Some("{\"mended\":1}".into()) }));
+    assert!(remedy(2, Remedy::Redrive { data: Some(("{\"mended\":1}".into(), 9)) }));
     let mended = one(2).expect("it is there");
-    assert_eq!((&*mended.event.data, mended.edited), ("{\"mended\":1}", true));
+    let event = &mended.event;
+    assert_eq!((&*event.data, event.version, mended.edited), ("{\"mended\":1}", 9, true));
     assert!(settle(bench, &claim, vec![all[0].clone()], events[2].position));
     assert!(remedy(1, Remedy::Discard));
     assert_eq!(one(1), None);

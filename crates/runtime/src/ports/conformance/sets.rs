@@ -102,6 +102,7 @@ fn event(id: u128) -> OutboxRow {
     OutboxRow {
         id,
         event: "thing.changed".to_owned(),
+        version: 1,
         about: About::Row(THING),
         row: id,
         time: NOW,

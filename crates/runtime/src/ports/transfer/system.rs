@@ -31,10 +31,16 @@ pub struct SystemColumn {
     pub name: &'static str,
     /// What its cells are. A position travels as the id of the event that is there.
     pub form: Form,
+    /// The table gained it later: what rows have that were kept before.
+    pub gained: Option<i64>,
 }
 
 const fn column(name: &'static str, form: Form) -> SystemColumn {
-    SystemColumn { name, form }
+    SystemColumn { name, form, gained: None }
+}
+
+const fn gained(name: &'static str, form: Form, before: i64) -> SystemColumn {
+    SystemColumn { name, form, gained: Some(before) }
 }
 
 const INT: Form = Form::Stored(Storage::Int);
@@ -43,6 +49,14 @@ const JSON: Form = Form::Stored(Storage::Json);
 const TIME: Form = Form::Stored(Storage::Timestamp);
 const UUID: Form = Form::Stored(Storage::Uuid);
 const BOOL: Form = Form::Stored(Storage::Bool);
+
+impl SystemTable {
+    /// Columns that the table gained later, with what rows have there that were kept before.
+    pub fn gained(&self) -> impl Iterator<Item = (&'static str, Form, i64)> {
+        let columns = self.columns.iter();
+        columns.filter_map(|column| Some((column.name, column.form, column.gained?)))
+    }
+}
 
 /// All of them.
 pub const SYSTEM: &[SystemTable] = &[
@@ -86,6 +100,7 @@ pub const SYSTEM: &[SystemTable] = &[
             column("time", TIME),
             column("data", JSON),
             column("trace", TEXT),
+            gained("version", INT, 1),
         ],
         only: &[],
         of_system: false,
@@ -165,6 +180,7 @@ pub const SYSTEM: &[SystemTable] = &[
             column("since", TIME),
             column("errors", JSON),
             column("edited", BOOL),
+            gained("version", INT, 1),
         ],
         only: &[],
         of_system: false,

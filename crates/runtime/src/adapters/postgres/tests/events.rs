@@ -16,6 +16,7 @@ async fn publish(store: &PostgresStore, id: u128) {
     let event = OutboxRow {
         id,
         event: "thing.changed".to_owned(),
+        version: 1,
         about: About::Row(THING),
         row: id,
         time: 0,

@@ -7,7 +7,7 @@ use super::{
 use crate::ports::events::{Attempt, Claim, Held, HeldQuery, Remedy, Settled, State};
 
 /// Columns of a held event.
-pub(crate) const HELD_COLUMNS: usize = 18;
+pub(crate) const HELD_COLUMNS: usize = 19;
 
 /// Errors of an event that are kept: some of the first, and the last.
 const ERRORS_FIRST: usize = 5;
@@ -48,18 +48,18 @@ impl Tables {
     /// first delivery, changes nothing.
     pub(crate) fn hold<'q>(self, part: &'q Part, held: &'q Held) -> Asked<'q> {
         let (Self { deliveries, .. }, s) = (self, self.sign);
-        let values: Vec<_> = (1..=19).map(|at| format!("{s}{at}")).collect();
+        let values: Vec<_> = (1..=20).map(|at| format!("{s}{at}")).collect();
         let set = [
             "source", "part", "position", "data", "state", "attempts", "due", "since", "errors",
-            "edited",
+            "edited", "version",
         ]
         .map(|name| format!("\"{name}\" = excluded.\"{name}\""));
         let text_of = format!(
             "INSERT INTO {deliveries} (\"id\", \"consumer\", \"source\", \"part\", \"position\", \
              \"event_id\", \"tenant\", \"event\", \"resource\", \"row_id\", \"time\", \"data\", \
-             \"trace\", \"state\", \"attempts\", \"due\", \"since\", \"errors\", \"edited\") \
-             VALUES ({}) ON CONFLICT (\"id\") DO UPDATE SET {} WHERE excluded.\"state\" <> \
-             'behind' OR excluded.\"position\" = {deliveries}.\"position\"",
+             \"trace\", \"state\", \"attempts\", \"due\", \"since\", \"errors\", \"edited\", \
+             \"version\") VALUES ({}) ON CONFLICT (\"id\") DO UPDATE SET {} WHERE \
+             excluded.\"state\" <> 'behind' OR excluded.\"position\" = {deliveries}.\"position\"",
             values.join(", "),
             set.join(", ")
         );
@@ -84,6 +84,7 @@ impl Tables {
             Cell::Int(held.since),
             Cell::Text(errors(&held.errors).into()),
             Cell::Int(held.edited.into()),
+            Cell::Int(event.version.into()),
         ];
         Asked::with(text_of, cells)
     }
@@ -202,7 +203,9 @@ impl Tables {
             ),
             Remedy::Redrive { data } => {
                 let edited = match data {
-                    Some(_) => format!(", \"data\" = {s}3, \"edited\" = {s}4"),
+                    Some(_) => {
+                        format!(", \"data\" = {s}3, \"edited\" = {s}4, \"version\" = {s}5")
+                    }
                     None => String::new(),
                 };
                 let text_of = format!(
@@ -210,8 +213,8 @@ impl Tables {
                      \"due\" = {s}2{edited} {dead}"
                 );
                 let mut asked = Asked::with(text_of, [key, Cell::Int(now)]);
-                if let Some(data) = data {
-                    asked.cells.extend([text(data), Cell::Int(1)]);
+                if let Some((data, version)) = data {
+                    asked.cells.extend([text(data), Cell::Int(1), Cell::Int((*version).into())]);
                 }
                 asked
             }

@@ -123,6 +123,7 @@ fn events_are_written_with_the_change_or_not_at_all() {
     let event = |id| OutboxRow {
         id,
         event: "thing.made".to_owned(),
+        version: 1,
         about: About::Row(THING),
         row: 1,
         time: 5,

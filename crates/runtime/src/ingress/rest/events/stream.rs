@@ -11,6 +11,7 @@ use bytes::Bytes;
 use futures::StreamExt;
 use futures::stream::{self, BoxStream};
 use http::{Method, StatusCode, header};
+use ir::domain::wire_type;
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
@@ -154,7 +155,7 @@ impl Follow {
             passed(&mut at, &page.end, told.event.position);
             let cursor = asked.binding.cursor(&place(&at))?;
             out.extend_from_slice(format!("id: {cursor}\nevent: ").as_bytes());
-            out.extend_from_slice(ir::domain::wire_type(&told.event.event).as_bytes());
+            out.extend_from_slice(wire_type(&told.event.event, told.event.version).as_bytes());
             out.extend_from_slice(b"\ndata: ");
             cloudevents::write(&mut out, &live.engine.plan, &told.event, told.data());
             out.extend_from_slice(b"\n\n");

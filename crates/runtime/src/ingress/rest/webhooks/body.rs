@@ -9,6 +9,7 @@ use crate::json::time::read_timestamp;
 use crate::plan::Plan;
 use crate::ports::webhooks::{Endpoint, Signing};
 use crate::problem::{Problem, kinds, pointer_token};
+use crate::upcast;
 use crate::webhooks::registry::offered;
 
 /// Characters of a description at most.
@@ -122,7 +123,14 @@ impl<'b> Reader<'b> {
                 self.fault(place, "must be the type of an event");
                 continue;
             };
-            let name = text.strip_suffix(".v1").unwrap_or(&text);
+            let name = match upcast::meant(&plan.domain, &text) {
+                Ok(name) => name,
+                Err(now) => {
+                    let detail = format!("`{}` is told no more: write `{now}`", shorten(&text));
+                    self.fault(place, detail);
+                    continue;
+                }
+            };
             if !offered.contains(&name) {
                 let detail = format!(
                     "`{}` is no event that `{actor}` may have delivered: there are `{}`",

@@ -15,11 +15,12 @@ use crate::json::write;
 use crate::ports::events::{EventQuery, Held, HeldQuery, Logged, State};
 use crate::ports::webhooks::{Attempt, AttemptQuery, Endpoint};
 use crate::problem::{Problem, kinds};
+use crate::upcast::told_as;
 use crate::webhooks::registry::{self, Ear};
 use crate::webhooks::send::{Answered, Client, Message, Receiver};
 use crate::webhooks::{consumer, keys};
 use http::{StatusCode, header};
-use ir::domain::wire_type;
+use ir::domain::Domain;
 use ir::value::Value;
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -79,6 +80,7 @@ pub(super) async fn attempts(asked: &Asked<'_>, endpoint: &Endpoint) -> Result<R
         }
     };
     let due = due(asked, endpoint).await?;
+    let domain = &engine.plan.domain;
     let mut out = b"{\"items\":[".to_vec();
     let mut told: Vec<u128> = Vec::new();
     for (at, attempt) in page.iter().enumerate() {
@@ -88,7 +90,7 @@ pub(super) async fn attempts(asked: &Asked<'_>, endpoint: &Endpoint) -> Result<R
         // The next attempt comes after the last one.
         let last = query.before.is_none() && !told.contains(&attempt.event);
         told.push(attempt.event);
-        item(&mut out, attempt, due.get(&attempt.event).copied().filter(|_| last));
+        item(&mut out, domain, attempt, due.get(&attempt.event).copied().filter(|_| last));
     }
     out.push(b']');
     if let Some(next) = &next {
@@ -122,13 +124,13 @@ async fn due(asked: &Asked<'_>, endpoint: &Endpoint) -> Result<BTreeMap<u128, i6
     Ok(due)
 }
 
-fn item(out: &mut Vec<u8>, attempt: &Attempt, next: Option<i64>) {
+fn item(out: &mut Vec<u8>, domain: &Domain, attempt: &Attempt, next: Option<i64>) {
     out.extend_from_slice(b"{\"id\":");
     write::id(out, attempt.id);
     out.extend_from_slice(b",\"event\":");
     write::id(out, attempt.event);
     out.extend_from_slice(b",\"type\":");
-    write::text(out, &wire_type(&attempt.name));
+    write::text(out, &told_as(domain, &attempt.name));
     out.extend_from_slice(b",\"at\":");
     write::value(out, &Value::Timestamp(attempt.at));
     let (status, error) = (attempt.status, attempt.error.as_deref());
@@ -201,6 +203,7 @@ fn trial(asked: &Asked<'_>, endpoint: &Endpoint, at: i64) -> Logged {
         id: asked.backend.draw_id(at),
         tenant: endpoint.tenant.clone(),
         event: TEST.into(),
+        version: 1,
         resource: "webhooks".into(),
         row: endpoint.id,
         time: at,
