@@ -58,9 +58,9 @@ impl Unread {
     pub fn detail(&self) -> String {
         match self {
             Self::Newer { wire_type, known } => format!(
-                "the event is told as `{wire_type}`, and this process serves a model that knows it up \
-                 to version {known}: a newer model is served elsewhere, and must be here before the \
-                 event can be read"
+                "the event is told as `{wire_type}`, and this process serves a model that knows it \
+                 up to version {known}: a newer model is served elsewhere, and must be here before \
+                 the event can be read"
             ),
             Self::Unfit { at, detail } => format!(
                 "the data is not what the model says of the event's version: `{at}` {detail}"
@@ -246,19 +246,6 @@ pub fn current<'e>(plan: &Plan, event: &'e Logged) -> Result<Cow<'e, Logged>, Un
     let of = plan.domain.event(id);
     let data = data(of, values);
     Ok(Cow::Owned(Logged { version: of.version, data: data.into(), ..event.clone() }))
-}
-
-/// The same of an event that nobody else needs.
-///
-/// # Errors
-/// Where it can't be read as that.
-pub(crate) fn into_current(plan: &Plan, event: Logged) -> Result<Logged, (Logged, Unread)> {
-    let made = match current(plan, &event) {
-        Ok(Cow::Borrowed(_)) => None,
-        Ok(Cow::Owned(made)) => Some(made),
-        Err(why) => return Err((event, why)),
-    };
-    Ok(made.unwrap_or(event))
 }
 
 /// The same, for whoever looks after the log: what can't be read is shown as it was written.

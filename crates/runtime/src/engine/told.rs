@@ -11,6 +11,7 @@ use crate::ports::events::Logged;
 use crate::request::Call;
 use crate::upcast::{self, Unread};
 use ir::domain::{Field, Kind, Resource, ResourceId};
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 /// An event as the caller may know it.
@@ -110,15 +111,17 @@ impl Unit<'_> {
             if !seen {
                 continue;
             }
-            let event = match upcast::into_current(plan, event) {
-                Ok(event) => event,
-                Err((_, why @ Unread::Newer { .. })) => return Err(Box::new(why.problem())),
-                Err((event, why @ Unread::Unfit { .. })) => {
+            let made = match upcast::current(plan, &event) {
+                Ok(Cow::Borrowed(_)) => None,
+                Ok(Cow::Owned(made)) => Some(made),
+                Err(why @ Unread::Newer { .. }) => return Err(Box::new(why.problem())),
+                Err(why @ Unread::Unfit { .. }) => {
                     let (position, detail) = (event.position, why.detail());
                     tracing::error!(position, event = &*event.event, detail, "left out of a list");
                     continue;
                 }
             };
+            let event = made.unwrap_or(event);
             let data = shown(plan, call, resource, &event);
             told.push(Told { event, data });
         }

@@ -54,7 +54,8 @@ CREATE TABLE IF NOT EXISTS "mainstay"."outbox" (
   "time" timestamptz NOT NULL,
   "data" json NOT NULL,
   "trace" text,
-  "number" bigint
+  "number" bigint,
+  "version" bigint NOT NULL DEFAULT 1
 );
 
 -- the order in which they are read
@@ -144,7 +145,8 @@ CREATE TABLE IF NOT EXISTS "mainstay"."deliveries" (
   "due" timestamptz NOT NULL,
   "since" timestamptz NOT NULL,
   "errors" json NOT NULL,
-  "edited" boolean NOT NULL
+  "edited" boolean NOT NULL,
+  "version" bigint NOT NULL DEFAULT 1
 );
 
 -- the first of a key

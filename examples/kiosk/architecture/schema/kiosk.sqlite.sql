@@ -47,7 +47,8 @@ CREATE TABLE IF NOT EXISTS "mainstay_outbox" (
   "row_id" BLOB NOT NULL CHECK (length("row_id") = 16),
   "time" INTEGER NOT NULL,
   "data" TEXT NOT NULL,
-  "trace" TEXT
+  "trace" TEXT,
+  "version" INTEGER NOT NULL DEFAULT 1
 ) STRICT;
 
 -- the events of a tenant
@@ -109,7 +110,8 @@ CREATE TABLE IF NOT EXISTS "mainstay_deliveries" (
   "due" INTEGER NOT NULL,
   "since" INTEGER NOT NULL,
   "errors" TEXT NOT NULL,
-  "edited" INTEGER NOT NULL CHECK ("edited" IN (0, 1))
+  "edited" INTEGER NOT NULL CHECK ("edited" IN (0, 1)),
+  "version" INTEGER NOT NULL DEFAULT 1
 ) STRICT;
 
 -- the first of a key
