@@ -161,28 +161,28 @@ jobs:
         check(
             model,
             expect![[r#"
-            error[E083]: the reaction to `order.created` in `told` tries `post.letter` again
-              --> mainstay.yaml:8:36
-               |
-             8 |     reacts: { order.created: { do: post.letter }, order.deleted: { do: post.known } }
-               |                                    ^^^^^^^^^^^
-            ...
-            13 |       letter: { post: /letters }
-               |       ------ declared here
-               = why: if only the answer was lost, it is done twice
-               = help: if the other side honours a key: `idempotent: true`; if it can be asked: `lookup: { get: … }`
+                error[E083]: the reaction to `order.created` in `told` tries `post.letter` again
+                  --> mainstay.yaml:8:36
+                   |
+                 8 |     reacts: { order.created: { do: post.letter }, order.deleted: { do: post.known } }
+                   |                                    ^^^^^^^^^^^
+                ...
+                13 |       letter: { post: /letters }
+                   |       ------ declared here
+                   = why: if only the answer was lost, it is done twice
+                   = help: if the other side honours a key, or twice does no harm: `idempotent: true`; if it can be asked: `lookup: { get: … }`
 
-            error[E083]: the job `often` tries `post.letter` again
-              --> mainstay.yaml:17:16
-               |
-            13 |       letter: { post: /letters }
-               |       ------ declared here
-            ...
-            17 |   often: { do: post.letter, by: user }
-               |                ^^^^^^^^^^^
-               = why: if only the answer was lost, it is done twice
-               = help: if the other side honours a key: `idempotent: true`; if it can be asked: `lookup: { get: … }`
-        "#]],
+                error[E083]: the job `often` tries `post.letter` again
+                  --> mainstay.yaml:17:16
+                   |
+                13 |       letter: { post: /letters }
+                   |       ------ declared here
+                ...
+                17 |   often: { do: post.letter, by: user }
+                   |                ^^^^^^^^^^^
+                   = why: if only the answer was lost, it is done twice
+                   = help: if the other side honours a key, or twice does no harm: `idempotent: true`; if it can be asked: `lookup: { get: … }`
+            "#]],
         );
     }
 
@@ -231,7 +231,7 @@ workflows:
                 20 |           - { name: parcel, do: post.parcel, undo: post.look, retry: 2 }
                    |                                 ^^^^^^^^^^^
                    = why: if only the answer was lost, it is done twice
-                   = help: if the other side honours a key: `idempotent: true`; if it can be asked: `lookup: { get: … }`
+                   = help: if the other side honours a key, or twice does no harm: `idempotent: true`; if it can be asked: `lookup: { get: … }`
 
                 warning[E083]: the outcome of `post.letter` in `ship` stays unknown if its answer is lost
                   --> mainstay.yaml:21:33
@@ -242,7 +242,7 @@ workflows:
                 21 |           - { name: letter, do: post.letter, undo: post.look }
                    |                                 ^^^^^^^^^^^
                    = why: after a timeout or a crash nobody knows whether it was done
-                   = help: if the other side honours a key: `idempotent: true`; if it can be asked: `lookup: { get: … }`
+                   = help: if the other side honours a key, or twice does no harm: `idempotent: true`; if it can be asked: `lookup: { get: … }`
             "#]],
         );
     }

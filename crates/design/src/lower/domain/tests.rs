@@ -154,59 +154,95 @@ fn clinic_lowered() {
     pinned(
         "clinic",
         expect![[r#"
-        system clinic Some(Tenancy { isolation: Database, claim: "clinic", host: Some(("", ".clinic.example")) })
-        actor patient Oidc [] None
-        actor staff Oidc [reception nurse manager] None
-        actor doctor Oidc [] None
-        actor support Oidc [] None
+            system clinic Some(Tenancy { isolation: Database, claim: "clinic", host: Some(("", ".clinic.example")) })
+            actor patient Oidc [] None
+            actor staff Oidc [reception nurse manager] None
+            actor doctor Oidc [] None
+            actor support Oidc [] None
 
-        people.Patient /patients if-match
-          account: actor patient caller
-          name: String ..120 search personal
-          born: Date personal
-          email: Email personal
-          phone: String ..30 optional personal
-          insurance: String ..40 optional personal
-          unique [insurance]
-          read: `patient when own` patient when (account == me), `staff` staff, `doctor` doctor
-          create: `patient` patient, `staff.reception` staff.reception
-          update: `patient when own` patient when (account == me), `staff.reception` staff.reception
+            people.Patient /patients if-match
+              account: actor patient caller
+              name: String ..120 search personal
+              born: Date personal
+              email: Email personal
+              phone: String ..30 optional personal
+              insurance: String ..40 optional personal
+              unique [insurance]
+              read: `patient when own` patient when (account == me), `staff` staff, `doctor` doctor
+              create: `patient` patient, `staff.reception` staff.reception
+              update: `patient when own` patient when (account == me), `staff.reception` staff.reception
 
-        scheduling.Appointment /appointments idempotency
-          patient: actor patient caller
-          doctor: actor doctor caller
-          during: Timespan
-          reason: String ..200 optional personal
-          status: booked | arrived | seen | missed state
-          never overlap [doctor] during
-          arrive()
-            status: booked -> arrived
-            by `staff.reception` staff.reception
-          finish()
-            status: arrived -> seen
-            by `doctor when doctor == me` doctor when (doctor == me)
-          miss()
-            status: booked -> missed
-            by `staff.reception` staff.reception, `staff.manager` staff.manager
-          read: `patient when own` patient when (patient == me), `staff` staff, `doctor when doctor == me` doctor when (doctor == me), `support` support
-          create: `patient` patient, `staff.reception` staff.reception
-          update: `staff.reception when status == booked` staff.reception when (status == 'booked')
-          delete: `patient when own && status == booked` patient when ((patient == me) && (status == 'booked')), `staff.reception when status == booked` staff.reception when (status == 'booked')
+            scheduling.Appointment /appointments idempotency
+              patient: actor patient caller
+              doctor: actor doctor caller
+              during: Timespan
+              reason: String ..200 optional personal
+              status: booked | arrived | seen | missed state
+              reminder: none | sent | delivered | bounced state
+              never overlap [doctor] during
+              arrive()
+                status: booked -> arrived
+                by `staff.reception` staff.reception
+                emits appointment.arrived
+              finish()
+                status: arrived -> seen
+                by `doctor when doctor == me` doctor when (doctor == me)
+              miss()
+                status: booked -> missed
+                by `staff.reception` staff.reception, `staff.manager` staff.manager
+              remind() internal
+                require `status == booked` (status == 'booked')
+                reminder: none | sent | bounced -> sent
+                by `system` system
+                emits appointment.due
+              reach() internal
+                reminder: sent | delivered | bounced -> delivered
+                by `system` system
+              bounce() internal
+                reminder: sent | delivered | bounced -> bounced
+                by `system` system
+              read: `patient when own` patient when (patient == me), `staff` staff, `doctor when doctor == me` doctor when (doctor == me), `support` support
+              create: `patient` patient, `staff.reception` staff.reception
+              update: `staff.reception when status == booked` staff.reception when (status == 'booked')
+              delete: `patient when own && status == booked` patient when ((patient == me) && (status == 'booked')), `staff.reception when status == booked` staff.reception when (status == 'booked')
 
-        records.Entry /entries
-          appointment: -> scheduling.Appointment far Restrict
-          author: actor doctor caller
-          kind: finding | therapy | letter
-          summary: String ..300 personal
-          detail: Text ..20000 personal read(`doctor` doctor) write(`doctor` doctor)
-          signed: draft | signed_off state
-          sign()
-            signed: draft -> signed_off
-            by `doctor when mine` doctor when (author == me)
-          read: `doctor` doctor, `staff.nurse` staff.nurse
-          create: `doctor` doctor
-          update: `doctor when mine && signed == draft` doctor when ((author == me) && (signed == 'draft'))
-    "#]],
+            records.Entry /entries
+              appointment: -> scheduling.Appointment far Restrict
+              author: actor doctor caller
+              kind: finding | therapy | letter
+              summary: String ..300 personal
+              detail: Text ..20000 personal read(`doctor` doctor) write(`doctor` doctor)
+              signed: draft | signed_off state
+              sign()
+                signed: draft -> signed_off
+                by `doctor when mine` doctor when (author == me)
+              read: `doctor` doctor, `staff.nurse` staff.nurse
+              create: `doctor` doctor
+              update: `doctor when mine && signed == draft` doctor when ((author == me) && (signed == 'draft'))
+
+            event appointment.arrived of scheduling.Appointment: id Reference(ResourceId(1)) doctor Actor(ActorId(2))
+            event appointment.due of scheduling.Appointment: id Reference(ResourceId(1)) patient Actor(ActorId(0)) during Timespan
+            event mail.bounced of : appointment Uuid (plain)
+            event mail.delivered of : appointment Uuid (plain)
+            view of appointment.arrived within inf
+            scheduling.ArrivalsByHour /arrivals-by-hour
+              doctor: actor doctor computed event.doctor
+              window_start: Timestamp computed event.time
+              window_end: Timestamp computed event.time
+              closed: Bool computed false
+              patients: Int computed count()
+              window_max: Timestamp computed max(event.time) secret unfiltered
+              unique [doctor window_start window_end]
+              read: `staff.manager` staff.manager, `doctor when doctor == me` doctor when (doctor == me)
+              key doctor = event.doctor
+              fold patients = Count()
+              fold window_max = Max(event.time)
+              Tumbling { size_micros: 3600000000 } late 300000000: window_start window_end closed window_max
+            scheduling on appointment.due: mail.send recipient: event.patient appointment: event.id starts: start(event.during)
+            scheduling on mail.delivered: Appointment.reach event.appointment
+            scheduling on mail.bounced: Appointment.bounce event.appointment
+            schedule remind Cron("0 7 * * *") scheduling.Appointment when ((status == 'booked') && (reminder == 'none') && (start(during) > now) && (start(during) < (now + Duration(129600000000)))): Appointment.remind
+        "#]],
     );
 }
 

@@ -206,7 +206,7 @@ fn reads(draft: &Draft<'_>, rate: f64, consumers: f64) -> Computed {
 #[cfg(test)]
 mod tests {
     use super::RULE;
-    use crate::tests::{CLINIC, SHOP, check, with};
+    use crate::tests::{LINKS, SHOP, check, with};
     use expect_test::expect;
 
     #[test]
@@ -235,6 +235,6 @@ mod tests {
 
     #[test]
     fn no_events_no_broker() {
-        check(&RULE, CLINIC, expect![[r#""#]]);
+        check(&RULE, LINKS, expect![[r#""#]]);
     }
 }

@@ -388,7 +388,7 @@ fn users(draft: &Draft<'_>) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::RULE;
-    use crate::tests::{CLINIC, SHOP, check};
+    use crate::tests::{LINKS, SHOP, check};
     use expect_test::expect;
 
     #[test]
@@ -411,6 +411,6 @@ mod tests {
 
     #[test]
     fn no_events_no_outbox() {
-        check(&RULE, CLINIC, expect![[r#""#]]);
+        check(&RULE, LINKS, expect![[r#""#]]);
     }
 }

@@ -73,6 +73,13 @@ fn on(draft: &Draft<'_>, schedule: &ir::model::Schedule) -> Decision {
                 vec![due],
             );
     }
+    if every.is_none() || found.is_none() {
+        // How many rows a run finds is not known: a run may take an hour.
+        choice = choice.flips(format!(
+            "more than {} `{resource}` a run: one runner takes over an hour",
+            facts::number(3_600.0 / ROW_SECONDS)
+        ));
+    }
     choice
         .alternative(
             "cron on a machine",

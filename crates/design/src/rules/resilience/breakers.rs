@@ -143,7 +143,7 @@ fn false_open(fails: f64, window: f64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::RULE;
-    use crate::tests::{CLINIC, SHOP, check};
+    use crate::tests::{LINKS, SHOP, check};
     use expect_test::expect;
 
     #[test]
@@ -160,6 +160,6 @@ mod tests {
 
     #[test]
     fn no_integrations_no_breaker() {
-        check(&RULE, CLINIC, expect![[r#""#]]);
+        check(&RULE, LINKS, expect![[r#""#]]);
     }
 }

@@ -130,7 +130,7 @@ fn catching_up(
 #[cfg(test)]
 mod tests {
     use super::RULE;
-    use crate::tests::{CLINIC, KIOSK, check};
+    use crate::tests::{KIOSK, LINKS, check};
     use expect_test::expect;
 
     #[test]
@@ -147,6 +147,6 @@ mod tests {
 
     #[test]
     fn no_integrations_nothing_waits() {
-        check(&RULE, CLINIC, expect![[r#""#]]);
+        check(&RULE, LINKS, expect![[r#""#]]);
     }
 }

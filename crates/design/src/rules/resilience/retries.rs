@@ -238,7 +238,7 @@ fn worst(draft: &Draft<'_>, name: &str, steps: &[&Step], retries: f64) -> Option
 #[cfg(test)]
 mod tests {
     use super::RULE;
-    use crate::tests::{CLINIC, KIOSK, SHOP, check, with};
+    use crate::tests::{KIOSK, LINKS, SHOP, check, with};
     use expect_test::expect;
 
     #[test]
@@ -267,6 +267,6 @@ mod tests {
 
     #[test]
     fn no_integrations_no_retries() {
-        check(&RULE, CLINIC, expect![[r#""#]]);
+        check(&RULE, LINKS, expect![[r#""#]]);
     }
 }

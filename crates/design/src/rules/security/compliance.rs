@@ -258,8 +258,8 @@ mod tests {
             &RULE,
             CLINIC,
             expect![[r#"
-                gdpr: 3 of 3 controls answered here, 0 open
-                  flips at a control of gdpr beyond these: it is open until it is answered
+                gdpr: 3 of 4 controls answered here, 1 open
+                  flips at the open control answered elsewhere: it closes here when the model or a contract says so
                 hipaa: 3 of 5 controls answered here, 2 open
                   flips at one of 2 open controls answered elsewhere: it closes here when the model or a contract says so
             "#]],

@@ -16,6 +16,7 @@ use async_nats::jetstream::stream::{Config, Stream};
 use async_nats::{Client, ConnectOptions, HeaderMap, ServerAddr};
 use futures::StreamExt;
 use futures::future::BoxFuture;
+use percent_encoding::{AsciiSet, CONTROLS, percent_decode_str, utf8_percent_encode};
 use reqwest::Url;
 use std::time::Duration;
 use tokio::sync::OnceCell;
@@ -38,8 +39,10 @@ const READER_KEPT: Duration = Duration::from_secs(60);
 const DUPLICATE_WINDOW: Duration = Duration::from_secs(120);
 /// CloudEvents' protocol binding for NATS, 3.1: attributes are headers that begin so.
 const ATTRIBUTE: &str = "ce-";
-/// The content type has a header of its own.
+/// The content type has a header of its own too, for those who know nothing of CloudEvents.
 const CONTENT_TYPE: &str = "content-type";
+/// What of an attribute's value is not sent as it is (3.1.3 of the same, and of that for HTTP).
+const ENCODED: &AsciiSet = &CONTROLS.add(b' ').add(b'"').add(b'%');
 /// How many partitions a stream was made with.
 const PARTITIONS: &str = "mainstay-partitions";
 
@@ -161,10 +164,11 @@ fn headers(message: &Message) -> HeaderMap {
     let mut headers = HeaderMap::new();
     headers.insert(async_nats::header::NATS_MESSAGE_ID, &*message.id);
     for (name, value) in &message.attributes {
-        match *name {
-            "datacontenttype" => headers.insert(CONTENT_TYPE, value.as_str()),
-            name => headers.insert(format!("{ATTRIBUTE}{name}"), value.as_str()),
+        if *name == "datacontenttype" {
+            headers.insert(CONTENT_TYPE, value.as_str());
         }
+        let value = utf8_percent_encode(value, ENCODED).to_string();
+        headers.insert(format!("{ATTRIBUTE}{name}"), value);
     }
     headers
 }
@@ -172,11 +176,8 @@ fn headers(message: &Message) -> HeaderMap {
 fn attributes(headers: &HeaderMap) -> Vec<(String, String)> {
     let all = headers.iter().filter_map(|(name, values)| {
         let (name, value) = (name.to_string(), values.first()?.to_string());
-        match name.strip_prefix(ATTRIBUTE) {
-            Some(name) => Some((name.to_owned(), value)),
-            None if name == CONTENT_TYPE => Some(("datacontenttype".to_owned(), value)),
-            None => None,
-        }
+        let name = name.strip_prefix(ATTRIBUTE)?;
+        Some((name.to_owned(), percent_decode_str(&value).decode_utf8_lossy().into_owned()))
     });
     all.collect()
 }
@@ -327,5 +328,37 @@ impl Subscription for Reader {
     fn settle(&mut self, _position: i64) -> BoxFuture<'_, Result<(), Unavailable>> {
         // Positions are the reader's: the stream keeps what it keeps.
         Box::pin(async { Ok(()) })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn attributes_are_headers_whose_values_are_encoded_as_the_binding_says() {
+        let said = [
+            ("id", "1".to_owned()),
+            ("datacontenttype", "application/json".to_owned()),
+            ("subject", "a \"größe\" 5%".to_owned()),
+        ];
+        let message = Message {
+            id: "1".into(),
+            key: "k".into(),
+            partition: 0,
+            subject: "order.paid".into(),
+            attributes: said.to_vec(),
+            body: "{}".into(),
+        };
+        let sent = headers(&message);
+        let header = |name: &str| sent.get(name).map(ToString::to_string).unwrap_or_default();
+        assert_eq!(header("ce-subject"), "a%20%22gr%C3%B6%C3%9Fe%22%205%25");
+        assert_eq!(header("ce-datacontenttype"), "application/json");
+        assert_eq!(header("content-type"), "application/json");
+        let mut read = attributes(&sent);
+        read.sort();
+        let mut wanted = said.map(|(name, value)| (name.to_owned(), value)).to_vec();
+        wanted.sort();
+        assert_eq!(read, wanted);
     }
 }
