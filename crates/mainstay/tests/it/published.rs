@@ -52,7 +52,7 @@ fn a_break_is_refused_and_may_be_allowed() {
         9 |         emit: [created]
           |                ^^^^^^^
           = why: a consumer of `note.created` as it was published can't read 201 characters in `data.text`
-          = help: publish another event beside `note.created` until nobody waits for this one; where all can bear it: `--allow-breaking note.created`
+          = help: declare it under `events` with `version: 2` and say in `from: { 1: … }` how what was told is read; or publish another event beside `note.created` until nobody waits for this one; where all can bear it: `--allow-breaking note.created`
 
     "#]].assert_eq(&ran.stdout.replace(folder.path(), "DIR"));
     let ran = run(&["design", folder.path()]);
