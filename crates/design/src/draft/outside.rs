@@ -2,26 +2,22 @@
 
 use crate::capacity::Term;
 use crate::draft::Draft;
+use ir::domain::Integration;
 use ir::quantity::{Grade, Unit};
 
-/// Seconds of the 95th percentile where an integration does not say.
-const P95_SECONDS: f64 = 0.5;
 /// Share of the time that it is there where it does not say.
 const AVAILABILITY: f64 = 0.999;
 
 /// The 95th percentile of a call: promised, or half a second.
 pub fn p95(draft: &Draft<'_>, integration: &str) -> Term {
     let name = format!("{integration}_p95");
-    let stated = draft.integration(integration).and_then(|one| {
-        let p95 = one.latency.iter().find(|(at, _)| (at.value - 95.0).abs() < 1e-9);
-        p95.or_else(|| one.latency.first()).map(|(_, bound)| bound.value)
-    });
+    let stated = draft.integration(integration).and_then(ir::model::Integration::p95_seconds);
     let path = format!("integrations.{integration}.expects");
     match stated {
         Some(seconds) => Term::input(&name, seconds, Unit::Seconds, Grade::Given, &path),
         None => Term::input(
             &name,
-            P95_SECONDS,
+            Integration::P95_SECONDS,
             Unit::Seconds,
             Grade::Assumed,
             "half a second, until it is measured",

@@ -101,6 +101,14 @@ pub struct Integration {
     pub was: Option<Name>,
 }
 
+impl Integration {
+    /// Seconds of the 95th percentile that is promised, or of the first that is.
+    pub fn p95_seconds(&self) -> Option<f64> {
+        let p95 = self.latency.iter().find(|(at, _)| (at.value - 95.0).abs() < 1e-9);
+        p95.or_else(|| self.latency.first()).map(|(_, bound)| bound.value)
+    }
+}
+
 /// Webhooks that a system outside sends.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Webhooks {

@@ -21,16 +21,11 @@ pub(crate) fn integrations(world: &World<'_>, found: &mut Vec<Diagnostic>) -> Ve
         let operations = of.operations.iter().map(|one| operation(world, of, one, found));
         Integration {
             name: of.name.value.clone(),
-            timeout_seconds: Integration::timeout_of(p95(of)),
+            timeout_seconds: Integration::timeout_of(of.p95_seconds()),
             operations: operations.collect(),
         }
     };
     world.model.integrations.iter().map(one).collect()
-}
-
-fn p95(of: &model::Integration) -> Option<f64> {
-    let p95 = of.latency.iter().find(|(at, _)| (at.value - 95.0).abs() < 1e-9);
-    p95.or_else(|| of.latency.first()).map(|(_, bound)| bound.value)
 }
 
 fn operation(

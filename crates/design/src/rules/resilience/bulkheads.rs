@@ -21,7 +21,7 @@ pub(super) const RULE: Rule =
 /// Places where the workload never calls.
 const PLACES: u32 = 4;
 /// A timeout where a step does not say, as a multiple of the p95.
-const TIMEOUT: f64 = 4.0;
+const TIMEOUT: f64 = ir::domain::Integration::TIMEOUT_FACTOR;
 
 fn decide(draft: &Draft<'_>) -> Vec<Decision> {
     draft.model.integrations.iter().map(|integration| on(draft, integration)).collect()

@@ -21,6 +21,8 @@ pub(super) const RULE: Rule =
 
 /// Seconds that the first retry waits at most; each further one twice as long.
 const BACKOFF_SECONDS: f64 = 0.2;
+/// A timeout where a step does not say, as a multiple of the p95: that of the calls that run.
+const TIMEOUT: f64 = ir::domain::Integration::TIMEOUT_FACTOR;
 /// Further tries where a step does not say.
 const RETRIES: f64 = 2.0;
 /// Share of the calls that may be retries.
@@ -225,7 +227,7 @@ fn worst(draft: &Draft<'_>, name: &str, steps: &[&Step], retries: f64) -> Option
             Grade::Given,
             "workflows.*.steps.timeout",
         ),
-        None => (outside::p95(draft, name) * 4.0).named("timeout", Unit::Seconds).into(),
+        None => (outside::p95(draft, name) * TIMEOUT).named("timeout", Unit::Seconds).into(),
     };
     let tries =
         Term::input("tries", retries + 1.0, Unit::One, Grade::Derived, "the first and its retries");
